@@ -1,0 +1,52 @@
+"""Look inside your own Keras CNN, live, in a notebook or a Voila page.
+
+    import cnnviz_widgets as cnnviz
+
+    network = cnnviz.load("efficientnet_lite0")
+    cnnviz.Explorer(network, "cat.jpg")
+
+Importing this is cheap: names are looked up when used, and TensorFlow is imported when a network is opened.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Where each public name lives.
+_HOMES = {
+    "InputImage": "core.image",
+    "Network": "core.network",
+    "Target": "core.target",
+    "Method": "core.method",
+    "register": "core.method",
+    "slider": "core.parameters",
+    "choice": "core.parameters",
+    "switch": "core.parameters",
+    "Result": "core.result",
+    "Note": "core.note",
+    "compute": "core.request",
+    "steps": "core.request",
+    "all_methods": "methods",
+    "load": "networks",
+    "samples": "networks",
+    "Session": "session",
+    "Inline": "runner",
+    "LatestWins": "runner",
+    "Explorer": "widgets.explorers",
+}
+
+
+def __getattr__(name):
+    """Public names and the method classes, imported at their first use."""
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name[:1].isupper():
+        for method in import_module(f"{__name__}.methods").all_methods():
+            if method.__name__ == name:
+                return method
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    methods = import_module(f"{__name__}.methods").all_methods()
+    return sorted({*globals(), *_HOMES, *(method.__name__ for method in methods)})
