@@ -1,0 +1,1 @@
+"""Numbers only: networks, images, methods and results, with no widgets anywhere."""
