@@ -1,0 +1,222 @@
+"""A traced forward pass, kept as data: cut it, feed it in the middle, change how its ReLUs send gradients back.
+
+TensorFlow writes a traced function down as a `GraphDef`, a plain list of named operations. We trace a model
+once and answer every later question by importing the part of that list which the question needs into a new
+function. So one mechanism serves nested, subclassed and Lambda-ridden models alike, and nothing of the
+user's model is rebuilt, cloned or patched.
+
+Tensors are named as TensorFlow names them, `"operation:0"`. The sets below hold operation names.
+"""
+
+from collections import Counter, defaultdict
+from functools import cached_property
+
+import tensorflow as tf
+
+from .inlining import inlined
+
+# Operations that gate a signal as a ReLU does: those that a ReLU rule rewrites ...
+RELUS = ("Relu", "Relu6")
+# ... and those that it does not know, so that a person is told that they kept their own gradient.
+OTHER_GATES = {
+    "LeakyRelu",
+    "Elu",
+    "Selu",
+    "Softplus",
+    "Softsign",
+    "Sigmoid",
+    "Tanh",
+    "Erf",
+    "Maximum",
+}
+RULES = ("standard", "guided", "deconvnet")
+
+
+class ForwardGraph:
+    """The operations of one traced function from `input` to its results, and which of them feed which."""
+
+    def __init__(self, function):
+        """`function` is a concrete function of one tensor."""
+        traced = function.graph.as_graph_def()
+        self.definition = inlined(traced)
+        self.input = function.inputs[0].name
+        self.variables = function.variables
+        # Variables reach the graph as placeholders; each is fed the real variable when we import.
+        self._variables = {inner.name: outer for outer, inner in function.graph.captures}
+        self._looked_up_in = function.graph if self.definition is traced else self._whole(function.inputs[0])
+
+    def tensor(self, name):
+        """The tensor of that name in a graph to look things up in: its type, its shape, its operation."""
+        return self._looked_up_in.get_tensor_by_name(name)
+
+    @cached_property
+    def _nodes(self):
+        return {node.name: node for node in self.definition.node}
+
+    @cached_property
+    def _consumers(self):
+        consumers = defaultdict(list)
+        for node in self.definition.node:
+            for tensor in node.input:
+                consumers[operation(tensor)].append(node.name)
+        return consumers
+
+    def after(self, tensor):
+        """The operations whose value depends on `tensor`."""
+        return _reached(operation(tensor), lambda name: self._consumers[name]) - {operation(tensor)}
+
+    def before(self, tensor):
+        """The operations on which `tensor` depends, with its own."""
+        return _reached(operation(tensor), self._inputs)
+
+    def reaches(self, start, end):
+        """Whether `end` depends on `start`."""
+        return operation(start) in self.before(end)
+
+    def between(self, start, end):
+        """The operations through which `start` reaches `end`: what a gradient passes on its way back."""
+        return self.after(start) & self.before(end)
+
+    def frontier(self, start, end):
+        """The tensors needed to go on from `start` to `end` without the image: `start`, then what skips past it."""
+        tail, from_image = self.between(start, end), self.after(self.input) | {operation(self.input)}
+        skips = {
+            tensor_name(name)
+            for node in tail
+            for name in self._nodes[node].input
+            if operation(name) in from_image - tail and not name.startswith("^")
+        }
+        return (start, *sorted(skips - {start}))
+
+    def gates(self, start, end):
+        """How many ReLUs a rule would rewrite between two tensors, how many other gates stay, and what is hidden.
+
+        Returns (relus, others: Counter by kind, hidden): `hidden` is True where a ReLU sits inside a function
+        call of the graph (a SavedModel, say), out of reach of the rule.
+        """
+        kinds = Counter(self._nodes[name].op for name in self.between(start, end))
+        bodies = {function.signature.name: function for function in self.definition.library.function}
+        hidden = any(
+            node.op in RELUS
+            for name in self.between(start, end)
+            for body in _called(self._nodes[name], bodies)
+            for node in body.node_def
+        )
+        others = Counter({kind: n for kind, n in kinds.items() if kind in OTHER_GATES})
+        return sum(kinds[kind] for kind in RELUS), others, hidden
+
+    def __call__(self, feeds, fetches, rule="standard"):
+        """Inside a `tf.function`: the tensors `fetches`, when the tensors named in `feeds` have the given values."""
+        needed = self._needed(feeds, fetches)
+        definition = self._part(needed, rule)
+        graph = tf.compat.v1.get_default_graph()
+        used = {tensor_name(name) for node in definition.node for name in node.input}
+        values = {name: value for name, value in feeds.items() if name in used}
+        for name, variable in self._variables.items():
+            if operation(name) in needed:
+                values[name] = graph.capture(variable)
+        computed = [name for name in fetches if name not in feeds]
+        imported = tf.graph_util.import_graph_def(definition, input_map=values, return_elements=computed, name="part")
+        found = dict(zip(computed, imported, strict=True)) | feeds
+        return [found[name] for name in fetches]
+
+    def _whole(self, images):
+        """A graph of all operations, as after opening function calls there is none yet; with the shapes of variables."""
+
+        def whole(images):
+            graph = tf.compat.v1.get_default_graph()
+            values = {name: graph.capture(variable) for name, variable in self._variables.items()}
+            tf.graph_util.import_graph_def(self.definition, {self.input: images, **values}, name="")
+
+        spec = tf.TensorSpec(images.shape, images.dtype, name="given")
+        return tf.function(whole, autograph=False).get_concrete_function(spec).graph
+
+    def _inputs(self, name):
+        return [operation(tensor) for tensor in self._nodes[name].input]
+
+    def _needed(self, feeds, fetches):
+        """The operations to import: everything before the fetches, but nothing before the feeds."""
+        fed = {operation(name) for name in feeds}
+        start = [operation(name) for name in fetches if name not in feeds]
+        needed = set()
+        for name in start:
+            needed |= _reached(name, lambda name: [] if name in fed else self._inputs(name))
+        return needed - fed
+
+    def _part(self, needed, rule):
+        part = tf.compat.v1.GraphDef()
+        part.versions.CopyFrom(self.definition.versions)
+        part.library.CopyFrom(self.definition.library)
+        part.node.extend(node for node in self.definition.node if node.name in needed)
+        if rule != "standard":
+            register_rules()
+        for node in part.node:
+            if "_gradient_op_type" in node.attr and node.attr["_gradient_op_type"].s.startswith(b"CustomGradient"):
+                # A gradient written in Python (`tf.nn.silu` has one) holds tensors of the graph in which it was
+                # traced. The operations themselves were written down too: their own gradient takes its place.
+                del node.attr["_gradient_op_type"]
+            if rule != "standard" and node.op in RELUS:
+                node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
+        return part
+
+
+def operation(tensor):
+    """The operation behind a tensor's name: `"^conv:0"` -> `"conv"`."""
+    return tensor.removeprefix("^").split(":")[0]
+
+
+def tensor_name(name):
+    """A tensor's full name; an operation's first output goes without a number inside a GraphDef."""
+    return name if ":" in name else f"{name}:0"
+
+
+def gradient_name(rule, kind):
+    """The name under which TensorFlow knows our gradient of a `kind` operation."""
+    return f"Cnnviz{rule.title()}{kind}"
+
+
+def register_rules():
+    """Tell TensorFlow how `guided` and `deconvnet` send a gradient back through a ReLU; once a process."""
+    for kind in RELUS:
+        for rule, gradient in (("guided", _guided), ("deconvnet", _deconvnet)):
+            try:
+                tf.RegisterGradient(gradient_name(rule, kind))(gradient)
+            except KeyError:  # registered before: also when the package was reloaded
+                return
+
+
+def _guided(relu, gradient):
+    """Springenberg et al. 2014: let pass where the unit was active and the gradient is positive."""
+    output = relu.outputs[0]
+    active = output > 0
+    if relu.type == "Relu6":  # a clipped unit does not follow its input either
+        active &= output < 6
+    return tf.where(active & (gradient > 0), gradient, tf.zeros_like(gradient))
+
+
+def _deconvnet(relu, gradient):
+    """Zeiler and Fergus 2014: let every positive gradient pass, whatever the unit did."""
+    return tf.nn.relu(gradient)
+
+
+def _reached(start, neighbours):
+    seen, waiting = {start}, [start]
+    while waiting:
+        for name in neighbours(waiting.pop()):
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    return seen
+
+
+def _called(node, bodies):
+    """The function bodies that an operation calls, and those that they call."""
+    found, waiting = [], [node]
+    while waiting:
+        for attribute in waiting.pop().attr.values():
+            for function in (attribute.func, *attribute.list.func):
+                body = bodies.pop(function.name, None)
+                if body is not None:
+                    found.append(body)
+                    waiting.extend(body.node_def)
+    return found

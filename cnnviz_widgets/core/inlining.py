@@ -1,0 +1,66 @@
+"""Function calls inside a traced graph, opened: the operations of the function take the place of the call.
+
+A `@tf.function` inside a model, or a SavedModel used as a layer, is one call in the trace. Behind it the ReLU
+rules, the logits and, once the graph is imported somewhere else, even the gradient would be out of reach.
+"""
+
+import tensorflow as tf
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
+
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+def inlined(definition):
+    """A GraphDef without function calls that computes what `definition` does, under the same names."""
+    while any(node.op in CALLS for node in definition.node):
+        bodies = {body.signature.name: body for body in definition.library.function}
+        opened = tf.compat.v1.GraphDef(versions=definition.versions, library=definition.library)
+        with _graph_of(definition).as_default():  # it knows the functions that the bodies call in turn
+            for node in definition.node:
+                body = bodies.get(node.attr["f"].func.name) if node.op in CALLS else None
+                opened.node.extend([node] if body is None else _opened(node, body))
+        definition = opened
+    return definition
+
+
+def _opened(call, body):
+    """The operations of a call's body, their names behind the call's; the last one, named as the call, passes on."""
+    inside, flat_names = function_def_to_graph_def(body)
+    arguments = {argument.name for argument in body.signature.input_arg}
+    given = iter([name for name in call.input if not name.startswith("^")])
+    waits_for = [name for name in call.input if name.startswith("^")]
+    nodes = []
+    for node in inside.node:
+        if node.name in arguments:
+            nodes.append(_passing(f"{call.name}/{node.name}", [next(given)], [node.attr["dtype"].type]))
+            continue
+        node.name = f"{call.name}/{node.name}"
+        node.input[:] = [*(_moved(name, call.name) for name in node.input), *waits_for]
+        node.attr.pop("_class", None)  # "beside that other operation", by a name that it no longer has
+        nodes.append(node)
+    outputs = body.signature.output_arg
+    results = [_moved(flat_names[body.ret[output.name]], call.name) for output in outputs]
+    done = [f"^{call.name}/{name}" for name in body.control_ret.values()]
+    return [*nodes, _passing(call.name, results + done, [output.type for output in outputs])]
+
+
+def _passing(name, inputs, types):
+    """An operation that hands on its inputs."""
+    kind = ("NoOp", "Identity", "IdentityN")[min(len(types), 2)]  # Identity alone tells the shape behind a variable
+    node = tf.compat.v1.NodeDef(name=name, op=kind, input=inputs)
+    if kind == "Identity":
+        node.attr["T"].type = types[0]
+    elif types:
+        node.attr["T"].list.type.extend(types)
+    return node
+
+
+def _moved(tensor, prefix):
+    return f"^{prefix}/{tensor[1:]}" if tensor.startswith("^") else f"{prefix}/{tensor}"
+
+
+def _graph_of(definition):
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.graph_util.import_graph_def(definition, name="")
+    return graph

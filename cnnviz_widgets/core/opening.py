@@ -1,0 +1,152 @@
+"""Opening a Keras model: what shape it takes, what it is made of, how it ends, and whether its weights have changed."""
+
+import itertools
+import re
+import threading
+
+import numpy as np
+
+from .layer import LayerInfo
+from .source import plain_text
+from .start import start_tensorflow
+
+
+class Opened:
+    """What is known of a network once it has been traced."""
+
+    def __init__(self, network):
+        start_tensorflow()
+        from .questions import Questions
+        from .tracing import trace
+
+        model = network.model
+        self.dtype = float_type(model)
+        try:
+            self.traced = trace(model, network.input_shape, self.dtype, network.preprocess)
+        except Exception as error:  # the model's own code runs here
+            raise ValueError(
+                "A model must run on a batch of images as a TensorFlow graph, and so must its preprocess. "
+                f"{network.name} does not, it said: {what_it_said(error)}"
+            ) from error
+        # Those in the trace and those that Keras knows: each list lacks some that the other has.
+        own = [weight.value for weight in getattr(model, "weights", ())]
+        self.weights = Weights({id(variable): variable for variable in (*self.traced.graph.variables, *own)}.values())
+        self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
+        self.layers = tuple(
+            LayerInfo(
+                tap.path,
+                type(tap.layer).__name__,
+                tap.shape,
+                int(tap.layer.count_params()),
+                tap.layer,
+            )
+            for tap in self.traced.taps
+        )
+        self.head = self.traced.head
+        self.questions = Questions(self.traced)
+        if self.head == "none" and self._gives_probabilities(network):
+            self.head = "hidden"
+            self.questions = Questions(self.traced, log=True)
+
+    def _gives_probabilities(self, network):
+        """True where noise comes out as two or more numbers from 0 to 1 that sum to 1: a softmax we cannot see."""
+        shape = [n or 64 for n in network.input_shape]
+        noise = np.random.default_rng(0).uniform(*network.value_range, (1, *shape)).astype(self.dtype)
+        output = np.asarray(self.questions.values(self.traced.output)(noise)[0], np.float64)
+        sums_to_one = np.allclose(output.sum(axis=-1), 1, atol=1e-3)
+        return output.shape[-1] > 1 and output.min() >= 0 and sums_to_one
+
+
+def what_it_said(error, longest=200):
+    """The part of an error out of Keras or TensorFlow that a person can use, on one line."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).split("\n")]
+    # Before it stand the lines of code that were running, after it what they were called with.
+    said = itertools.takewhile(lambda line: not line.startswith("Arguments received"), lines)
+    said = [line for line in said if line and not re.match(r"in user code|File |Exception encountered", line)]
+    own = next((n for n, line in enumerate(said) if re.match(r"\w+(Error|Exception): ", line)), len(said) - 1)
+    return plain_text(" ".join(said[own:]) or type(error).__name__, longest)
+
+
+def float_type(model):
+    """The type of numbers that the model takes: "float64" or "float32"."""
+    inputs = getattr(model, "inputs", None)
+    name = str(inputs[0].dtype) if inputs else str(getattr(model, "compute_dtype", "float32"))
+    return name if name == "float64" else "float32"
+
+
+def shape_of(model):
+    """(height, width, channels) that a Keras model takes, None where any size goes."""
+    inputs = getattr(model, "inputs", None)
+    if inputs and len(inputs) > 1:
+        raise ValueError(
+            f"A network takes one image; models with several inputs are not supported yet. "
+            f"Received: {model.name!r} with {len(inputs)} inputs."
+        )
+    if inputs:
+        return checked_shape(inputs[0].shape[1:])
+    if not getattr(model, "built", False):
+        raise ValueError(
+            "The model must have its weights before one can look inside: call it once on a batch of images. "
+            f"Received: {type(model).__name__} {getattr(model, 'name', '')!r}, not built yet."
+        )
+    shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
+    if len(shapes) == 1 and shapes[0] is not None:
+        return checked_shape(shapes[0][1:])
+    raise ValueError(
+        "This model does not tell the shape of its images: give Network(..., input_shape=(height, width, channels)). "
+        f"Received: {type(model).__name__}."
+    )
+
+
+def checked_shape(shape):
+    """(height, width, channels), or a refusal of what is no image."""
+    shape = tuple(shape)
+    if len(shape) != 3 or shape[2] is None:
+        raise ValueError(
+            f"A network takes images of shape (height, width, channels). Received: a model that takes {shape}."
+        )
+    return shape
+
+
+class Weights:
+    """Tells whether variables have changed since it last looked, without reading what they hold.
+
+    TensorFlow never writes into memory that somebody else still holds: while we keep what a variable held, a
+    change must give it new memory. So comparing addresses finds every change, and takes a few milliseconds for
+    millions of weights; only where an address is new are the values compared.
+    """
+
+    def __init__(self, variables):
+        import tensorflow as tf
+
+        variables = list(variables)
+        self._read = tf.function(lambda: [_bytes(variable.read_value()) for variable in variables], autograph=False)
+        self._lock = threading.Lock()
+        self._stamp = 0
+        self._held = [_memory(tensor) for tensor in self._read()]
+
+    def stamp(self):
+        """A number that grows when a variable changes."""
+        with self._lock:
+            held = [_memory(tensor) for tensor in self._read()]
+            pairs = zip(held, self._held, strict=True)
+            if any(_address(new) != _address(old) and not np.array_equal(new, old) for new, old in pairs):
+                self._stamp += 1
+            self._held = held
+            return self._stamp
+
+
+def _bytes(tensor):
+    """The tensor, where NumPy has its type; else (bfloat16, float8) its bytes, in the same memory."""
+    import tensorflow as tf
+
+    return tensor if np.dtype(tensor.dtype.as_numpy_dtype).isbuiltin == 1 else tf.bitcast(tensor, tf.uint8)
+
+
+def _memory(tensor):
+    """The bytes of a tensor where they are; they stay as they are for as long as this array is kept."""
+    return np.frombuffer(memoryview(tensor), np.uint8)
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]

@@ -1,0 +1,93 @@
+"""The notes that any method may need: each is one sentence, with the numbers it speaks of."""
+
+import numpy as np
+
+from .note import Note
+
+# Below this probability a person explains a class that the network does not see.
+UNLIKELY = 0.01
+
+
+def on_request(request):
+    """Notes about what was asked: the image and the target."""
+    notes = list(request.image.notes) if request.image else []
+    if request.image is not None and request.target is not None and request.target.layer is None:
+        probability = float(request.network.probabilities(request.image)[request.target.index])
+        if probability < UNLIKELY:
+            notes.append(unlikely(request.network.describe(request.target), probability))
+    if request.target is not None and request.network.head == "hidden":
+        notes.append(hidden_head())
+    return tuple(notes)
+
+
+def on_result(result):
+    """Notes about the numbers that came out: not finite, or the same everywhere."""
+    values = result.array
+    wrong = int(values.size - np.isfinite(values).sum())
+    if wrong:
+        return (not_finite(wrong, values.size),)
+    if values.size > 1 and result.axes == ("height", "width") and values.min() == values.max():
+        return (constant(float(values.flat[0])),)
+    return ()
+
+
+def unlikely(name, probability):
+    """The network does not see this class in this image."""
+    return Note(
+        "unlikely_target",
+        f"The network gives {name} only {probability:.2%} here: the map explains a class that it does not see.",
+        {"probability": probability},
+    )
+
+
+def hidden_head():
+    """No softmax was found, so logits are out of reach."""
+    return Note(
+        "hidden_head",
+        "No softmax was found in front of the probabilities: the score is their logarithm, not a logit.",
+    )
+
+
+def not_finite(count, size):
+    """Some of the numbers are not numbers."""
+    return Note(
+        "not_finite",
+        f"{count} of {size} values are infinite or not a number; they are left out of the picture.",
+        {"count": count, "size": size},
+    )
+
+
+def constant(value):
+    """The map shows no difference between any two places."""
+    return Note("constant", f"The map is {value:.3g} everywhere: it prefers no place.", {"value": value})
+
+
+def rewritten(relus, others):
+    """How much of the network a ReLU rule changed, and that such maps depend little on the weights."""
+    kept = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+    return (
+        Note(
+            "relus_rewritten",
+            f"{relus} ReLU{'s were' if relus != 1 else ' was'} rewritten"
+            + (f"; {kept} kept their own gradient." if kept else "."),
+            {"relus": relus, **others},
+        ),
+        Note(
+            "barely_about_weights",
+            "Maps of this kind stay nearly the same when the network's weights are randomised (Adebayo et al. 2018): "
+            "they show the image's edges more than the network's reasons.",
+        ),
+    )
+
+
+def nothing_positive():
+    """A class activation map that its final ReLU made black."""
+    return Note(
+        "nothing_positive",
+        "Nothing in this layer speaks for the target: all of the map is negative, and the final ReLU made it zero.",
+    )
+
+
+def single_cell(layer):
+    """A layer without places."""
+    return Note("single_cell", f"{layer} has a grid of one cell, so the map cannot tell places apart.")

@@ -1,0 +1,102 @@
+"""From "this method, this network, this image" to results: the request, its steps, and the store of answers."""
+
+from dataclasses import dataclass, replace
+
+from .image import InputImage
+from .method import Method
+from .network import Network
+from .remarks import on_request, on_result
+from .target import Target
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that a result depends on, and nothing else: equal requests have equal answers.
+
+    What the method does not use is None. `weights` is the network's stamp, so training makes a new request.
+    """
+
+    method: Method
+    network: Network
+    image: InputImage | None
+    target: Target | None
+    layer: str | None
+    weights: int
+
+    @classmethod
+    def of(cls, method, network, image=None, target=None, layer=None):
+        """The request with everything settled: image fitted, target and layer found, or a refusal in a sentence."""
+        if not isinstance(method, Method):
+            raise TypeError(f"A method is an object such as GradCAM(). Received: {method!r}.")
+        if not isinstance(network, Network):
+            raise TypeError(f"A network is what cnnviz.load(...) gives. Received: {network!r}.")
+        uses = method.uses
+        if image is None and "image" in uses:
+            raise ValueError(f"{method.title} needs an image. Received: None.")
+        image = None if image is None else network.fit(image)
+        return cls(
+            method=method,
+            network=network,
+            image=image if "image" in uses else None,
+            target=network.target(target, image) if "target" in uses else None,
+            layer=_layer(method, network, layer) if "layer" in uses else None,
+            weights=network.stamp(),
+        )
+
+    @property
+    def caption(self):
+        """What is shown, in a line: "Grad-CAM · head_activation · Egyptian cat"."""
+        parts = [str(self.method), self.layer, self.target and self.network.describe(self.target)]
+        return " · ".join(part for part in parts if part)
+
+    @property
+    def nbytes(self):
+        """Bytes that keeping this request takes: its image."""
+        return self.image.nbytes if self.image else 0
+
+    def answered(self):
+        """The complete result if it is kept, or None; takes no computing."""
+        return self.network.cache.get(self)
+
+    def steps(self):
+        """Yield the results, rough ones first, the complete one last; that one is kept for next time."""
+        kept = self.answered()
+        if kept is not None:
+            yield kept
+            return
+        notes = on_request(self)
+        given = {name: getattr(self, name) for name in self.method.uses}
+        for result in self.method.run(self.network, **given):
+            notes_here = (*result.notes, *notes, *on_result(result))
+            result = replace(result, request=self, notes=notes_here)
+            if result.complete:
+                self.network.cache.put(self, result)
+            yield result
+
+
+def steps(method, network, image=None, target=None, layer=None):
+    """Yield results from rough to complete. Leave the loop to cancel.
+
+    `target` is a class index, a class name, a Target, or None for the image's top class; `layer` is a path, or None
+    for the method's default. Raises TypeError or ValueError, in a sentence, for what cannot be done.
+    """
+    yield from Request.of(method, network, image, target, layer).steps()
+
+
+def compute(method, network, image=None, target=None, layer=None):
+    """The complete result; arguments as for `steps`."""
+    *_, result = Request.of(method, network, image, target, layer).steps()
+    return result
+
+
+def _layer(method, network, layer):
+    if layer is None:
+        return method.default_layer(network)
+    info = network.layer(layer)
+    if info not in method.layers(network):
+        examples = ", ".join(known.path for known in method.layers(network)[-4:])
+        raise ValueError(
+            f"{method.title} cannot use this layer; it can use, for example, {examples}. "
+            f"Received: {layer!r}, a {info.kind} with output {info.size}."
+        )
+    return info.path

@@ -1,0 +1,64 @@
+"""`Result`: what a method found, as raw numbers, with what a reader must know about them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .display import resize_map
+
+# What the axes of a result's array may be.
+MAP = ("height", "width")
+COLOUR_MAP = ("height", "width", "channel")
+TILES = ("tile", "height", "width")
+COLOUR_TILES = ("tile", "height", "width", "channel")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """An array of raw numbers, not normalised, at the method's own resolution.
+
+    `axes` names the array's axes; a map lies over the whole image, tiles stand side by side and have `names`.
+    `signed` says that zero is a middle, not a floor. `progress` runs from 0 to 1; before 1 the array is a rough
+    or unfinished version of the same shape. `notes` are sentences that a reader must see. `class_map`, from
+    methods that cover the image, is (height, width) of class indices, -1 where nothing is known yet.
+    """
+
+    array: np.ndarray
+    signed: bool
+    unit: str
+    axes: tuple = MAP
+    names: tuple = ()
+    progress: float = 1.0
+    notes: tuple = ()
+    class_map: np.ndarray | None = None
+    request: object = field(default=None, repr=False)
+
+    def __post_init__(self):
+        self.array.setflags(write=False)
+
+    @property
+    def complete(self):
+        """True for a method's last result."""
+        return self.progress >= 1
+
+    @property
+    def nbytes(self):
+        """Bytes that keeping this result takes, with the image that it holds by its request."""
+        image = self.request and self.request.image
+        held = (self.array, self.class_map, image and image.array)
+        return sum(array.nbytes for array in held if array is not None)
+
+    def on_image(self):
+        """The map at the image's pixels, (height, width[, channel]): bilinear, cell centres half a cell inside.
+
+        Raises ValueError for tiles, which lie nowhere on the image.
+        """
+        if self.axes[:2] != MAP:
+            raise ValueError(f"Only maps lie over the image. Received: a result with axes {self.axes}.")
+        height, width = self.request.image.shape[:2]
+        if self.array.shape[:2] == (height, width):
+            return self.array
+        if self.array.ndim == 2:
+            return resize_map(self.array, height, width)
+        planes = [resize_map(plane, height, width) for plane in np.moveaxis(self.array, -1, 0)]
+        return np.stack(planes, axis=-1)
