@@ -1,0 +1,15 @@
+"""One file per method. A file dropped in here is in every dropdown, in the docs' table and in the conformance tests."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ..core.method import registered
+
+
+def all_methods():
+    """The method classes in display order; each has `title`, `summary`, `uses`, `paper` and its parameters."""
+    return registered()
+
+
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")

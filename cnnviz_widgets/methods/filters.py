@@ -1,0 +1,90 @@
+"""Filters: the kernels that a convolution has learned, as pictures.
+
+Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012, figure 3.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.method import Method, register
+from ..core.note import Note
+from ..core.parameters import choice, slider
+from ..core.result import COLOUR_TILES, TILES, Result
+
+
+@register
+@dataclass(frozen=True)
+class Filters(Method):
+    """The weights of a convolution, one tile a filter.
+
+    (filter, height, width, channel) as colours where the layer sees three channels; otherwise one slice through the
+    input channels, (filter, height, width). Weights as they are; signed, except for the norm.
+    """
+
+    title = "Filters"
+    family = "what the network holds"
+    summary = "The kernels that a convolution has learned."
+    paper = "Krizhevsky et al. 2012, figure 3"
+    uses = ("layer",)
+
+    slices: str = choice(
+        "auto",
+        {
+            "auto": "Colours where the layer sees three channels, else the mean over its input channels.",
+            "mean": "The mean over the input channels.",
+            "norm": "The Euclidean norm over the input channels.",
+            "one": "One input channel, chosen below.",
+        },
+        help="How the input channels of a filter become a picture.",
+    )
+    input_channel: int = slider(0, 0, 63, help="The input channel that slices='one' shows.")
+
+    def run(self, network, layer):
+        """Yield one result."""
+        kernels = np.moveaxis(network.kernels(layer), -1, 0)  # (filter, height, width, input channel)
+        inputs = kernels.shape[-1]
+        names = tuple(f"filter {index}" for index in range(len(kernels)))
+        notes = () if kernels.shape[1:3] != (1, 1) else (single_weights(),)
+        if self.slices == "auto" and inputs == 3:
+            yield Result(kernels, signed=True, unit="weight", axes=COLOUR_TILES, names=names, notes=notes)
+            return
+        tiles = self._slice(kernels)
+        yield Result(tiles, signed=self.slices != "norm", unit="weight", axes=TILES, names=names, notes=notes)
+
+    def _slice(self, kernels):
+        if self.slices == "norm":
+            return np.linalg.norm(kernels, axis=-1)
+        if self.slices != "one":
+            return kernels.mean(axis=-1)
+        inputs = kernels.shape[-1]
+        if self.input_channel >= inputs:
+            raise ValueError(
+                f"input_channel must be below {inputs}, the number of channels that this layer sees. "
+                f"Received: input_channel={self.input_channel}."
+            )
+        return np.ascontiguousarray(kernels[..., self.input_channel])
+
+    @classmethod
+    def layers(cls, network):
+        """The convolutions in two dimensions."""
+        return tuple(info for info in network.layers if info.has_kernels)
+
+    @classmethod
+    def default_layer(cls, network):
+        """The first convolution: the only one whose filters can be read as colours."""
+        usable = cls.layers(network)
+        return usable[0].path if usable else super().default_layer(network)
+
+    @classmethod
+    def slider_ends(cls, name, side, layer=None):
+        """The input channels end where the layer's do."""
+        low, high, step = super().slider_ends(name, side, layer)
+        if name == "input_channel" and layer is not None and layer.has_kernels:
+            high = layer.kernel_shape[2] - 1
+        return low, high, step
+
+
+def single_weights():
+    """A 1×1 convolution has no shape in space."""
+    return Note("single_weights", "The kernels are 1×1: a tile is one number, not a picture.")

@@ -1,0 +1,48 @@
+"""Grad-CAM: where a layer's activations speak for a class.
+
+Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", ICCV 2017,
+section 3, equations 1 and 2 (arXiv:1610.02391).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.method import Method, register
+from ..core.parameters import choice, switch
+from ..core.remarks import nothing_positive, rewritten, single_cell
+from ..core.result import Result
+from .gradient import RELU
+
+
+@register
+@dataclass(frozen=True)
+class GradCAM(Method):
+    """The layer's channels, each weighted by the mean gradient of the score, summed.
+
+    (rows, columns) of the layer's grid; score units times activation units over the number of cells; with the final
+    ReLU never negative, without it negative where the layer speaks against the target.
+    """
+
+    title = "Grad-CAM"
+    family = "class activation map"
+    summary = "Where the activations of a layer speak for the target."
+    paper = "Selvaraju et al. 2017, arXiv:1610.02391"
+    uses = ("image", "target", "layer")
+
+    relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
+    final_relu: bool = switch(True, help="Keep only what speaks for the target, as in the paper.")
+
+    def run(self, network, image, target, layer):
+        """Yield one result."""
+        activations, gradient = network.layer_gradient(image, target, layer, self.relu)
+        alpha = gradient.mean(axis=(0, 1))  # eq. 1: one weight a channel
+        cam = activations @ alpha  # eq. 2, before its ReLU
+        notes = () if self.relu == "standard" else rewritten(*network.gates(layer, target, self.relu))
+        if cam.size == 1:
+            notes += (single_cell(layer),)
+        if self.final_relu:
+            if cam.max() <= 0:
+                notes += (nothing_positive(),)
+            cam = np.maximum(cam, 0)
+        yield Result(cam, signed=not self.final_relu, unit="score × activation", notes=notes)
