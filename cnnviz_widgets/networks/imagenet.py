@@ -1,0 +1,35 @@
+"""What every ImageNet network shares: the names of the 1000 classes, and photographs to try.
+
+Sources, authors and licences are in the project's NOTICE.
+"""
+
+from functools import cache
+
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.networks.weights import DATA
+
+PHOTOGRAPHS = DATA / "photographs"
+
+# Name -> true class, where a class says plainly what the picture shows. None of the 1000 is a
+# rocket on its pad, an astronaut, a palace's tower or a dahlia; what breed Chelsea is, we do not know.
+TRUE_CLASSES = {
+    "chelsea": None,
+    "coffee": "espresso",
+    "grace_hopper": "military uniform",
+    "rocket": None,
+    "astronaut": None,
+    "china": None,
+    "flower": None,
+}
+
+
+@cache
+def class_names():
+    """Return the names of the 1000 classes in the order of a network's outputs, each different."""
+    return tuple((DATA / "imagenet_classes.txt").read_text(encoding="utf-8").splitlines())
+
+
+@cache
+def samples():
+    """Return the bundled photographs, 224 px square, 0..255 RGB, the cat first."""
+    return tuple(InputImage.open(PHOTOGRAPHS / f"{name}.webp", label=label) for name, label in TRUE_CLASSES.items())
