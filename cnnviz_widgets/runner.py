@@ -1,0 +1,117 @@
+"""Who does the work, and what becomes of it when the answer is no longer wanted. Standard library only.
+
+A job is a function that returns an iterator: every item is a step, and dropping the iterator cancels the job. So
+nothing that computes needs to know about threads, and a job is cancelled between two steps, never inside one.
+"""
+
+import logging
+import threading
+import time
+import weakref
+
+log = logging.getLogger(__name__)
+
+# A job that was cut short means that somebody is dragging: wait until the hand rests for this long before
+# starting another that would be cut short as well. Seconds.
+SETTLE = 0.12
+
+
+class Inline:
+    """Runs a job at once, in the caller's thread, to its end. For scripts and tests."""
+
+    def submit(self, job, deliver):
+        """Call `deliver` with every item of `job()`."""
+        for item in job():
+            deliver(item)
+
+    def stop(self):
+        """Nothing runs between two calls."""
+
+    def close(self):
+        """Nothing to end."""
+
+
+class LatestWins:
+    """Runs jobs on one worker thread; a new job takes the place of the one that waits, and of the one that runs.
+
+    `started` counts the jobs that were begun. After `submit` or `stop` returns, no item of an earlier job is
+    delivered any more.
+    """
+
+    def __init__(self, settle=SETTLE):
+        self.settle = settle
+        self.started = 0
+        # Held while an item is delivered, so that what is delivered was wanted at that moment. Reentrant: a
+        # delivery may itself submit the next job.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._latest = 0
+        self._submitted_at = 0.0
+        self._waiting = None  # (ticket, job, deliver)
+        self._closed = False
+        self._worker = None
+
+    def submit(self, job, deliver):
+        """Have `deliver` called, on the worker thread, with every item of `job()` for as long as it is the latest."""
+        with self._changed:
+            self._latest += 1
+            self._submitted_at = time.monotonic()
+            self._waiting = (self._latest, job, deliver)
+            self._start_worker()
+            self._changed.notify_all()
+
+    def stop(self):
+        """Drop the running job after its current step, and the waiting one."""
+        with self._changed:
+            self._latest += 1
+            self._waiting = None
+            self._changed.notify_all()
+
+    def close(self):
+        """Stop, and let the worker thread end."""
+        with self._changed:
+            self._closed = True
+            self.stop()
+
+    def _start_worker(self):
+        if not self._closed and not (self._worker and self._worker.is_alive()):
+            # The thread holds the runner weakly while it waits, so that a forgotten runner can end.
+            self._worker = threading.Thread(target=_work, args=(weakref.ref(self),), daemon=True, name="cnnviz")
+            self._worker.start()
+
+    def _next(self, patience):
+        """The next job, or None if there is none within `patience` seconds."""
+        with self._changed:
+            if self._waiting is None:
+                self._changed.wait(patience)
+            job, self._waiting = self._waiting, None
+            return job
+
+    def _run(self, ticket, job, deliver):
+        self.started += 1
+        steps = iter(job())
+        for item in steps:
+            with self._lock:
+                if ticket != self._latest:
+                    break
+                deliver(item)
+        else:
+            return
+        steps.close()
+        self._wait_for_a_resting_hand()
+
+    def _wait_for_a_resting_hand(self):
+        with self._changed:
+            while not self._closed and (rest := self._submitted_at + self.settle - time.monotonic()) > 0:
+                self._changed.wait(rest)
+
+
+def _work(reference):
+    while (runner := reference()) is not None and not runner._closed:
+        job = runner._next(patience=5)
+        if job is not None:
+            try:
+                runner._run(*job)
+            except Exception:  # a job's failure must not be the worker's: the next job needs it
+                log.exception("A job failed without saying so")
+        del runner, job

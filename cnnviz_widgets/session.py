@@ -1,0 +1,246 @@
+"""`Session`: the one object that changes. Controls write it, views read it.
+
+Two views on one session show the same; two sessions side by side are a comparison.
+"""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+
+from traitlets import Any, Enum, Float, HasTraits, Instance, Unicode
+
+from .core.image import InputImage
+from .core.method import Method
+from .core.network import Network
+from .core.request import Request
+from .core.result import Result
+from .core.target import Target
+from .methods import all_methods
+from .networks import load, samples
+from .runner import LatestWins
+
+log = logging.getLogger(__name__)
+
+# Steps that one can go back.
+REMEMBERED = 50
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person has chosen. One value, so that it changes in one step, whatever changes together."""
+
+    network: Network | None = None
+    image: InputImage | None = None
+    method: Method | None = None
+    target: Target | str | None = None  # None is the top class
+    layer: str | None = None  # None is the method's own choice
+
+    def __post_init__(self):
+        if self.image is not None and not isinstance(self.image, InputImage):
+            object.__setattr__(self, "image", InputImage(self.image))
+        if self.target is not None and not isinstance(self.target, (Target, str)):
+            object.__setattr__(self, "target", Target(self.target))  # so that equal targets are equal settings
+
+
+def _setting(name):
+    return property(
+        lambda session: getattr(session.settings, name),
+        lambda session, value: session.update(**{name: value}),
+        doc=f"The `{name}` of the settings; setting it asks for a new result.",
+    )
+
+
+class Session(HasTraits):
+    """What is looked at, and what is seen.
+
+    `settings` is what the person has chosen; `session.method = ...` and the like change it and ask for a new result.
+    What comes of it: `result`, the last good one; `probabilities` of the image's classes; `status`; `message`, a
+    sentence for the person; `progress` and `seconds_left`.
+
+    `network` may be given as anything that `cnnviz.load` takes: it is then opened by the runner, and the session can be
+    shown before TensorFlow is loaded.
+    """
+
+    settings = Instance(Settings)
+
+    result = Instance(Result, allow_none=True)
+    probabilities = Any(None)  # (classes,) of the image, an array, or None
+    status = Enum(("empty", "loading", "running", "done", "stopped", "failed"), "empty")
+    message = Unicode()
+    progress = Float()
+    seconds_left = Float(allow_none=True)
+
+    network, image, method, target, layer = map(_setting, ("network", "image", "method", "target", "layer"))
+
+    def __init__(self, network=None, image=None, method=None, target=None, layer=None, runner=None):
+        super().__init__(settings=Settings(None, image, method or all_methods()[0](), target, layer))
+        self._given_method = method is not None
+        self.runner = runner or LatestWins()
+        self._shown = []  # the settings of complete pictures, for going back
+        self.opening = None  # the name of the network that is being opened, for pickers
+        if network is not None:
+            self.open(network)
+
+    # ---- What controls call
+
+    def open(self, source):
+        """Open a network, by the runner: a Network, a Keras model, a path, or a name that `cnnviz.load` knows."""
+        if isinstance(source, Network):
+            self._use(source)
+            return
+        if isinstance(source, str) and self.image is None:
+            self.image = next(iter(_samples(source)), None)  # something to see while TensorFlow loads
+        self.opening = _name(source)
+        self.update_status("loading", f"Loading TensorFlow and {self.opening} …")
+        self.runner.submit(lambda: self._loading(source), lambda deliver: deliver())
+
+    def update(self, **settings):
+        """Change settings, several at once if need be, and ask for one new result."""
+        changed = replace(self.settings, **settings)
+        if changed != self.settings:
+            self.settings = changed
+            self._ask()
+
+    def choose_method(self, method_class):
+        """Change to a method with its default parameters, keeping the layer where the method can use it."""
+        method = suited(method_class, self.network, self.image)
+        usable = self.network is not None and self.layer in {info.path for info in method.layers(self.network)}
+        self.update(method=method, layer=self.layer if usable else None)
+
+    def stop(self):
+        """Stop computing; what has been shown so far stays."""
+        if self.status == "running":
+            self.runner.stop()
+            self.update_status("stopped", "Stopped: the picture is unfinished.")
+
+    def undo(self):
+        """Go back to the complete picture before this one. False where there is none."""
+        while self._shown and self._shown[-1] == self.settings:
+            self._shown.pop()
+        if not self._shown:
+            return False
+        self.settings = self._shown[-1]
+        self._ask()
+        return True
+
+    def close(self):
+        """End the worker."""
+        self.runner.close()
+
+    # ---- What views read
+
+    @property
+    def fitted(self):
+        """The image as the network takes it; as it is while there is no network, None while there is no image.
+
+        Raises ValueError for an image that this network cannot take.
+        """
+        if self.network is None or self.image is None:
+            return self.image
+        return self.network.fit(self.image)
+
+    # ---- Inside
+
+    def _use(self, network):
+        """Take a network that has been opened, with an image that it can show and parameters that suit the image."""
+        image = self.image
+        if not _takes(network, image):  # made for another network
+            image = next(iter(_samples(network.name)), None)
+        changed = replace(self.settings, network=network, image=image)
+        if self.network is not None:
+            changed = replace(changed, target=None, layer=None)  # they named parts of the other network
+        if not self._given_method:
+            changed = replace(changed, method=suited(type(self.method), network, image))
+        self._given_method = False
+        self.settings = changed
+        self.status = "empty"
+        self._ask()
+
+    def _loading(self, source):
+        """The job that opens a network: yields what is to be done in the session."""
+        try:
+            network = load(source)
+            network.layers  # noqa: B018  tracing it is part of opening it
+            yield lambda: self._use(network)
+        except Exception as error:
+            yield self._failed(error)
+
+    def _ask(self):
+        """Ask for the result of the settings as they are now."""
+        if self.status == "loading" or self.network is None:
+            return  # asked again when the network is there
+        if self.image is None and "image" in self.method.uses:
+            self.runner.stop()
+            self.update_status("empty", "Choose an image to begin.")
+            return
+        settings = self.settings
+        self.progress, self.seconds_left = 0.0, None
+        self.update_status("running", "")
+        self.runner.submit(lambda: self._computing(settings), lambda deliver: deliver())
+
+    def _computing(self, settings):
+        """The job that answers settings: yields, for every result, how to show it."""
+        try:
+            begun = time.monotonic()
+            if settings.image is not None:
+                probabilities = settings.network.probabilities(settings.image)
+                yield lambda: self.set_trait("probabilities", probabilities)
+            request = Request.of(settings.method, settings.network, settings.image, settings.target, settings.layer)
+            for result in request.steps():
+                yield self._showing(result, time.monotonic() - begun, settings)
+        except Exception as error:
+            yield self._failed(error)
+
+    def _showing(self, result, seconds, settings):
+        def show():
+            left = seconds * (1 - result.progress) / result.progress if result.progress else None
+            self.progress, self.seconds_left = result.progress, left
+            self.result = result
+            self.status = "done" if result.complete else "running"
+            if result.complete and (not self._shown or self._shown[-1] != settings):
+                self._shown = [*self._shown[1 - REMEMBERED :], settings]
+
+        return show
+
+    def _failed(self, error):
+        sentence = sentence_of(error)
+        return lambda: self.update_status("failed", sentence)
+
+    def update_status(self, status, message):
+        """Set status and message together."""
+        self.message, self.status = message, status
+
+
+def sentence_of(error):
+    """What to tell a person about an exception: our own refusals as they are, of others only their kind."""
+    ours = isinstance(error, (ValueError, TypeError, OSError, RuntimeError)) and getattr(error, "errno", None) is None
+    lines = str(error).strip().split("\n") if ours else [""]
+    if len(lines) == 1 and lines[0]:
+        return lines[0]
+    log.error("Could not do this", exc_info=error)
+    return f"Something went wrong inside ({type(error).__name__}); the log has the details."
+
+
+def suited(method_class, network, image):
+    """The method with parameters that suit the size of the image, as far as that is known."""
+    if network is None or image is None:
+        return method_class()
+    return method_class.suited_to(min(network.fit(image).shape[:2]))
+
+
+def _takes(network, image):
+    try:
+        return image is not None and network.fit(image) is not None
+    except ValueError:
+        return False
+
+
+def _samples(name):
+    try:
+        return samples(name)
+    except ValueError:
+        return ()
+
+
+def _name(source):
+    return source if isinstance(source, str) else getattr(source, "name", type(source).__name__)
