@@ -1,0 +1,71 @@
+"""What every control and view has in common: it follows a session, and a mistake in it never reaches the page."""
+
+from contextlib import contextmanager
+
+from ..session import sentence_of
+
+
+class Bound:
+    """Something with a `widget`, bound to a `session`.
+
+    `follow` calls back when the session changes, `act` when the person changes a widget. What `follow` does to a
+    widget does not count as the person's doing.
+    """
+
+    def __init__(self, session):
+        self.session = session
+        self._following = 0
+        self._followed = []
+
+    def follow(self, show, *names):
+        """Call `show()` now and whenever one of the session's traits `names` changes."""
+
+        def changed(_=None):
+            with self._caught(), self.following():
+                show()
+
+        self.session.observe(changed, names)
+        self._followed.append((changed, names))
+        changed()
+
+    def act(self, widget, trait, do):
+        """Call `do(value)` when the person changes `trait` of `widget`."""
+
+        def changed(change):
+            if not self._following:
+                with self._caught():
+                    do(change["new"])
+
+        widget.observe(changed, trait)
+
+    def click(self, button, do):
+        """Call `do()` when the person presses a button."""
+
+        def pressed(_):
+            with self._caught():
+                do()
+
+        button.on_click(pressed)
+
+    @contextmanager
+    def following(self):
+        """While the block runs, changes of widgets are not the person's."""
+        self._following += 1
+        try:
+            yield
+        finally:
+            self._following -= 1
+
+    def close(self):
+        """Follow the session no more."""
+        for changed, names in self._followed:
+            self.session.unobserve(changed, names)
+        self._followed.clear()
+
+    @contextmanager
+    def _caught(self):
+        # The front ends drop or print what a callback raises; a person must get a sentence instead.
+        try:
+            yield
+        except Exception as error:
+            self.session.update_status("failed", sentence_of(error))

@@ -1,0 +1,102 @@
+"""The parameters of a method as controls: a field of the method is a slider, a dropdown or a checkbox."""
+
+from dataclasses import replace
+
+import ipywidgets
+
+from ..core.parameters import Choice, Slider, Switch, parameters_of
+from .bound import Bound
+from .text import paragraph, say
+
+WIDE = ipywidgets.Layout(width="100%")
+STYLE = {"description_width": "100px"}
+
+
+class ParameterControls(Bound):
+    """The controls of the session's method; they change when another method is chosen."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self.widget = ipywidgets.VBox()
+        self._method_class = None
+        self._ends = {}
+        self._controls = {}
+        self.follow(self._show, "settings")
+
+    def _show(self):
+        method = self.session.method
+        ends = self._slider_ends()
+        if type(method) is not self._method_class or ends != self._ends:
+            self._build(type(method), ends)
+        for name, control in self._controls.items():
+            _set(control, getattr(method, name))
+
+    def _build(self, method_class, ends):
+        self._method_class, self._ends = method_class, ends
+        self._controls = {
+            name: _control(name, parameter, getattr(self.session.method, name), ends.get(name))
+            for name, parameter in parameters_of(method_class).items()
+        }
+        for name, control in self._controls.items():
+            self.act(control, "value", lambda value, name=name: self._change(name, value))
+        self.widget.children = tuple(self._controls.values())
+
+    def _change(self, name, value):
+        method = self.session.method
+        if isinstance(parameters_of(method)[name], Slider):
+            # The ends are ours, not the widget's: a browser can move those.
+            low, high, _ = self._ends[name]
+            value = type(getattr(method, name))(min(max(value, low), high))
+        self.session.method = replace(method, **{name: value})
+
+    def _slider_ends(self):
+        session, method = self.session, type(self.session.method)
+        side = min(session.fitted.shape[:2]) if session.image is not None and session.network else 224
+        layer = session.network.layer(session.layer) if session.network and session.layer else None
+        sliders = [name for name, parameter in parameters_of(method).items() if isinstance(parameter, Slider)]
+        return {name: method.slider_ends(name, side, layer) for name in sliders}
+
+
+class MethodPicker(Bound):
+    """Which method, and in a sentence what it asks."""
+
+    def __init__(self, session, methods):
+        super().__init__(session)
+        self._dropdown = ipywidgets.Dropdown(
+            options=[(method.title, method) for method in methods],
+            description="Method",
+            style=STYLE,
+            layout=WIDE,
+            tooltip="What to ask the network.",
+        )
+        self._summary = paragraph(css="font-size:12px;opacity:.75")
+        self.widget = ipywidgets.VBox([self._dropdown, self._summary])
+        self.follow(self._show, "settings")
+        self.act(self._dropdown, "value", session.choose_method)
+
+    def _show(self):
+        method = type(self.session.method)
+        self._dropdown.value = method
+        say(self._summary, f"{method.summary} {method.paper}.")
+
+
+def _control(name, parameter, value, ends):
+    words = name.replace("_", " ")
+    unit = f" ({parameter.unit})" if getattr(parameter, "unit", "") else ""
+    common = {"description": words + unit, "style": STYLE, "layout": WIDE, "tooltip": parameter.help}
+    if isinstance(parameter, Switch):
+        return ipywidgets.Checkbox(value=value, indent=False, **common)
+    if isinstance(parameter, Choice):
+        sentences = " ".join(f"{option}: {sentence}" for option, sentence in parameter.options.items())
+        common["tooltip"] = f"{parameter.help} {sentences}"
+        return ipywidgets.Dropdown(options=list(parameter.options), value=value, **common)
+    low, high, step = ends
+    slider = ipywidgets.IntSlider if isinstance(value, int) else ipywidgets.FloatSlider
+    return slider(value=min(max(value, low), high), min=low, max=max(high, low), step=step, **common)
+
+
+def _set(control, value):
+    if hasattr(control, "max"):
+        control.max = max(control.max, value)  # set by code beyond the slider's end: still shown truly
+    if control.value != value:
+        control.value = value

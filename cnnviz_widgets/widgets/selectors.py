@@ -1,0 +1,165 @@
+"""Pickers for what is looked at: network, image, layer, and class or channel."""
+
+import ipywidgets
+
+from ..core.image import InputImage
+from ..core.target import Target
+from ..networks import names, samples
+from .bound import Bound
+from .controls import STYLE, WIDE
+from .gallery import Gallery
+from .pick_list import PickList
+from .upload import Upload
+
+
+class NetworkPicker(Bound):
+    """The bundled networks, and the one that the session was given."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._dropdown = ipywidgets.Dropdown(
+            description="Network", style=STYLE, layout=WIDE, tooltip="Which network to look into."
+        )
+        self._own = {}  # networks that are not bundled, by name
+        self.widget = self._dropdown
+        # Also when opening one fails: the dropdown then goes back to the one that is open.
+        self.follow(self._show, "settings", "status")
+        self.act(self._dropdown, "value", lambda name: session.open(self._own.get(name, name)))
+
+    def _show(self):
+        session = self.session
+        if session.network is not None and session.network.name not in names():
+            self._own[session.network.name] = session.network
+        options = (*names(), *self._own)
+        if self._dropdown.options != options:
+            self._dropdown.options = options
+        shown = session.opening if session.status == "loading" or session.network is None else session.network.name
+        self._dropdown.value = shown if shown in options else None
+
+
+class ImagePicker(Bound):
+    """Sample images as thumbnails, the person's own picture by button, by drop or by paste."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._gallery, self._upload = Gallery(), Upload()
+        self._own = ()  # the person's images, in the order in which they came
+        self._images = ()  # those in the gallery
+        self.widget = ipywidgets.VBox([self._gallery, self._upload])
+        self.follow(self._show, "settings")
+        self.act(self._gallery, "selected", self._choose)
+        self.act(self._upload, "count", lambda _: self._take())
+
+    def _show(self):
+        session = self.session
+        name = session.network.name if session.network is not None else session.opening
+        known = samples(name) if name in names() else ()
+        if session.image is not None and session.image not in (*known, *self._own):
+            self._own = (*self._own, session.image)
+        images = (*known, *self._own)
+        if images != self._images:
+            self._images = images
+            pictures = [image.rgb(self._range(image)) for image in images]
+            self._gallery.offer(pictures, [_image_name(image) for image in images])
+        self._gallery.selected = images.index(session.image) if session.image in images else -1
+
+    def _range(self, image):
+        return self.session.network.value_range if self.session.network and not image.is_photo else (0, 255)
+
+    def _choose(self, index):
+        if index >= 0:
+            self.session.image = self._images[index]
+
+    def _take(self):
+        try:
+            image = InputImage.open(self._upload.content, name=self._upload.name)
+            if self.session.network is not None:
+                self.session.network.fit(image)  # refuse what this network cannot take
+        except (ValueError, OSError) as error:
+            self._upload.error = str(error)
+            return
+        self.session.image = image
+
+
+class LayerPicker(Bound):
+    """The layers that the method can use, in order of execution; arrow keys walk from first to last."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._list = PickList(label="Layer", placeholder="search layers", height=190)
+        self._paths = ()
+        self.widget = ipywidgets.VBox([self._list])
+        self.follow(self._show, "settings", "result")
+        self.act(self._list, "selected", self._choose)
+
+    def _show(self):
+        session = self.session
+        wanted = session.network is not None and "layer" in session.method.uses
+        self.widget.layout.display = None if wanted else "none"
+        if not wanted:
+            return
+        layers = type(session.method).layers(session.network)
+        paths = tuple(layer.path for layer in layers)
+        if paths != self._paths:
+            self._paths = paths
+            self._list.offer(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
+        shown = session.layer or (session.result and session.result.request.layer)
+        self._list.selected = paths.index(shown) if shown in paths else -1
+
+    def _choose(self, index):
+        if index >= 0:
+            self.session.layer = self._paths[index]
+
+
+class TargetPicker(Bound):
+    """Classes by falling probability, found by name; and the way back from a channel to the classes."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
+        self._network = None
+        self.widget = ipywidgets.VBox([self._list])
+        self.follow(self._show_classes, "settings")
+        self.follow(self._show_probabilities, "probabilities")
+        self.follow(self._show_target, "settings", "probabilities")
+        self.act(self._list, "selected", self._choose)
+
+    def _show_classes(self):
+        network = self.session.network
+        if network is not None and network is not self._network:
+            self._network = network
+            self._list.none_name = "Top class"
+            self._list.offer(network.class_names)
+
+    def _show_probabilities(self):
+        if self._probabilities is not None:
+            self._list.show_values(self._probabilities)
+
+    def _show_target(self):
+        session = self.session
+        if session.network is None:
+            return
+        target = None if session.target is None else session.network.target(session.target)
+        channel = target is not None and target.layer is not None
+        self._list.label = f"Class · now: {session.network.describe(target)}" if channel else "Class"
+        top = "" if self._probabilities is None else f": {self._list.names[int(self._probabilities.argmax())]}"
+        self._list.none_name = f"Top class{top}"
+        self._list.selected = -1 if target is None or channel else target.index
+
+    @property
+    def _probabilities(self):
+        """Those of the session, unless they are still another network's."""
+        probabilities = self.session.probabilities
+        fits = probabilities is not None and len(probabilities) == len(self._list.names)
+        return probabilities if fits else None
+
+    def _choose(self, index):
+        self.session.target = None if index < 0 else Target(index)
+
+
+def _hint(layer):
+    return f"{layer.kind}, output {layer.size}, {layer.parameters:,} parameters"
+
+
+def _image_name(image):
+    return image.name if image.label is None else f"{image.name} (true: {image.label})"

@@ -1,0 +1,59 @@
+"""The status line: what must be known about the picture, how far it is, Stop and Back."""
+
+import ipywidgets
+
+from .bound import Bound
+from .text import paragraph, say
+
+BUTTON = ipywidgets.Layout(width="84px")
+
+
+class StatusLine(Bound):
+    """One place where the session speaks to the person."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._message = paragraph()
+        self._notes = paragraph()
+        self._progress = ipywidgets.FloatProgress(
+            min=0, max=1, layout=ipywidgets.Layout(flex="1 1 80px", height="16px")
+        )
+        self._time = paragraph(css="font-size:12px;opacity:.75;white-space:nowrap")
+        self._stop = ipywidgets.Button(
+            description="Stop", layout=BUTTON, tooltip="Stop computing; what is shown so far stays."
+        )
+        self._back = ipywidgets.Button(
+            description="Back", layout=BUTTON, tooltip="Go back to the picture before this one."
+        )
+        row = ipywidgets.HBox(
+            [self._back, self._stop, self._progress, self._time], layout=ipywidgets.Layout(align_items="center")
+        )
+        self.widget = ipywidgets.VBox([self._message, row, self._notes])
+        self.follow(self._show, "status", "message", "progress", "seconds_left")
+        self.follow(self._show_result, "result")
+        self.click(self._stop, session.stop)
+        self.click(self._back, session.undo)
+
+    def _show(self):
+        session = self.session
+        failed = session.status == "failed"
+        self._message.css = "color:var(--jp-error-color1,#c62828)" if failed else "opacity:.85"
+        self._message.role = "alert" if failed else None
+        say(self._message, session.message)
+        running = session.status == "running"
+        self._stop.disabled = not running
+        self._progress.value = {"done": 1.0, "running": session.progress}.get(session.status, session.progress)
+        self._progress.bar_style = {"done": "success", "failed": "danger", "stopped": "warning"}.get(session.status, "")
+        say(self._time, self._time_left() if running else WORDS[session.status])
+
+    def _show_result(self):
+        result = self.session.result
+        if result is not None:
+            say(self._notes, " ".join(str(note) for note in result.notes))
+
+    def _time_left(self):
+        left = self.session.seconds_left
+        return "computing …" if left is None or left < 0.5 else f"{left:.0f} s left"
+
+
+WORDS = {"empty": "", "loading": "loading …", "done": "done", "stopped": "stopped", "failed": "not done"}

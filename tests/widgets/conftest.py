@@ -1,0 +1,47 @@
+"""A small network with fixed weights and a session that computes at once, for widgets without a browser."""
+
+import numpy as np
+import pytest
+
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.runner import Inline
+from cnnviz_widgets.session import Session
+
+CLASSES = ["cat", "<img src=x onerror=alert(1)>", "dog"]
+
+
+def small_network(name="small", side=32, seed=0, classes=CLASSES):
+    """Two convolutions and a head, for RGB images of `side` px."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((side, side, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu", name="conv1"),
+            layers.MaxPooling2D(name="pool1"),
+            layers.Conv2D(6, 3, activation="relu", name="conv2"),
+            layers.GlobalAveragePooling2D(name="pooling"),
+            layers.Dense(len(classes), activation="softmax", name="predictions"),
+        ],
+        name=name,
+    )
+    return Network(model, class_names=classes)
+
+
+@pytest.fixture(scope="session")
+def network():
+    return small_network()
+
+
+@pytest.fixture
+def image():
+    return InputImage(np.random.default_rng(0).uniform(0, 255, (32, 32, 3)), name="noise")
+
+
+@pytest.fixture
+def session(network, image):
+    return Session(network, image, runner=Inline())

@@ -1,0 +1,74 @@
+import dataclasses
+
+import ipywidgets
+import pytest
+
+from cnnviz_widgets.core.parameters import parameters_of
+from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.widgets.controls import MethodPicker, ParameterControls
+
+
+def by_description(controls):
+    return {control.description: control for control in controls.widget.children}
+
+
+@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+def test_every_parameter_of_every_method_has_a_control_with_its_name_and_a_tooltip(session, method):
+    session.choose_method(method)
+    controls = ParameterControls(session)
+    descriptions = by_description(controls)
+    for name, parameter in parameters_of(method).items():
+        (control,) = [c for d, c in descriptions.items() if d.split(" (")[0] == name.replace("_", " ")]
+        assert parameter.help in control.tooltip
+        assert control.value == getattr(session.method, name)
+
+
+def test_a_slider_changes_that_field_of_the_method_and_nothing_else(session):
+    session.choose_method(Occlusion)
+    before = session.method
+    by_description(ParameterControls(session))["window (px)"].value = 7
+    assert session.method == dataclasses.replace(before, window=7)
+    assert session.status == "done"
+    assert session.result.request.method.window == 7
+
+
+def test_a_slider_pushed_beyond_our_ends_by_a_browser_is_brought_back(session):
+    session.choose_method(Occlusion)
+    slider = by_description(ParameterControls(session))["window (px)"]
+    slider.max = 10**9
+    slider.value = 10**9
+    assert session.method.window == Occlusion.slider_ends("window", 32)[1]
+
+
+def test_the_sliders_end_where_the_image_does(session):
+    session.choose_method(Occlusion)
+    slider = by_description(ParameterControls(session))["window (px)"]
+    assert slider.max <= 32
+    assert session.method == Occlusion.suited_to(32)
+
+
+def test_a_method_changed_by_code_moves_the_controls(session):
+    session.choose_method(GradCAM)
+    controls = ParameterControls(session)
+    session.method = GradCAM(final_relu=False)
+    assert by_description(controls)["final relu"].value is False
+
+
+def test_choosing_another_method_changes_the_controls(session):
+    session.choose_method(GradCAM)
+    controls, picker = ParameterControls(session), MethodPicker(session, all_methods())
+    dropdown = next(child for child in picker.widget.children if isinstance(child, ipywidgets.Dropdown))
+    dropdown.value = Occlusion
+    assert "stride (px)" in by_description(controls)
+    assert isinstance(session.method, Occlusion)
+
+
+def test_a_refused_combination_is_a_sentence_and_the_picture_stays(session):
+    session.choose_method(Occlusion)
+    shown = session.result
+    by_description(ParameterControls(session))["window (px)"].value = 1
+    assert session.status == "failed"
+    assert "stride must not exceed the window" in session.message
+    assert session.result is shown

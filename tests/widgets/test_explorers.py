@@ -1,0 +1,158 @@
+import matplotlib
+import numpy as np
+import pytest
+
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.methods.filters import Filters
+from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.runner import Inline
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.widgets.explorers import Explorer
+from cnnviz_widgets.widgets.live_view import alt_text
+
+
+def shown(explorer):
+    view = explorer.live_view.live_image
+    return np.frombuffer(view.values, "<f4").reshape(view.values_shape)
+
+
+@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+def test_the_live_view_holds_the_raw_numbers_of_every_method(session, method):
+    explorer = Explorer(session=session)
+    session.choose_method(method)
+    view = explorer.live_view.live_image
+    np.testing.assert_array_equal(shown(explorer), session.result.array)
+    assert (view.signed, view.unit) == (session.result.signed, session.result.unit)
+    assert view.title == session.result.request.caption
+    assert not view.dimmed
+    assert not view.busy
+
+
+@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+def test_the_figure_shows_every_method(session, method):
+    explorer = Explorer(session=session)
+    explorer.figure.show(True)
+    session.choose_method(method)
+    explorer.figure.figure.canvas.draw()
+    images = [image for axes in explorer.figure.figure.axes for image in axes.get_images()]
+    assert images
+
+
+def test_the_figure_is_made_when_asked_for_and_the_backend_stays(session):
+    before = matplotlib.get_backend()
+    explorer = Explorer(session=session)
+    assert explorer.figure.figure is None
+    explorer.figure.show(True)
+    assert explorer.figure.figure is not None
+    assert matplotlib.get_backend() == before
+
+
+def test_two_explorers_on_one_session_are_linked(session):
+    one, other = Explorer(session=session), Explorer(session=session)
+    one.target_picker._list.selected = 2
+    np.testing.assert_array_equal(shown(one), shown(other))
+    assert other.target_picker._list.selected == 2
+
+
+def test_two_sessions_are_not_linked(network, image):
+    one = Explorer(session=Session(network, image, runner=Inline()))
+    other = Explorer(session=Session(network, image, runner=Inline()))
+    one.session.target = Target(1)
+    assert other.session.target is None
+
+
+def test_a_failed_request_dims_the_last_good_picture_and_says_why(session):
+    explorer = Explorer(session=session)
+    picture = shown(explorer)
+    session.layer = "no_such_layer"
+    assert explorer.live_view.live_image.dimmed
+    np.testing.assert_array_equal(shown(explorer), picture)
+    assert "no_such_layer" in explorer.status._message.value
+    session.layer = None
+    assert not explorer.live_view.live_image.dimmed
+
+
+def test_picking_a_tile_makes_its_channel_the_target(session):
+    explorer = Explorer(session=session)
+    session.update(method=Activations(order="strongest first"), layer="conv1")
+    name = session.result.names[2]
+    explorer.live_view.live_image.selected = 2
+    assert session.target == Target("conv1", int(name.split()[-1]))
+    session.choose_method(Gradient)
+    assert session.result.request.target.layer == "conv1"
+
+
+def test_a_filter_is_a_channel_of_its_layer(session):
+    explorer = Explorer(session=session)
+    session.choose_method(Filters)
+    explorer.live_view.live_image.selected = 1
+    assert session.target == Target("conv1", 1)
+
+
+def test_back_returns_to_the_picture_before(session):
+    explorer = Explorer(session=session)
+    first = session.settings
+    session.choose_method(Gradient)
+    session.target = Target(2)
+    explorer.status._back.click()
+    assert session.target is None
+    explorer.status._back.click()
+    assert session.settings == first
+    explorer.status._back.click()  # there is nothing before: stays
+    assert session.settings == first
+
+
+def test_the_class_map_names_the_classes_that_win(session):
+    explorer = Explorer(session=session)
+    session.choose_method(Occlusion)
+    explorer.live_view._as.value = "classes"
+    names = [category["name"] for category in explorer.live_view.live_image.categories]
+    winners = {session.network.class_names[index] for index in np.unique(session.result.class_map)}
+    assert set(names) == winners
+    np.testing.assert_array_equal(
+        np.array(names)[shown(explorer).astype(int)],
+        np.array(session.network.class_names)[session.result.class_map],
+    )
+
+
+def test_the_notes_stand_beside_the_picture_and_are_escaped(session):
+    explorer = Explorer(session=session)
+    session.update(method=GradCAM(), layer="conv1", target=1)
+    session.method = Gradient(relu="guided")
+    text = explorer.status._notes.value
+    assert "ReLUs were rewritten" in text
+    assert "<img" not in text
+
+
+def test_a_screen_reader_hears_where_the_map_is_highest(session):
+    session.choose_method(GradCAM)
+    assert alt_text(session.result).startswith(session.result.request.caption)
+    assert "from the top" in alt_text(session.result)
+
+
+def test_a_closed_explorer_follows_its_session_no_more(session):
+    explorer = Explorer(session=session)
+    before = shown(explorer)
+    explorer.close()
+    session.choose_method(Gradient)
+    np.testing.assert_array_equal(shown(explorer), before)
+
+
+def test_a_path_opens_as_image_and_a_method_class_as_method(network, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (50, 50), "green").save(tmp_path / "leaf.png")
+    explorer = Explorer(network, tmp_path / "leaf.png", method=Gradient)
+    assert explorer.session.image.name == "leaf"
+    assert isinstance(explorer.session.method, Gradient)
+    explorer.session.close()
+
+
+def test_a_bad_target_is_told_on_the_page_not_raised(network, image):
+    explorer = Explorer(session=Session(network, image, target=99, runner=Inline()))
+    assert explorer.session.status == "failed"
+    assert "99" in explorer.status._message.value

@@ -1,0 +1,161 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.methods.filters import Filters
+from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.runner import Inline
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.widgets.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+
+from .conftest import CLASSES, small_network
+
+
+def jpeg(colour, size=(60, 40)):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def upload(picker, content, name="mine.jpg"):
+    picker._upload.content, picker._upload.name = content, name
+    picker._upload.count += 1
+
+
+def test_classes_are_offered_with_their_probabilities(session, network, image):
+    picker = TargetPicker(session)._list
+    assert picker.names == CLASSES
+    np.testing.assert_allclose(np.frombuffer(picker.values, "<f4"), network.probabilities(image))
+    assert picker.selected == -1
+    assert picker.none_name == f"Top class: {CLASSES[int(network.probabilities(image).argmax())]}"
+
+
+def test_picking_a_class_makes_it_the_target_and_none_gives_the_top_class_back(session):
+    picker = TargetPicker(session)
+    picker._list.selected = 2
+    assert session.target == Target(2)
+    assert session.result.request.target == Target(2)
+    picker._list.selected = -1
+    assert session.target is None
+
+
+def test_a_channel_as_target_is_named_and_no_class_is_marked(session):
+    picker = TargetPicker(session)
+    session.target = Target("conv1", 3)
+    assert picker._list.selected == -1
+    assert "channel 3 of conv1" in picker._list.label
+
+
+@pytest.mark.parametrize(
+    ("method", "paths"),
+    [(Filters, ["conv1", "conv2"]), (GradCAM, ["rescaling", "conv1", "pool1", "conv2"]), (Gradient, None)],
+)
+def test_only_layers_that_the_method_can_use_are_offered(session, method, paths):
+    session.choose_method(method)
+    picker = LayerPicker(session)
+    if paths is None:
+        assert picker.widget.layout.display == "none"
+    else:
+        assert [path.split("_")[0] for path in picker._list.names] == paths
+
+
+def test_the_layer_that_the_method_chose_itself_is_marked(session):
+    session.choose_method(GradCAM)
+    picker = LayerPicker(session)
+    assert picker._list.names[picker._list.selected] == "conv2"
+
+
+def test_a_layer_is_kept_by_the_next_method_if_that_can_use_it(session):
+    session.update(method=Activations(), layer="pool1")
+    session.choose_method(GradCAM)
+    assert session.layer == "pool1"
+    session.choose_method(Filters)
+    assert session.layer is None
+
+
+def test_an_uploaded_picture_becomes_the_image_and_joins_the_gallery(session):
+    picker = ImagePicker(session)
+    before = len(picker._gallery.names)
+    upload(picker, jpeg("red"))
+    assert session.image.name == "mine.jpg"
+    assert len(picker._gallery.names) == before + 1
+    assert picker._gallery.selected == before
+    assert session.result.request.image == session.network.fit(session.image)
+
+
+def test_a_file_that_is_no_picture_is_a_sentence_and_loses_nothing(session):
+    picker = ImagePicker(session)
+    image, result = session.image, session.result
+    upload(picker, b"this is a text file", "notes.txt")
+    assert picker._upload.error.endswith(".")
+    assert "\n" not in picker._upload.error
+    assert (session.image, session.result) == (image, result)
+    upload(picker, jpeg("blue"), "good.jpg")
+    assert session.image.name == "good.jpg"
+
+
+def test_going_from_picture_to_picture_by_the_gallery(session):
+    picker = ImagePicker(session)
+    upload(picker, jpeg("red"))
+    picker._gallery.selected = 0
+    assert session.image.name == "noise"
+
+
+def test_a_photo_is_fitted_anew_when_another_network_takes_another_size(session):
+    picker = ImagePicker(session)
+    upload(picker, jpeg("red"))
+    session.open(small_network("larger", side=48, seed=1))
+    assert session.image.name == "mine.jpg"
+    assert session.result.request.image.shape == (48, 48, 3)
+
+
+def test_an_array_made_for_another_network_is_given_up_with_a_sentence(session):
+    session.open(small_network("larger", side=48, seed=1))
+    assert session.image is None
+    assert session.status == "empty"
+    assert session.message == "Choose an image to begin."
+
+
+def test_the_network_dropdown_offers_the_bundled_ones_and_ones_own(session):
+    picker = NetworkPicker(session)
+    assert picker.widget.options == ("efficientnet_lite0", "digits", "small")
+    assert picker.widget.value == "small"
+    session.open(small_network("other", seed=2))
+    assert picker.widget.value == "other"
+    picker.widget.value = "small"
+    assert session.network.name == "small"
+
+
+def test_a_network_that_cannot_be_opened_leaves_the_one_that_is_open(session):
+    picker = NetworkPicker(session)
+    session.open("no_such_network")
+    assert session.status == "failed"
+    assert "no_such_network" in session.message
+    assert picker.widget.value == "small"
+
+
+def test_the_bundled_samples_are_there_before_any_network_is(monkeypatch):
+    class Never(Inline):
+        def submit(self, job, deliver):
+            """Nothing happens: TensorFlow is still loading."""
+
+    session = Session("efficientnet_lite0", runner=Never())
+    picker = ImagePicker(session)
+    assert len(picker._gallery.names) >= 7
+    assert session.network is None
+    assert session.status == "loading"
+    assert NetworkPicker(session).widget.value == "efficientnet_lite0"
+
+
+def test_another_network_with_fewer_classes_takes_over_cleanly(session):
+    picker = TargetPicker(session)
+    session.target = Target(2)
+    session.open(small_network("two_classes", classes=["left", "right"], seed=3))
+    assert session.status == "done", session.message
+    assert picker._list.names == ["left", "right"]
+    assert session.target is None
