@@ -91,6 +91,7 @@ class Session(HasTraits):
         if isinstance(source, str) and self.image is None:
             self.image = next(iter(_samples(source)), None)  # something to see while TensorFlow loads
         self.opening = _name(source)
+        self.runner.stop()  # else the job before this one might still say that it is done
         self.update_status("loading", f"Loading TensorFlow and {self.opening} …")
         self.runner.submit(lambda: self._loading(source), lambda deliver: deliver())
 
@@ -143,9 +144,10 @@ class Session(HasTraits):
 
     def _use(self, network):
         """Take a network that has been opened, with an image that it can show and parameters that suit the image."""
-        image = self.image
-        if not _takes(network, image):  # made for another network
-            image = next(iter(_samples(network.name)), None)
+        image, own = self.image, _samples(network.name)
+        from_the_other = self.network is not None and image in _samples(self.network.name)
+        if (from_the_other and own) or not _takes(network, image):
+            image = next(iter(own), None)
         changed = replace(self.settings, network=network, image=image)
         if self.network is not None:
             changed = replace(changed, target=None, layer=None)  # they named parts of the other network
@@ -173,13 +175,14 @@ class Session(HasTraits):
             self.runner.stop()
             self.update_status("empty", "Choose an image to begin.")
             return
-        settings = self.settings
+        self.runner.stop()  # else the job before this one might still say that it is done
         self.progress, self.seconds_left = 0.0, None
         self.update_status("running", "")
-        self.runner.submit(lambda: self._computing(settings), lambda deliver: deliver())
+        self.runner.submit(self._computing, lambda deliver: deliver())
 
-    def _computing(self, settings):
-        """The job that answers settings: yields, for every result, how to show it."""
+    def _computing(self):
+        """The job that answers the settings as they are when it begins: yields, for every result, how to show it."""
+        settings = self.settings
         try:
             begun = time.monotonic()
             if settings.image is not None:

@@ -1,5 +1,6 @@
 """What every control and view has in common: it follows a session, and a mistake in it never reaches the page."""
 
+import threading
 from contextlib import contextmanager
 
 from ..session import sentence_of
@@ -14,7 +15,8 @@ class Bound:
 
     def __init__(self, session):
         self.session = session
-        self._following = 0
+        # Of the thread that follows: meanwhile another thread may well bring what the person does.
+        self._following = threading.local()
         self._followed = []
 
     def follow(self, show, *names):
@@ -32,7 +34,7 @@ class Bound:
         """Call `do(value)` when the person changes `trait` of `widget`."""
 
         def changed(change):
-            if not self._following:
+            if not getattr(self._following, "now", False):
                 with self._caught():
                     do(change["new"])
 
@@ -50,11 +52,12 @@ class Bound:
     @contextmanager
     def following(self):
         """While the block runs, changes of widgets are not the person's."""
-        self._following += 1
+        before = getattr(self._following, "now", False)
+        self._following.now = True
         try:
             yield
         finally:
-            self._following -= 1
+            self._following.now = before
 
     def close(self):
         """Follow the session no more."""

@@ -10,8 +10,8 @@ from .live_view import LiveView
 from .selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
 from .status import StatusLine
 
-SIDE = ipywidgets.Layout(flex="0 1 300px", min_width="250px", padding="0 8px 0 0")
-MIDDLE = ipywidgets.Layout(flex="1 1 460px", min_width="340px", max_width="540px", padding="0 8px")
+SIDE = ipywidgets.Layout(flex="1 1 240px", min_width="220px", max_width="320px", padding="0 8px 0 0")
+MIDDLE = ipywidgets.Layout(flex="2 1 400px", min_width="320px", max_width="540px", padding="0 8px")
 WRAPPING = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", width="100%")
 
 
@@ -77,7 +77,10 @@ class Explorer(ipywidgets.VBox):
             self.controls.widget,
             self.layer_picker.widget,
         ]
-        middle = [view, self.live_view.widget, self.figure.widget, self.status.widget]
+        above = ipywidgets.HBox(
+            [view, self.live_view.choice], layout=ipywidgets.Layout(justify_content="space-between")
+        )
+        middle = [above, self.live_view.widget, self.figure.widget, self.status.widget]
         columns = [
             ipywidgets.VBox(left, layout=SIDE),
             ipywidgets.VBox(middle, layout=MIDDLE),
@@ -87,6 +90,7 @@ class Explorer(ipywidgets.VBox):
 
     def _switch(self, to_figure):
         self.live_view.widget.layout.display = "none" if to_figure else None
+        self.live_view.choice.layout.visibility = "hidden" if to_figure else None
         self.figure.widget.layout.display = None if to_figure else "none"
         self.figure.show(to_figure)
 

@@ -47,7 +47,7 @@ class ResultFigure(Bound):
         """Begin or cease to draw."""
         self._shown = shown
         if shown and self.figure is None:
-            self.figure = Figure(figsize=(6, 5), layout="constrained")
+            self.figure = Figure(figsize=(5.2, 4.6), layout="constrained")
             self.widget.children = (canvas_of(self.figure),)
         self._draw()
 

@@ -16,12 +16,15 @@ IN_LEGEND = 7
 
 
 class LiveView(Bound):
-    """Shows results as they come. A failed request leaves the last good picture, dimmed."""
+    """Shows results as they come. A failed request leaves the last good picture, dimmed.
+
+    `choice` is a control to stand beside the view: heat map or class map, where a result has both.
+    """
 
     def __init__(self, session):
         super().__init__(session)
         self.live_image = LiveImage()
-        self._as = ipywidgets.ToggleButtons(
+        self.choice = ipywidgets.ToggleButtons(
             options=[("Heat map", "map"), ("Class map", "classes")],
             tooltips=[
                 "How much the score drops at each place.",
@@ -29,12 +32,12 @@ class LiveView(Bound):
             ],
             style={"button_width": "96px"},
         )
-        self.widget = ipywidgets.VBox([self._as, self.live_image])
+        self.widget = self.live_image
         self._image = None
         self.follow(self._show_image_alone, "settings")
         self.follow(self._show_result, "result")
         self.follow(self._show_status, "status")
-        self.act(self._as, "value", lambda _: self._show_result())
+        self.act(self.choice, "value", lambda _: self._show_result())
         self.act(self.live_image, "selected", self._explain_tile)
 
     def _show_image_alone(self):
@@ -45,14 +48,14 @@ class LiveView(Bound):
 
     def _show_result(self):
         result = self.session.result
+        has_classes = result is not None and result.class_map is not None
+        self.choice.layout.display = None if has_classes else "none"
         if result is None:
             return
-        has_classes = result.class_map is not None
-        self._as.layout.display = None if has_classes else "none"
         with self.live_image.hold_sync():
             if result.request.image is not None:
                 self._send_image(result.request.image, result.request.network)
-            if has_classes and self._as.value == "classes":
+            if has_classes and self.choice.value == "classes":
                 self._send_classes(result)
             else:
                 self._send_values(result)

@@ -9,14 +9,15 @@ from traitlets import Bool, CBytes, Int, List, Unicode, validate
 from .browser_state import BrowserState
 
 HERE = Path(__file__).parent
+NOTHING = -2
 
 
 class PickList(BrowserState, anywidget.AnyWidget):
-    """Names with details and values; `selected` is the index of the one that is picked, -1 for none.
+    """Names with details and values; `selected` is the index of the one that is picked.
 
     A detail stands beside its name; a hint is its tooltip, is searched too, and stands below the list for the one
-    that is picked. With a `none_name` a row of that name stands first and picks none. `by_value` orders by falling
-    value.
+    that is picked. With a `none_name` a row of that name stands first, with index -1. -2 is no row at all.
+    `by_value` orders by falling value.
     """
 
     _esm = HERE / "pick_list.js"
@@ -33,9 +34,9 @@ class PickList(BrowserState, anywidget.AnyWidget):
     by_value = Bool(False).tag(sync=True)
     none_name = Unicode().tag(sync=True)
     height = Int(220, help="Of the list, in px, before it scrolls.").tag(sync=True)
-    selected = Int(-1).tag(sync=True)
+    selected = Int(NOTHING).tag(sync=True)
 
-    def offer(self, names, details=(), hints=(), selected=-1):
+    def offer(self, names, details=(), hints=(), selected=NOTHING):
         """Replace what can be picked, without counting that as picking."""
         with self.hold_sync():
             self.values = b""
@@ -48,4 +49,4 @@ class PickList(BrowserState, anywidget.AnyWidget):
 
     @validate("selected")
     def _existing(self, proposal):
-        return proposal["value"] if -1 <= proposal["value"] < len(self.names) else -1
+        return proposal["value"] if -1 <= proposal["value"] < len(self.names) else NOTHING

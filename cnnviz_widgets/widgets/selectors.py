@@ -8,7 +8,7 @@ from ..networks import names, samples
 from .bound import Bound
 from .controls import STYLE, WIDE
 from .gallery import Gallery
-from .pick_list import PickList
+from .pick_list import NOTHING, PickList
 from .upload import Upload
 
 
@@ -104,7 +104,7 @@ class LayerPicker(Bound):
             self._paths = paths
             self._list.offer(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
         shown = session.layer or (session.result and session.result.request.layer)
-        self._list.selected = paths.index(shown) if shown in paths else -1
+        self._list.selected = paths.index(shown) if shown in paths else NOTHING
 
     def _choose(self, index):
         if index >= 0:
@@ -144,7 +144,7 @@ class TargetPicker(Bound):
         self._list.label = f"Class · now: {session.network.describe(target)}" if channel else "Class"
         top = "" if self._probabilities is None else f": {self._list.names[int(self._probabilities.argmax())]}"
         self._list.none_name = f"Top class{top}"
-        self._list.selected = -1 if target is None or channel else target.index
+        self._list.selected = NOTHING if channel else -1 if target is None else target.index
 
     @property
     def _probabilities(self):
@@ -154,7 +154,8 @@ class TargetPicker(Bound):
         return probabilities if fits else None
 
     def _choose(self, index):
-        self.session.target = None if index < 0 else Target(index)
+        if index != NOTHING:
+            self.session.target = None if index < 0 else Target(index)
 
 
 def _hint(layer):

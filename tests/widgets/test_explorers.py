@@ -109,7 +109,7 @@ def test_back_returns_to_the_picture_before(session):
 def test_the_class_map_names_the_classes_that_win(session):
     explorer = Explorer(session=session)
     session.choose_method(Occlusion)
-    explorer.live_view._as.value = "classes"
+    explorer.live_view.choice.value = "classes"
     names = [category["name"] for category in explorer.live_view.live_image.categories]
     winners = {session.network.class_names[index] for index in np.unique(session.result.class_map)}
     assert set(names) == winners

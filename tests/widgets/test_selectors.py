@@ -11,6 +11,7 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.widgets.pick_list import NOTHING
 from cnnviz_widgets.widgets.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
 
 from .conftest import CLASSES, small_network
@@ -47,8 +48,10 @@ def test_picking_a_class_makes_it_the_target_and_none_gives_the_top_class_back(s
 def test_a_channel_as_target_is_named_and_no_class_is_marked(session):
     picker = TargetPicker(session)
     session.target = Target("conv1", 3)
-    assert picker._list.selected == -1
+    assert picker._list.selected == NOTHING
     assert "channel 3 of conv1" in picker._list.label
+    picker._list.selected = -1  # the row "Top class" leads back to the classes
+    assert session.target is None
 
 
 @pytest.mark.parametrize(
