@@ -94,7 +94,10 @@ class LatestWins:
             with self._lock:
                 if ticket != self._latest:
                     break
-                deliver(item)
+                try:
+                    deliver(item)
+                except Exception:  # a view that fails must not end the work for the others
+                    log.exception("What was delivered could not be taken")
         else:
             return
         steps.close()

@@ -8,6 +8,7 @@ user's model is rebuilt, cloned or patched.
 Tensors are named as TensorFlow names them, `"operation:0"`. The sets below hold operation names.
 """
 
+import functools
 from collections import Counter, defaultdict
 from functools import cached_property
 
@@ -32,11 +33,25 @@ OTHER_GATES = {
 RULES = ("standard", "guided", "deconvnet")
 
 
+def remembered(answer):
+    """Method decorator: ask a graph, which never changes, the same thing only once."""
+
+    @functools.wraps(answer)
+    def remember(self, *asked):
+        key = (answer.__name__, *asked)
+        if key not in self._remembered:
+            self._remembered[key] = answer(self, *asked)
+        return self._remembered[key]
+
+    return remember
+
+
 class ForwardGraph:
     """The operations of one traced function from `input` to its results, and which of them feed which."""
 
     def __init__(self, function):
         """`function` is a concrete function of one tensor."""
+        self._remembered = {}
         traced = function.graph.as_graph_def()
         self.definition = inlined(traced)
         self.input = function.inputs[0].name
@@ -69,6 +84,7 @@ class ForwardGraph:
         """The operations on which `tensor` depends, with its own."""
         return _reached(operation(tensor), self._inputs)
 
+    @remembered
     def reaches(self, start, end):
         """Whether `end` depends on `start`."""
         return operation(start) in self.before(end)
@@ -77,6 +93,7 @@ class ForwardGraph:
         """The operations through which `start` reaches `end`: what a gradient passes on its way back."""
         return self.after(start) & self.before(end)
 
+    @remembered
     def frontier(self, start, end):
         """The tensors needed to go on from `start` to `end` without the image: `start`, then what skips past it."""
         tail, from_image = self.between(start, end), self.after(self.input) | {operation(self.input)}
@@ -88,6 +105,7 @@ class ForwardGraph:
         }
         return (start, *sorted(skips - {start}))
 
+    @remembered
     def gates(self, start, end):
         """How many ReLUs a rule would rewrite between two tensors, how many other gates stay, and what is hidden.
 
@@ -121,7 +139,7 @@ class ForwardGraph:
         return [found[name] for name in fetches]
 
     def _whole(self, images):
-        """A graph of all operations, as after opening function calls there is none yet; with the shapes of variables."""
+        """A graph of all operations, for after opening function calls there is none yet; with variables' shapes."""
 
         def whole(images):
             graph = tf.compat.v1.get_default_graph()

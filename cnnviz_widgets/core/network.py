@@ -6,6 +6,7 @@ No question changes the model. Numbers come back as NumPy arrays, float32, chann
 import difflib
 import math
 import threading
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -42,6 +43,7 @@ class Network:
         self.input_shape = checked_shape(input_shape) if input_shape else shape_of(model)
         self.cache = ByteBoundedCache(CACHE_BYTES)
         self._lock = threading.RLock()
+        self._steady = threading.local()
         self._opened = None
         self._class_names = None if class_names is None else tuple(map(str, class_names))
 
@@ -126,7 +128,10 @@ class Network:
         return answers if _is_batch(image) else tuple(values[0] for values in answers)
 
     def logits(self, image):
-        """(classes,) in front of the softmax or sigmoid, (n, classes) for a batch; log-probabilities of a "hidden" head."""
+        """(classes,) in front of the softmax or sigmoid; (n, classes) for a batch.
+
+        Of a "hidden" head these are the logarithms of the probabilities.
+        """
         return self.outputs(image)[0]
 
     def probabilities(self, image):
@@ -230,7 +235,26 @@ class Network:
 
     def stamp(self):
         """A value that changes when the model's weights do."""
-        return self._open().weights.stamp()
+        if not getattr(self._steady, "now", False):
+            return self._open().weights.stamp()
+        if self._steady.stamp is None:
+            self._steady.stamp = self._open().weights.stamp()
+        return self._steady.stamp
+
+    @contextmanager
+    def steady(self, stamp=None):
+        """For as long as the block runs, in this thread, take the weights not to change: look at them once at most.
+
+        `stamp` says what they were found to be when somebody has just looked.
+        """
+        if getattr(self._steady, "now", False):
+            yield
+            return
+        self._steady.now, self._steady.stamp = True, stamp
+        try:
+            yield
+        finally:
+            self._steady.now = False
 
     # ---- Inside
 

@@ -63,7 +63,7 @@ def what_it_said(error, longest=200):
     # Before it stand the lines of code that were running, after it what they were called with.
     said = itertools.takewhile(lambda line: not line.startswith("Arguments received"), lines)
     said = [line for line in said if line and not re.match(r"in user code|File |Exception encountered", line)]
-    own = next((n for n, line in enumerate(said) if re.match(r"\w+(Error|Exception): ", line)), len(said) - 1)
+    own = next((n for n, line in enumerate(said) if re.match(r"\w+(Error|Exception): ", line)), 0)
     return plain_text(" ".join(said[own:]) or type(error).__name__, longest)
 
 
@@ -120,7 +120,11 @@ class Weights:
         import tensorflow as tf
 
         variables = list(variables)
-        self._read = tf.function(lambda: [_bytes(variable.read_value()) for variable in variables], autograph=False)
+
+        def read():
+            return [_bytes(variable.read_value()) for variable in variables]
+
+        self._read = tf.function(read, autograph=False).get_concrete_function()
         self._lock = threading.Lock()
         self._stamp = 0
         self._held = [_memory(tensor) for tensor in self._read()]

@@ -33,7 +33,8 @@ class Questions:
 
     def gradient(self, objective, rule):
         """(images, index) -> the scores (n,) and their gradient with respect to the images."""
-        return self._keep(("gradient", objective, rule), lambda: self._make_gradient(objective, rule))
+        tail = self.tail((self.graph.input,), objective, rule)
+        return lambda images, index: tail([images], index)
 
     def tail(self, frontier, objective, rule):
         """(values of the frontier, index) -> the scores (n,) and their gradient at the frontier's first tensor."""
@@ -45,10 +46,6 @@ class Questions:
             return self.graph({self.graph.input: images}, tensors)
 
         return values
-
-    def _make_gradient(self, objective, rule):
-        tail = self._make_tail((self.graph.input,), objective, rule)
-        return lambda images, index: tail([images], index)
 
     def _make_tail(self, frontier, objective, rule):
         specs = [self._spec(tensor) for tensor in frontier]
@@ -77,7 +74,8 @@ class Questions:
     def _keep(self, key, make):
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = make()
+                # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.
+                self._kept[key] = make().get_concrete_function()
                 while len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)

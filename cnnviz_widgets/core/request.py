@@ -33,15 +33,16 @@ class Request:
         uses = method.uses
         if image is None and "image" in uses:
             raise ValueError(f"{method.title} needs an image. Received: None.")
-        image = None if image is None else network.fit(image)
-        return cls(
-            method=method,
-            network=network,
-            image=image if "image" in uses else None,
-            target=network.target(target, image) if "target" in uses else None,
-            layer=_layer(method, network, layer) if "layer" in uses else None,
-            weights=network.stamp(),
-        )
+        with network.steady():
+            image = None if image is None else network.fit(image)
+            return cls(
+                method=method,
+                network=network,
+                image=image if "image" in uses else None,
+                target=network.target(target, image) if "target" in uses else None,
+                layer=_layer(method, network, layer) if "layer" in uses else None,
+                weights=network.stamp(),
+            )
 
     @property
     def caption(self):
@@ -64,14 +65,21 @@ class Request:
         if kept is not None:
             yield kept
             return
-        notes = on_request(self)
+        with self.network.steady(self.weights):
+            notes = on_request(self)
         given = {name: getattr(self, name) for name in self.method.uses}
-        for result in self.method.run(self.network, **given):
+        run = self.method.run(self.network, **given)
+        while (result := self._next(run)) is not None:
             notes_here = (*result.notes, *notes, *on_result(result))
             result = replace(result, request=self, notes=notes_here)
             if result.complete:
                 self.network.cache.put(self, result)
             yield result
+
+    def _next(self, run):
+        # Steady for one step only: between two steps whoever asked may train the network.
+        with self.network.steady(self.weights):
+            return next(run, None)
 
 
 def steps(method, network, image=None, target=None, layer=None):

@@ -43,10 +43,8 @@ class Result:
 
     @property
     def nbytes(self):
-        """Bytes that keeping this result takes, with the image that it holds by its request."""
-        image = self.request and self.request.image
-        held = (self.array, self.class_map, image and image.array)
-        return sum(array.nbytes for array in held if array is not None)
+        """Bytes that keeping this result takes."""
+        return self.array.nbytes + (0 if self.class_map is None else self.class_map.nbytes)
 
     def on_image(self):
         """The map at the image's pixels, (height, width[, channel]): bilinear, cell centres half a cell inside.

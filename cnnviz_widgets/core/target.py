@@ -18,6 +18,8 @@ class Target:
         if index is None:
             layer, index = None, layer
         object.__setattr__(self, "layer", layer)
+        if isinstance(index, bool) or not hasattr(index, "__index__"):
+            raise TypeError(f"A target's index is a whole number. Received: {index!r}.")
         object.__setattr__(self, "index", int(index))
 
     def __repr__(self):

@@ -52,7 +52,7 @@ def trace(model, shape, dtype="float32", preprocess=None):
 
     @tf.function
     def forward(images):
-        return model(images if preprocess is None else preprocess(images), training=False)
+        return model(_as_taken(model, images if preprocess is None else preprocess(images)), training=False)
 
     paths = layer_paths(model)
     with _one_trace, _listening([layer for layer, _ in paths], calls):
@@ -71,6 +71,12 @@ def trace(model, shape, dtype="float32", preprocess=None):
         head=head,
         output_shape=_shape(output),
     )
+
+
+def _as_taken(model, images):
+    """The images inside what the model takes them in: a list of one, a dictionary of one."""
+    structure = getattr(model, "_inputs_struct", None)
+    return images if structure is None else tf.nest.map_structure(lambda _: images, structure)
 
 
 def layer_paths(model):

@@ -80,7 +80,7 @@ class Occlusion(Method):
             yield Result(
                 paint(nearest_known(drops, order, known), rows, columns),
                 signed=True,
-                unit=f"drop in {self.score}",
+                unit=f"drop in {self.score if target.layer is None else 'activation'}",
                 progress=known / len(order),
                 class_map=nearest_known(tops, order, known)[np.ix_(rows.nearest, columns.nearest)],
             )

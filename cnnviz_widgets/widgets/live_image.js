@@ -72,7 +72,7 @@ function buildPage() {
   p.controls = h("div", { className: "cnnviz-controls" }, p.show.node, p.smooth.node, p.zoomGroup, p.sliders, p.colormap, p.fadeLabel, p.save);
   p.side = h("div", { className: "cnnviz-side" }, p.scale, p.legend, p.readout, p.note, p.controls);
   // JupyterLab's shortcuts (0 0 restarts the kernel, arrows change the cell) must not act on keys pressed in here.
-  p.root = h("div", { className: "cnnviz-live", "data-lm-suppress-shortcuts": "true", "data-drawn": "0" },
+  p.root = h("div", { className: "cnnviz-live", "data-drawn": "0" },
     p.title, h("div", { className: "cnnviz-body" }, p.grid, p.stage), p.side);
   p.root.addEventListener("keydown", (event) => event.stopPropagation());
   return p;

@@ -44,12 +44,16 @@ function readScene(get) {
 /** One pass over the values: finite range, how many are not finite, which tiles are all zero. */
 function summarize({ values, tiles }) {
   let min = Infinity, max = -Infinity, odd = 0;
-  const dead = new Uint8Array(tiles).fill(1), size = values.length / tiles;
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i];
-    if (v !== 0) dead[Math.floor(i / size)] = 0;
-    if (!Number.isFinite(v)) odd++;
-    else { if (v < min) min = v; if (v > max) max = v; }
+  const dead = new Uint8Array(tiles), size = values.length / tiles;
+  for (let k = 0; k < tiles; k++) {
+    let empty = true;
+    for (let i = k * size; i < (k + 1) * size; i++) {
+      const v = values[i];
+      if (v !== 0) empty = false;
+      if (v - v !== 0) odd++; // only NaN and the infinities
+      else { if (v < min) min = v; if (v > max) max = v; }
+    }
+    dead[k] = empty ? 1 : 0;
   }
   return { min, max, odd, dead, deadCount: dead.reduce((a, b) => a + b, 0) };
 }
@@ -104,11 +108,11 @@ const hex = (c) => (/^#[0-9a-f]{6}$/i.test(c) ? [1, 3, 5].map((i) => parseInt(c.
 /** 0..1 between the limits. Limits without a span: below is 0, above is 1, equal is the middle when signed. */
 function shareOf({ low, high, signed }) {
   const span = high - low;
-  if (span > 0) return (v) => clamp((v - low) / span, 0, 1);
+  if (span > 0) return (v) => (v <= low ? 0 : v >= high ? 1 : (v - low) / span);
   return (v) => (v > low ? 1 : v < low || !signed ? 0 : 0.5);
 }
 
-/** A function from value to packed colour; colours made once, so a pixel costs one look-up. */
+/** A function from value to packed colour; the colours are made once, so that a pixel costs one look-up. */
 function shader(scene, table) {
   if (scene.kind === "categories") {
     const colors = scene.categories.map(({ color }) => pack(...hex(color)));
@@ -119,7 +123,7 @@ function shader(scene, table) {
     const strength = scene.signed ? Math.abs((2 * i) / last - 1) : i / last;
     colors[i] = pack(table[3 * i], table[3 * i + 1], table[3 * i + 2], scene.fade ? Math.round(255 * strength) : 255);
   }
-  return (v) => colors[Math.round(share(v) * last)];
+  return (v) => colors[(share(v) * last + 0.5) | 0];
 }
 
 /** How far the strongest of three channels is from zero, 0..255. */
@@ -131,28 +135,27 @@ function strongest([r, g, b], signed) {
 /** Tile k as an ImageData of width x height. Values are interpolated, never colours: a colour map is not a line. */
 function paint(scene, k, width, height, shade) {
   const out = new ImageData(width, height), pixels = new Uint32Array(out.data.buffer), data = plane(scene, k);
-  const { channels, cols, categories, kind, signed } = scene, share = shareOf(scene), rgb = [0, 0, 0];
-  const X = axis(cols, width, scene.smooth), Y = axis(scene.rows, height, scene.smooth);
-  const isNumber = kind === "categories" ? (v) => v >= 0 && v < categories.length && v % 1 === 0 : Number.isFinite;
+  const { channels, categories, kind, signed } = scene, share = shareOf(scene), rgb = [0, 0, 0];
+  const X = axis(scene.cols, width, scene.smooth), Y = axis(scene.rows, height, scene.smooth);
+  const length = scene.cols * channels, line = new Float32Array(length); // one row, interpolated from top to bottom
+  const isNumber = kind === "categories" ? (v) => v >= 0 && v < categories.length && v % 1 === 0 : (v) => v - v === 0;
   for (let y = 0, i = 0; y < height; y++) {
-    const top = Y.first[y] * cols, bottom = Y.second[y] * cols, wy = Y.weight[y];
+    const top = Y.first[y] * length, bottom = Y.second[y] * length, wy = Y.weight[y];
+    for (let j = 0; j < length; j++) line[j] = data[top + j] + (data[bottom + j] - data[top + j]) * wy;
     for (let x = 0; x < width; x++, i++) {
-      const left = X.first[x], right = X.second[x], wx = X.weight[x];
-      let v = 0;
-      for (let c = 0; c < channels; c++) {
-        v = data[(top + left) * channels + c];
-        if (wx || wy) {
-          const a = v + (data[(top + right) * channels + c] - v) * wx, b = data[(bottom + left) * channels + c];
-          v = a + (b + (data[(bottom + right) * channels + c] - b) * wx - a) * wy;
-        }
-        if (!isNumber(v)) break;
-        if (channels === 3) rgb[c] = Math.round(share(v) * 255);
+      const left = X.first[x] * channels, right = X.second[x] * channels, wx = X.weight[x];
+      let v = line[left] + (line[right] - line[left]) * wx;
+      if (channels === 1) {
+        pixels[i] = isNumber(v) ? shade(v) : HATCH[((x + y) >> 2) & 1];
+        continue;
       }
-      if (!isNumber(v)) pixels[i] = HATCH[((x + y) >> 2) & 1];
-      else if (channels === 1) pixels[i] = shade(v);
-      else {
-        pixels[i] = pack(rgb[0], rgb[1], rgb[2], scene.fade ? strongest(rgb, signed) : 255);
+      let finite = true;
+      for (let c = 0; c < 3; c++) {
+        v = line[left + c] + (line[right + c] - line[left + c]) * wx;
+        finite &&= isNumber(v);
+        rgb[c] = (share(v) * 255 + 0.5) | 0;
       }
+      pixels[i] = !finite ? HATCH[((x + y) >> 2) & 1] : pack(rgb[0], rgb[1], rgb[2], scene.fade ? strongest(rgb, signed) : 255);
     }
   }
   return out;

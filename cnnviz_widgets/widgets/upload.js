@@ -62,7 +62,6 @@ function render({ model, el }) {
   status.setAttribute("role", "status");
   button.append(label, hint);
   root.append(button, input, status);
-  root.setAttribute("data-lm-suppress-shortcuts", "true"); // Ctrl+V is ours while the button has the focus
   el.append(root);
 
   const say = (text, isError = false) => {
@@ -114,7 +113,7 @@ function render({ model, el }) {
   root.ondragenter = root.ondragover = over(true);
   root.ondragleave = root.ondrop = over(false);
   root.addEventListener("paste", (event) => takeFirst(event, event.clipboardData.files));
-  root.addEventListener("keydown", (event) => event.stopPropagation());
+  root.addEventListener("keydown", (event) => event.stopPropagation()); // else Ctrl+V pastes a cell in JupyterLab
   model.on("change:error", showState);
   model.on("change:label", showState);
   showState();

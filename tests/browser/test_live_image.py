@@ -191,6 +191,12 @@ def test_hovering_reads_pixel_value_and_unit(page, arrays):
     assert "cell (2, 3)" in text
 
 
+def test_the_value_read_from_a_smooth_map_is_the_one_that_is_drawn(page):
+    text = hover(page, "smooth", 130.5 / 224, 72.5 / 224)
+    value = (1 - abs(130.5 / 32 - 4.5)) * (1 - abs(72.5 / 32 - 2.5))
+    assert f"row 72, column 130 · grey 90 · map {value:.3g}" in text
+
+
 def test_arrow_keys_read_neighbours_and_leave_the_notebook_alone(page):
     hover(page, "signed", 0.5 / 28, 0.5 / 28)
     page.locator(".is-signed .cnnviz-picture").focus()
@@ -281,6 +287,7 @@ def test_color_kernels_show_each_weight_as_it_is(page, arrays):
 
 def test_categories_have_names_instead_of_a_color_bar(page):
     assert list(pixel(page, "categories", 5 / 6, 1 / 6)) == [0xE6, 0x9F, 0x00]  # the second colour of the palette
+    assert pixel(page, "categories", 5 / 6, 5 / 6)[0] in (0x8C, 0xC4)  # hatched: no such category
     assert "cat 55.6 %" in page.locator(".is-categories .cnnviz-legend").inner_text()
     assert not page.locator(".is-categories .cnnviz-scale").is_visible()
     assert "dog" in hover(page, "categories", 5 / 6, 1 / 6)

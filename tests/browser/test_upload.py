@@ -120,6 +120,8 @@ def test_the_same_file_twice_counts_twice(page):
     choose(page, "twice.jpg", content)
     wait_until_received(page, "twice.jpg")
     count = int(page.locator(".received").inner_text().split(" | ")[0])
+    # A browser tells of a choice only when it is another one than the input holds.
+    assert page.locator(".cnnviz-upload input").input_value() == ""
     choose(page, "twice.jpg", content)
     wait_until_received(page, f"{count + 1} | twice.jpg")
 

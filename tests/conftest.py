@@ -1,0 +1,52 @@
+"""What the tests of the numbers share: small networks, traced once for the whole run."""
+
+import os
+from functools import cache
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def opened():
+    """`opened("nested")`: the kind of model of that name and a Network of it, the same one for every test.
+
+    A test that changes the model, or counts what the network keeps, opens its own.
+    """
+    import kinds
+
+    from cnnviz_widgets.core.network import Network
+
+    @cache
+    def of(name):
+        kind = kinds.KINDS[name]
+        return kind, Network(kind.build(), value_range=(0, 1), name=name, **kind.options)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def image():
+    """`image(kind)`: noise that this kind of model takes."""
+    from cnnviz_widgets.core.image import InputImage
+
+    def of(kind, seed=0):
+        shape = [12 if n is None else n for n in kind.shape]
+        return InputImage(np.random.default_rng(seed).uniform(0, 1, shape))
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def small(opened):
+    """A Network with two convolutions, ReLUs and a softmax."""
+    return opened("functional")[1]
+
+
+@pytest.fixture(scope="session")
+def picture(opened, image):
+    """An image for `small`."""
+    return image(opened("functional")[0])

@@ -1,0 +1,454 @@
+"""Small models of every kind that the package must open, with weights that are the same every time.
+
+Each kind can be built twice over: as a person would write it, and as a twin for checking. The twin stops in front
+of the softmax (`head=None`) and adds `probe`, a layer that adds a variable, in the middle: TensorFlow's own
+GradientTape then tells the gradient of a logit, at the image and at that layer, by a route that shares no code with ours.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+KINDS = {}
+CLASSES = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    build: Callable  # (head, probe) -> a Keras model
+    shape: tuple = (12, 12, 3)
+    middle: str = "conv1"  # the layer after which the twin has its probe
+    head: str = "softmax"
+    relus: int = 2  # how many of them a ReLU rule finds
+    options: dict = field(default_factory=dict)  # for Network
+    classes: int = CLASSES
+
+
+def kind(**facts):
+    """Put the function that builds a kind of model into KINDS, under its name."""
+
+    def keep(build):
+        def fixed_build(head=facts.get("head", "softmax"), probe=None):
+            keras.utils.set_random_seed(1)
+            return fixed(build(head, probe))
+
+        KINDS[build.__name__] = Kind(fixed_build, **facts)
+        return build
+
+    return keep
+
+
+def fixed(model):
+    """The model with weights from one seed, in the order in which it lists them."""
+    random = np.random.default_rng(3)
+    for weight in model.weights:
+        if weight.name == "delta":
+            continue
+        fan_in = max(1, int(np.prod(weight.shape[:-1])))
+        values = random.normal(size=weight.shape) / np.sqrt(fan_in) * 1.5
+        if "variance" in weight.name or "gamma" in weight.name:
+            values = 1 + np.abs(values)
+        weight.assign(values)
+    return model
+
+
+class Probe(layers.Layer):
+    """Adds a variable that is zero: the gradient at it is the gradient at what went in."""
+
+    def build(self, shape):
+        self.delta = self.add_weight(shape=shape[1:], initializer="zeros", name="delta")
+
+    def call(self, values):
+        return values + ops.cast(self.delta, values.dtype)
+
+
+def probed(values, probe):
+    return values if probe is None else probe(values)
+
+
+def ending(values, head):
+    """The last layers: mean over places, then a dense layer with the head as its activation."""
+    return layers.Dense(CLASSES, activation=head, name="scores")(layers.GlobalAveragePooling2D()(values))
+
+
+def functional_with(activation, head, probe, shape=(12, 12, 3)):
+    """Two convolutions, `activation` after each; a function of a tensor."""
+    image = keras.Input(shape)
+    first = activation(probed(layers.Conv2D(4, 3, name="conv1")(image), probe))
+    return keras.Model(image, ending(activation(layers.Conv2D(6, 3, strides=2, name="conv2")(first)), head))
+
+
+# ---- How models are put together
+
+
+@kind()
+def sequential(head, probe):
+    middle = [] if probe is None else [probe]
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")
+    second = layers.Conv2D(6, 3, strides=2, activation="relu", name="conv2")
+    last = [layers.GlobalAveragePooling2D(), layers.Dense(CLASSES, activation=head, name="scores")]
+    return keras.Sequential([keras.Input((12, 12, 3)), first, *middle, second, *last])
+
+
+@kind()
+def lazily_built_sequential(head, probe):
+    middle = [] if probe is None else [probe]
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")
+    last = [layers.Conv2D(6, 3, activation="relu"), layers.GlobalAveragePooling2D(), layers.Dense(5, activation=head)]
+    model = keras.Sequential([first, *middle, *last])
+    model(np.zeros((1, 12, 12, 3), np.float32))
+    return model
+
+
+@kind(middle="relu1")
+def functional(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = layers.ReLU(name="relu1")(layers.Conv2D(4, 3, name="conv1")(image))
+    second = layers.Conv2D(6, 3, activation="relu", name="conv2")(probed(first, probe))
+    return keras.Model(image, ending(second, head))
+
+
+@kind(relus=3)
+def skip_and_concat(head, probe):
+    image = keras.Input((12, 12, 3))
+    stem = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(image)
+    side = probed(layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(stem), probe)
+    added = layers.Add()([stem, side])
+    joined = layers.Concatenate()([added, layers.Conv2D(2, 1, activation="relu")(side), image])
+    return keras.Model(image, ending(joined, head))
+
+
+def block(name, filters, probe=None):
+    """A model to nest: its layers have the same names in every block."""
+    image = keras.Input((12, 12, 3) if name == "base" else (8, 8, 4))
+    first = layers.Conv2D(4, 3, activation="relu", name="conv")(image)
+    second = layers.Conv2D(filters, 3, activation="relu", name="last")(probed(first, probe))
+    return keras.Model(image, second, name=name)
+
+
+@kind(middle="base/conv")
+def nested_in_sequential(head, probe):
+    tail = [layers.GlobalAveragePooling2D(), layers.Dense(CLASSES, activation=head)]
+    return keras.Sequential([keras.Input((12, 12, 3)), block("base", 6, probe), *tail])
+
+
+@kind(middle="top/conv", relus=4)
+def nested_in_functional(head, probe):
+    image = keras.Input((12, 12, 3))
+    return keras.Model(image, ending(block("top", 6, probe)(block("base", 4)(image)), head))
+
+
+@kind(middle="outer/base/conv", relus=3)
+def nested_twice(head, probe):
+    inner = keras.Input((12, 12, 3))
+    outer = keras.Model(
+        inner, layers.Conv2D(4, 1, activation="relu", name="conv")(block("base", 4, probe)(inner)), name="outer"
+    )
+    image = keras.Input((12, 12, 3))
+    return keras.Model(image, ending(outer(image), head))
+
+
+class Subclassed(keras.Model):
+    def __init__(self, head="softmax", probe=None):
+        super().__init__()
+        self.first = layers.Conv2D(4, 3, activation="relu", name="conv1")
+        self.probe = probe
+        self.second = layers.Conv2D(6, 3, name="conv2")
+        self.pool = layers.GlobalAveragePooling2D()
+        self.scores = layers.Dense(CLASSES, activation=head, name="scores")
+
+    def call(self, images):
+        middle = probed(self.first(images), self.probe)
+        return self.scores(self.pool(ops.relu(self.second(middle))))
+
+
+@kind()
+def subclassed(head, probe):
+    model = Subclassed(head, probe)
+    model(np.zeros((1, 12, 12, 3), np.float32))
+    return model
+
+
+class Block(layers.Layer):
+    def __init__(self, filters, **options):
+        super().__init__(**options)
+        self.convolutions = [layers.Conv2D(filters, 3, name="a"), layers.Conv2D(filters, 3, name="b")]
+
+    def build(self, shape):
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = convolution.compute_output_shape(shape)
+
+    def call(self, values):
+        for convolution in self.convolutions:
+            values = tf.nn.relu(convolution(values))
+        return values
+
+    def compute_output_shape(self, shape):
+        for convolution in self.convolutions:
+            shape = convolution.compute_output_shape(shape)
+        return shape
+
+
+@kind(middle="block", relus=3)
+def subclassed_block(head, probe):
+    image = keras.Input((12, 12, 3))
+    middle = probed(Block(4, name="block")(image), probe)
+    return keras.Model(image, ending(layers.Conv2D(4, 3, activation="relu")(middle), head))
+
+
+class CompiledBlock(Block):
+    @tf.function
+    def call(self, values):
+        for convolution in self.convolutions:
+            values = tf.nn.relu(convolution(values))
+        return values
+
+
+@kind(middle="block", relus=3)
+def block_that_is_a_tf_function(head, probe):
+    image = keras.Input((12, 12, 3))
+    middle = probed(CompiledBlock(4, name="block")(image), probe)
+    return keras.Model(image, ending(layers.Conv2D(4, 3, activation="relu")(middle), head))
+
+
+class CompiledModel(Subclassed):
+    @tf.function
+    def call(self, images):
+        return super().call(images)
+
+
+@kind(middle=None)
+def model_that_is_a_tf_function(head, probe):
+    model = CompiledModel(head)
+    tf.config.run_functions_eagerly(True)  # variables made inside a tf.function keep their first values in there
+    model(np.zeros((1, 12, 12, 3), np.float32))
+    tf.config.run_functions_eagerly(False)
+    return model
+
+
+@kind(middle="td")  # the inner layer runs once for each half
+def time_distributed(head, probe):
+    image = keras.Input((12, 12, 3))
+    halves = layers.Reshape((2, 6, 12, 3))(image)
+    wrapped = layers.TimeDistributed(layers.Conv2D(3, 3, activation="relu", name="inner"), name="td")(halves)
+    values = layers.Flatten()(probed(wrapped, probe))
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(values))
+
+
+@kind(middle="lambda")
+def lambda_layer(head, probe):
+    relu = layers.Lambda(tf.nn.relu, name="lambda")
+    image = keras.Input((12, 12, 3))
+    first = probed(relu(layers.Conv2D(4, 3)(image)), probe)
+    return keras.Model(image, ending(layers.Lambda(tf.nn.relu, name="lambda2")(layers.Conv2D(6, 3)(first)), head))
+
+
+@kind(middle="shared@2", relus=2)
+def shared_layer(head, probe):
+    shared = layers.Conv2D(3, 3, padding="same", activation="relu", name="shared")
+    image = keras.Input((12, 12, 3))
+    return keras.Model(image, ending(probed(shared(shared(image)), probe), head))
+
+
+@kind()
+def several_outputs(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    values = layers.Conv2D(4, 3, activation="relu")(first)
+    return keras.Model(image, [ending(values, head), layers.Flatten()(values)])
+
+
+@kind(relus=1)
+def dictionary_in_and_out(head, probe):
+    image = keras.Input((12, 12, 3), name="picture")
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    return keras.Model({"picture": image}, {"answer": ending(first, head)})
+
+
+@kind(options={"preprocess": lambda images: keras.applications.resnet50.preprocess_input(images * 255) / 100})
+def with_a_preprocess_function(head, probe):
+    return functional_with(layers.ReLU(), head, probe)
+
+
+# ---- How a softmax can be written
+
+
+def headless(head, probe):
+    return functional_with(ops.relu, None, probe)
+
+
+@kind()
+def separate_softmax(head, probe):
+    model = headless(head, probe)
+    return model if head is None else keras.Model(model.inputs, layers.Softmax()(model.output))
+
+
+@kind()
+def softmax_from_ops(head, probe):
+    model = headless(head, probe)
+    return model if head is None else keras.Model(model.inputs, ops.softmax(model.output))
+
+
+@kind()
+def softmax_activation(head, probe):
+    model = headless(head, probe)
+    return model if head is None else keras.Model(model.inputs, layers.Activation("softmax")(model.output))
+
+
+@kind(head="none")
+def no_softmax(head, probe):
+    return headless(head, probe)
+
+
+@kind(head="hidden")
+def softmax_by_hand(head, probe):
+    model = headless(head, probe)
+    powers = ops.exp(model.output)
+    shares = powers / ops.sum(powers, axis=-1, keepdims=True)
+    # The score of a hidden head is the logarithm of the probability.
+    return keras.Model(model.inputs, ops.log(shares) if head is None else shares)
+
+
+@kind(head="sigmoid", classes=1)
+def one_sigmoid(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    second = layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(first))
+    return keras.Model(image, layers.Dense(1, activation=head)(second))
+
+
+@kind(head="sigmoid")
+def many_sigmoids(head, probe):
+    return functional_with(layers.ReLU(), head, probe)
+
+
+@kind()
+def convolution_as_head(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    second = layers.Conv2D(4, 3, activation="relu")(first)
+    return keras.Model(image, layers.Flatten()(layers.Conv2D(CLASSES, 8, activation=head)(second)))
+
+
+# ---- How a ReLU can be written, and what is none
+
+
+@kind()
+def relu_activation(head, probe):
+    return with_activation("relu", head, probe)
+
+
+@kind()
+def relu_layer(head, probe):
+    return functional_with(layers.ReLU(), head, probe)
+
+
+@kind()
+def relu_activation_layer(head, probe):
+    return functional_with(layers.Activation("relu"), head, probe)
+
+
+@kind()
+def relu_lambda(head, probe):
+    return functional_with(layers.Lambda(tf.nn.relu), head, probe)
+
+
+@kind()
+def relu_from_ops(head, probe):
+    return functional_with(ops.relu, head, probe)
+
+
+@kind()
+def relu6_activation(head, probe):
+    return with_activation("relu6", head, probe)
+
+
+@kind()
+def relu6_layer(head, probe):
+    return functional_with(layers.ReLU(6.0), head, probe)
+
+
+@kind()
+def relu6_from_ops(head, probe):
+    return functional_with(ops.relu6, head, probe)
+
+
+@kind(relus=0)
+def gelu(head, probe):
+    return with_activation("gelu", head, probe)
+
+
+@kind(relus=0)
+def swish(head, probe):
+    return with_activation("swish", head, probe)
+
+
+@kind(relus=0)
+def leaky_relu(head, probe):
+    return functional_with(layers.LeakyReLU(), head, probe)
+
+
+def with_activation(name, head, probe):
+    """The network of `functional_with`, its activation inside the convolutions."""
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation=name, name="conv1")(image), probe)
+    return keras.Model(image, ending(layers.Conv2D(6, 3, strides=2, activation=name, name="conv2")(first), head))
+
+
+# ---- What else a model may hold
+
+
+@kind()
+def batch_norm_dropout_augmentation(head, probe):
+    image = keras.Input((12, 12, 3))
+    values = layers.RandomRotation(0.2)(layers.RandomFlip()(image))
+    values = layers.Conv2D(4, 3, name="conv1")(values)
+    values = layers.ReLU()(layers.BatchNormalization()(probed(values, probe)))
+    values = layers.Conv2D(6, 3, activation="relu")(layers.SpatialDropout2D(0.4)(layers.Dropout(0.5)(values)))
+    return keras.Model(image, ending(layers.GaussianNoise(0.3)(values), head))
+
+
+@kind(relus=1)
+def rescaling_inside(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")(layers.Rescaling(2.0, offset=-1)(image))
+    return keras.Model(image, ending(probed(first, probe), head))
+
+
+@kind()
+def mixed_float16(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1", dtype="mixed_float16")(image)
+    second = layers.Conv2D(6, 3, activation="relu", dtype="mixed_float16")(probed(first, probe))
+    pooled = layers.GlobalAveragePooling2D(dtype="mixed_float16")(second)
+    return keras.Model(image, layers.Dense(CLASSES, activation=head, dtype="float32")(pooled))
+
+
+@kind(shape=(12, 12, 1))
+def one_channel(head, probe):
+    return functional_with(layers.ReLU(), head, probe, (12, 12, 1))
+
+
+@kind(shape=(12, 12, 2))
+def two_channels(head, probe):
+    return functional_with(layers.ReLU(), head, probe, (12, 12, 2))
+
+
+@kind(shape=(12, 12, 4))
+def four_channels(head, probe):
+    return functional_with(layers.ReLU(), head, probe, (12, 12, 4))
+
+
+@kind(shape=(10, 16, 3))
+def not_square(head, probe):
+    return functional_with(layers.ReLU(), head, probe, (10, 16, 3))
+
+
+@kind(shape=(None, None, 3), middle=None)
+def any_size(head, probe):
+    return functional_with(layers.ReLU(), head, None, (None, None, 3))
