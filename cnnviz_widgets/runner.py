@@ -82,7 +82,7 @@ class LatestWins:
     def _next(self, patience):
         """The next job, or None if there is none within `patience` seconds."""
         with self._changed:
-            if self._waiting is None:
+            if self._waiting is None and not self._closed:
                 self._changed.wait(patience)
             job, self._waiting = self._waiting, None
             return job

@@ -198,8 +198,10 @@ class Session(HasTraits):
         def show():
             left = seconds * (1 - result.progress) / result.progress if result.progress else None
             self.progress, self.seconds_left = result.progress, left
-            self.result = result
-            self.status = "done" if result.complete else "running"
+            try:
+                self.result = result
+            finally:  # also when a view of the result fails
+                self.status = "done" if result.complete else "running"
             if result.complete and (not self._shown or self._shown[-1] != settings):
                 self._shown = [*self._shown[1 - REMEMBERED :], settings]
 

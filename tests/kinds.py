@@ -2,7 +2,8 @@
 
 Each kind can be built twice over: as a person would write it, and as a twin for checking. The twin stops in front
 of the softmax (`head=None`) and adds `probe`, a layer that adds a variable, in the middle: TensorFlow's own
-GradientTape then tells the gradient of a logit, at the image and at that layer, by a route that shares no code with ours.
+GradientTape then tells the gradient of a logit, at the image and at that layer, by a route that shares no code
+with ours.
 """
 
 from collections.abc import Callable
@@ -32,7 +33,9 @@ def kind(**facts):
     """Put the function that builds a kind of model into KINDS, under its name."""
 
     def keep(build):
-        def fixed_build(head=facts.get("head", "softmax"), probe=None):
+        own_head = facts.get("head", "softmax")
+
+        def fixed_build(head=own_head, probe=None):
             keras.utils.set_random_seed(1)
             return fixed(build(head, probe))
 

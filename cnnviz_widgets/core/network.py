@@ -192,7 +192,7 @@ class Network:
         graph = self._open().traced.graph
         start = graph.input if layer is None else self._tensor(layer)
         relus, others, hidden = graph.gates(start, self._objective(target))
-        where = "in this network" if layer is None else f"between {layer!r} and the score"
+        where = "between the image and the score" if layer is None else f"between {layer!r} and the score"
         if hidden:
             raise ValueError(
                 f"relu={relu!r} cannot reach the ReLUs inside a saved function {where}. "

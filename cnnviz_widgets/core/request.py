@@ -35,12 +35,13 @@ class Request:
             raise ValueError(f"{method.title} needs an image. Received: None.")
         with network.steady():
             image = None if image is None else network.fit(image)
+            target = network.target(target, image) if "target" in uses else None
             return cls(
                 method=method,
                 network=network,
                 image=image if "image" in uses else None,
-                target=network.target(target, image) if "target" in uses else None,
-                layer=_layer(method, network, layer) if "layer" in uses else None,
+                target=target,
+                layer=_layer(method, network, layer, target) if "layer" in uses else None,
                 weights=network.stamp(),
             )
 
@@ -86,7 +87,7 @@ def steps(method, network, image=None, target=None, layer=None):
     """Yield results from rough to complete. Leave the loop to cancel.
 
     `target` is a class index, a class name, a Target, or None for the image's top class; `layer` is a path, or None
-    for the method's default. Raises TypeError or ValueError, in a sentence, for what cannot be done.
+    for the method's default (the target's own layer where the target is a channel). Raises TypeError or ValueError, in a sentence, for what cannot be done.
     """
     yield from Request.of(method, network, image, target, layer).steps()
 
@@ -97,7 +98,9 @@ def compute(method, network, image=None, target=None, layer=None):
     return result
 
 
-def _layer(method, network, layer):
+def _layer(method, network, layer, target):
+    if layer is None and target is not None and target.layer is not None:
+        layer = target.layer  # the layers behind it say nothing of one of its channels
     if layer is None:
         return method.default_layer(network)
     info = network.layer(layer)

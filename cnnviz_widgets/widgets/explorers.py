@@ -80,7 +80,7 @@ class Explorer(ipywidgets.VBox):
         above = ipywidgets.HBox(
             [view, self.live_view.choice], layout=ipywidgets.Layout(justify_content="space-between")
         )
-        middle = [above, self.live_view.widget, self.figure.widget, self.status.widget]
+        middle = [above, self.status.widget, self.live_view.widget, self.figure.widget, self.status.notes]
         columns = [
             ipywidgets.VBox(left, layout=SIDE),
             ipywidgets.VBox(middle, layout=MIDDLE),

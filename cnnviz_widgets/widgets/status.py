@@ -9,12 +9,12 @@ BUTTON = ipywidgets.Layout(width="84px")
 
 
 class StatusLine(Bound):
-    """One place where the session speaks to the person."""
+    """Where the session speaks to the person. `notes`, of any length, stand apart, so that the picture does not jump."""
 
     def __init__(self, session):
         super().__init__(session)
         self._message = paragraph()
-        self._notes = paragraph()
+        self.notes = paragraph()
         self._progress = ipywidgets.FloatProgress(
             min=0, max=1, layout=ipywidgets.Layout(flex="1 1 80px", height="16px")
         )
@@ -28,7 +28,7 @@ class StatusLine(Bound):
         row = ipywidgets.HBox(
             [self._back, self._stop, self._progress, self._time], layout=ipywidgets.Layout(align_items="center")
         )
-        self.widget = ipywidgets.VBox([self._message, row, self._notes])
+        self.widget = ipywidgets.VBox([row, self._message])
         self.follow(self._show, "status", "message", "progress", "seconds_left")
         self.follow(self._show_result, "result")
         self.click(self._stop, session.stop)
@@ -49,7 +49,7 @@ class StatusLine(Bound):
     def _show_result(self):
         result = self.session.result
         if result is not None:
-            say(self._notes, " ".join(str(note) for note in result.notes))
+            say(self.notes, " ".join(str(note) for note in result.notes))
 
     def _time_left(self):
         left = self.session.seconds_left

@@ -101,5 +101,7 @@ def test_a_network_without_a_layer_to_show_is_refused():
 
     dense = Network(keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]))
     for method in (GradCAM, Filters):
-        with pytest.raises(ValueError, match="needs a layer that it can show, and .* has none. Received: a network of 2"):
+        with pytest.raises(
+            ValueError, match="needs a layer that it can show, and .* has none. Received: a network of 2"
+        ):
             method.default_layer(dense)

@@ -146,7 +146,9 @@ def test_a_subclassed_model_that_does_not_tell_its_shape_asks_for_it():
         def call(self, images):
             return self.scores(tf.reduce_mean(images, [1, 2]))
 
-    with pytest.raises(ValueError, match=r"give Network\(..., input_shape=\(height, width, channels\)\). Received: Sha"):
+    with pytest.raises(
+        ValueError, match=r"give Network\(..., input_shape=\(height, width, channels\)\). Received: Sha"
+    ):
         Network(Shapeless())
     network = Network(Shapeless(), input_shape=(4, 4, 3))
     assert network.logits(np.ones((4, 4, 3))).shape == (2,)
@@ -157,8 +159,14 @@ def test_a_subclassed_model_that_does_not_tell_its_shape_asks_for_it():
     [
         ("simple", "simple"),
         ("two\nlines", "two lines"),
-        ("Exception encountered when calling A.call().\n\n\x1b[1mno\x1b[0m\n\nArguments received by A.call():\n x", "no"),
-        ("in user code:\n\n  File 'a.py', line 1, in call\n    code()\n\n  ValueError: what it is\n", "ValueError: what it is"),
+        (
+            "Exception encountered when calling A.call().\n\n\x1b[1mno\x1b[0m\n\nArguments received by A.call():\n x",
+            "no",
+        ),
+        (
+            "in user code:\n\n  File 'a.py', line 1, in call\n    code()\n\n  ValueError: what it is\n",
+            "ValueError: what it is",
+        ),
         ("", "RuntimeError"),
         ("x" * 500, "x" * 197 + "..."),
     ],

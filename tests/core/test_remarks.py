@@ -23,7 +23,7 @@ def plain(array, **facts):
 
 def test_a_class_that_the_network_does_not_see_is_pointed_out(picture):
     model = KINDS["functional"].build()
-    kernel, bias = model.get_layer("scores").get_weights()
+    kernel, _ = model.get_layer("scores").get_weights()
     model.get_layer("scores").set_weights([kernel * 0, np.array([9, 0, 0, 0, 0], np.float32)])
     network = Network(model, class_names=["cat", "dog", "bee", "cup", "pen"], value_range=(0, 1))
     (note, *_) = compute(Gradient(), network, picture, target="dog").notes

@@ -118,7 +118,7 @@ def test_every_step_knows_its_request_and_carries_its_notes(network):
     dark = InputImage(np.full((12, 12, 3), 40.0))
     for result in steps(Counted(), network, dark):
         assert result.request == Request.of(Counted(), network, dark)
-        assert [note.kind for note in result.notes][0] == "outside_value_range"
+        assert result.notes[0].kind == "outside_value_range"
 
 
 def test_without_a_layer_the_result_says_which_it_was(network, picture):
@@ -159,17 +159,37 @@ def test_no_image_outlives_its_results_in_the_store(network):
 @pytest.mark.parametrize(
     ("ask", "error", "sentence"),
     [
-        (lambda n, i: compute(GradCAM, n, i), TypeError, r"A method is an object such as GradCAM\(\). Received: <class"),
+        (
+            lambda n, i: compute(GradCAM, n, i),
+            TypeError,
+            r"A method is an object such as GradCAM\(\). Received: <class",
+        ),
         (lambda n, i: compute("Grad-CAM", n, i), TypeError, r"A method is an object .* Received: 'Grad-CAM'"),
-        (lambda n, i: compute(GradCAM(), n.model, i), TypeError, r"A network is what cnnviz.load\(...\) gives. Received"),
+        (
+            lambda n, i: compute(GradCAM(), n.model, i),
+            TypeError,
+            r"A network is what cnnviz.load\(...\) gives. Received",
+        ),
         (lambda n, i: compute(GradCAM(), n, None), ValueError, r"Grad-CAM needs an image. Received: None"),
         (lambda n, i: compute(GradCAM(), n, "cat.jpg"), TypeError, r"InputImage.open\(path\). Received: str"),
         (lambda n, i: compute(GradCAM(), n, np.zeros((9, 9, 3))), ValueError, r"\(12, 12, 3\).*Received: \(9, 9, 3\)"),
         (lambda n, i: compute(GradCAM(), n, np.zeros((1, 12, 12, 3))), ValueError, r"Take one image of the batch"),
-        (lambda n, i: compute(GradCAM(), n, np.full((12, 12, 3), np.nan)), ValueError, r"432 of 432 values that are NaN"),
+        (
+            lambda n, i: compute(GradCAM(), n, np.full((12, 12, 3), np.nan)),
+            ValueError,
+            r"432 of 432 values that are NaN",
+        ),
         (lambda n, i: compute(GradCAM(), n, i, layer="conv3"), ValueError, r"No layer named 'conv3'. Near to it: conv"),
-        (lambda n, i: compute(GradCAM(), n, i, layer="scores"), ValueError, r"Grad-CAM cannot use this layer.*'scores'"),
-        (lambda n, i: compute(Filters(), n, layer="relu1"), ValueError, r"Filters cannot use this layer.*'relu1', a ReLU"),
+        (
+            lambda n, i: compute(GradCAM(), n, i, layer="scores"),
+            ValueError,
+            r"Grad-CAM cannot use this layer.*'scores'",
+        ),
+        (
+            lambda n, i: compute(Filters(), n, layer="relu1"),
+            ValueError,
+            r"Filters cannot use this layer.*'relu1', a ReLU",
+        ),
         (lambda n, i: compute(GradCAM(), n, i, target=5), ValueError, r"Class must be between 0 and 4. Received: 5"),
         (lambda n, i: compute(GradCAM(), n, i, target=-1), ValueError, r"Class must be between 0 and 4. Received: -1"),
         (lambda n, i: compute(GradCAM(), n, i, target="dug"), ValueError, r"No class named 'dug'.*Near to it: dog"),
@@ -190,3 +210,8 @@ def test_a_text_file_is_refused_where_an_image_is_expected(tmp_path):
     text.write_text("not a picture")
     with pytest.raises(ValueError, match="notes|picture|image"):
         InputImage.open(text)
+
+
+def test_the_layer_of_a_channel_is_the_default_where_a_layer_is_needed(network, picture):
+    path = network.spatial_layers[0].path
+    assert Request.of(GradCAM(), network, picture, Target(path, 0)).layer == path

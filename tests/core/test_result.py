@@ -10,7 +10,9 @@ from cnnviz_widgets.core.result import COLOUR_MAP, COLOUR_TILES, TILES, Result
 
 def result(array, shape=(6, 8, 3), **facts):
     image = SimpleNamespace(shape=shape, array=np.zeros(shape, np.float32))
-    return Result(np.asarray(array, np.float32), signed=True, unit="score", **facts, request=SimpleNamespace(image=image))
+    return Result(
+        np.asarray(array, np.float32), signed=True, unit="score", **facts, request=SimpleNamespace(image=image)
+    )
 
 
 def test_the_numbers_cannot_be_changed():

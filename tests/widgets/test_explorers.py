@@ -123,7 +123,7 @@ def test_the_notes_stand_beside_the_picture_and_are_escaped(session):
     explorer = Explorer(session=session)
     session.update(method=GradCAM(), layer="conv1", target=1)
     session.method = Gradient(relu="guided")
-    text = explorer.status._notes.value
+    text = explorer.status.notes.value
     assert "ReLUs were rewritten" in text
     assert "<img" not in text
 
