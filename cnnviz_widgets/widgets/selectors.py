@@ -9,6 +9,7 @@ from .bound import Bound
 from .controls import STYLE, WIDE
 from .gallery import Gallery
 from .pick_list import NOTHING, PickList
+from .text import paragraph, say
 from .upload import Upload
 
 
@@ -117,8 +118,20 @@ class TargetPicker(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
+        self._channel = ipywidgets.BoundedIntText(
+            description="or channel",
+            min=0,
+            max=0,
+            style={"description_width": "72px"},
+            layout=ipywidgets.Layout(width="150px"),
+            tooltip="Explain one channel of this layer instead of a class.",
+        )
+        self._of_layer = paragraph(css="font-size:12px;overflow-wrap:anywhere")
+        channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=ipywidgets.Layout(align_items="center"))
         self._network = None
-        self.widget = ipywidgets.VBox([self._list])
+        self.widget = ipywidgets.VBox([self._list, channel_row])
+        self.follow(self._show_channels, "settings", "result")
+        self.act(self._channel, "value", self._choose_channel)
         self.follow(self._show_classes, "settings")
         self.follow(self._show_probabilities, "probabilities")
         self.follow(self._show_target, "settings", "probabilities")
@@ -145,6 +158,25 @@ class TargetPicker(Bound):
         top = "" if self._probabilities is None else f": {self._list.names[int(self._probabilities.argmax())]}"
         self._list.none_name = f"Top class{top}"
         self._list.selected = NOTHING if channel else -1 if target is None else target.index
+
+    def _show_channels(self):
+        """A channel can be named of the layer in view; in a method without layers, of the last one that was."""
+        session = self.session
+        target = session.target if isinstance(session.target, Target) else None
+        of_target = target and target.layer
+        request = session.result.request if session.result else None
+        seen = request.layer if request and request.network is session.network else None
+        shown = of_target or session.layer or seen
+        self._channel.disabled = session.network is None or shown is None
+        if not self._channel.disabled:
+            self._channel.max = session.network.layer(shown).channels - 1
+            say(self._of_layer, f"of {shown}")
+            self._layer = shown
+        if of_target:
+            self._channel.value = target.index
+
+    def _choose_channel(self, index):
+        self.session.target = Target(self._layer, index)
 
     @property
     def _probabilities(self):

@@ -9,7 +9,7 @@ BUTTON = ipywidgets.Layout(width="84px")
 
 
 class StatusLine(Bound):
-    """Where the session speaks to the person. `notes`, of any length, stand apart, so that the picture does not jump."""
+    """Where the session speaks to the person. The `notes`, of any length, stand apart: else the picture would jump."""
 
     def __init__(self, session):
         super().__init__(session)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
@@ -54,6 +55,16 @@ def test_a_channel_as_target_is_named_and_no_class_is_marked(session):
     assert session.target is None
 
 
+def test_a_channel_of_the_layer_in_view_can_be_named_by_its_number(session):
+    session.update(method=Activations(), layer="conv1")
+    picker = TargetPicker(session)
+    assert (picker._channel.max, picker._channel.disabled) == (3, False)
+    picker._channel.value = 2
+    assert session.target == Target("conv1", 2)
+    session.choose_method(Gradient)
+    assert session.result.request.target == Target("conv1", 2)
+
+
 @pytest.mark.parametrize(
     ("method", "paths"),
     [(Filters, ["conv1", "conv2"]), (GradCAM, ["rescaling", "conv1", "pool1", "conv2"]), (Gradient, None)],
@@ -91,15 +102,42 @@ def test_an_uploaded_picture_becomes_the_image_and_joins_the_gallery(session):
     assert session.result.request.image == session.network.fit(session.image)
 
 
-def test_a_file_that_is_no_picture_is_a_sentence_and_loses_nothing(session):
+def hundred_megapixels():
+    file = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(file, "PNG")  # twelve kilobytes
+    return file.getvalue()
+
+
+BAD_FILES = {
+    "empty": lambda: b"",
+    "text": lambda: b"Dear Sir or Madam",
+    "SVG": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+    "half a JPEG": lambda: jpeg("red", (500, 500))[:900],
+    "a PNG of 100 megapixels": hundred_megapixels,
+}
+
+
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_a_bad_upload_is_one_sentence_and_the_next_good_one_works(session, kind):
     picker = ImagePicker(session)
-    image, result = session.image, session.result
-    upload(picker, b"this is a text file", "notes.txt")
+    result = session.result
+    upload(picker, BAD_FILES[kind](), "bad.png")
     assert picker._upload.error.endswith(".")
     assert "\n" not in picker._upload.error
-    assert (session.image, session.result) == (image, result)
+    assert session.result is result
     upload(picker, jpeg("blue"), "good.jpg")
     assert session.image.name == "good.jpg"
+
+
+def test_a_picture_that_this_network_cannot_take_is_refused_before_it_is_chosen(image):
+    import keras
+
+    four = keras.Sequential([keras.Input((8, 8, 4)), keras.layers.Conv2D(2, 3), keras.layers.GlobalMaxPooling2D()])
+    session = Session(Network(four), np.zeros((8, 8, 4)), runner=Inline())
+    picker = ImagePicker(session)
+    upload(picker, jpeg("red"))
+    assert "4 channels" in picker._upload.error
+    assert session.status == "done"
 
 
 def test_going_from_picture_to_picture_by_the_gallery(session):
