@@ -87,7 +87,8 @@ def steps(method, network, image=None, target=None, layer=None):
     """Yield results from rough to complete. Leave the loop to cancel.
 
     `target` is a class index, a class name, a Target, or None for the image's top class; `layer` is a path, or None
-    for the method's default (the target's own layer where the target is a channel). Raises TypeError or ValueError, in a sentence, for what cannot be done.
+    for the method's default (the target's own layer where the target is a channel). Raises TypeError or ValueError,
+    in a sentence, for what cannot be done.
     """
     yield from Request.of(method, network, image, target, layer).steps()
 

@@ -59,7 +59,8 @@ def trace(model, shape, dtype="float32", preprocess=None):
         concrete = forward.get_concrete_function(tf.TensorSpec([None, *shape], dtype))
     outputs = [tensor for tensor in tf.nest.flatten(concrete.outputs) if tf.is_tensor(tensor)]
     graph = ForwardGraph(concrete)
-    # What a layer returned inside a function of its own (a `@tf.function`, a loop) has no place in this graph.
+    # What a layer returned inside a function of its own (a `@tf.function`, a loop), or to another thread that was
+    # running the model meanwhile, has no place in this graph.
     calls = [(layer, output) for layer, output in calls if getattr(output, "graph", None) is concrete.graph]
     output = graph.tensor(outputs[0].name)
     logits, head = _head(output)
@@ -118,12 +119,11 @@ def _listening(layers, calls):
 
 
 def _shadow(layer, calls):
-    original, tracer = layer.call, threading.get_ident()
+    original = layer.call
 
     def call(*arguments, **keywords):
         output = original(*arguments, **keywords)
-        if threading.get_ident() == tracer:  # another thread may be running the model meanwhile
-            calls.append((layer, output))
+        calls.append((layer, output))
         return output
 
     call.__signature__ = inspect.signature(original)

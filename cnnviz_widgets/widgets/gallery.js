@@ -18,7 +18,6 @@ function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "cnnviz-gallery";
   root.setAttribute("role", "radiogroup");
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
   el.append(root);
 
   function pick(index, focus) {

@@ -107,7 +107,9 @@ def test_a_rule_changes_the_map_wherever_the_relus_are(name, opened, image):
 @pytest.mark.parametrize("rule", ["guided", "deconvnet"])
 def test_a_network_without_relu_refuses_a_rule(name, rule, opened, image):
     kind, network = opened(name)
-    with pytest.raises(ValueError, match=f"no ReLU to rewrite between the image and the score, so relu='{rule}' would be the plain"):
+    with pytest.raises(
+        ValueError, match=f"no ReLU to rewrite between the image and the score, so relu='{rule}' would be the plain"
+    ):
         network.gradient(image(kind), 0, rule)
 
 

@@ -1,0 +1,57 @@
+"""The methods on the bundled ImageNet network and a real cat: do the maps show what they should?"""
+
+import numpy as np
+import pytest
+
+from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.networks import load, samples
+
+EGYPTIAN_CAT = 285
+
+
+@pytest.fixture(scope="module")
+def network():
+    return load("efficientnet_lite0")
+
+
+@pytest.fixture(scope="module")
+def cat():
+    return samples("efficientnet_lite0")[0]
+
+
+@pytest.fixture(scope="module")
+def cam(network, cat):
+    return compute(GradCAM(), network, cat, EGYPTIAN_CAT).on_image()
+
+
+def face():
+    """The cat's face in chelsea's crop of 224 px, drawn by hand: an ellipse."""
+    row, column = np.mgrid[:224, :224]
+    return ((column - 105) / 85) ** 2 + ((row - 125) / 105) ** 2 < 1
+
+
+def similarity(one, other):
+    return np.corrcoef(one.ravel(), other.ravel())[0, 1]
+
+
+def test_grad_cam_lies_on_the_cats_face(cam):
+    assert cam[face()].mean() > 2 * cam[~face()].mean()
+    assert face()[np.unravel_index(cam.argmax(), cam.shape)]
+
+
+def test_a_class_that_the_network_does_not_see_gives_another_map_and_a_note(network, cat, cam):
+    unseen = np.argsort(network.probabilities(cat))[:200]
+    for index in np.random.default_rng(0).choice(unseen, 5, replace=False):
+        result = compute(GradCAM(), network, cat, int(index))
+        assert similarity(result.on_image(), cam) < 0.5
+        assert "unlikely_target" in [note.kind for note in result.notes]
+
+
+def test_guided_backpropagation_rewrites_relu6_and_differs_from_the_plain_gradient(network, cat):
+    plain = compute(Gradient(), network, cat, EGYPTIAN_CAT)
+    guided = compute(Gradient(relu="guided"), network, cat, EGYPTIAN_CAT)
+    assert similarity(plain.array, guided.array) < 0.5
+    (count,) = [note.numbers["relus"] for note in guided.notes if note.kind == "relus_rewritten"]
+    assert count == 33  # stem, head, 15 expansions and 16 depthwise convolutions

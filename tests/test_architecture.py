@@ -1,0 +1,144 @@
+"""The direction of imports, and that what needs no widgets and no TensorFlow runs without them."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnnviz_widgets
+
+PACKAGE = Path(cnnviz_widgets.__file__).parent
+WIDGETS = ("ipywidgets", "matplotlib", "IPython", "traitlets", "ipympl", "anywidget", "voila", "ipykernel", "comm")
+# Which parts of the package each part may import, besides itself.
+MAY_IMPORT = {
+    "core": set(),
+    "methods": {"core"},
+    "networks": {"core"},
+    "runner": set(),
+    "session": {"core", "methods", "networks", "runner"},
+    "widgets": {"core", "methods", "networks", "runner", "session"},
+    "app": {"core", "methods", "networks", "runner", "session", "widgets", "__init__"},
+    "__main__": {"core", "methods", "networks", "runner", "session", "widgets", "app", "__init__"},
+    "__init__": set(),  # names are looked up when used
+}
+FILES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+
+def part_of(path):
+    return path.split("/")[0].removesuffix(".py")
+
+
+def imports_of(path):
+    """Absolute names of everything that a file imports, also inside functions."""
+    package = ["cnnviz_widgets", *path.split("/")[:-1]]
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_imports_run_one_way(path):
+    own = part_of(path)
+    for name in imports_of(path):
+        if name.startswith("cnnviz_widgets."):
+            part = name.split(".")[1]
+            part = part if part in MAY_IMPORT else "__init__"  # a public name, of the package itself
+            assert part == own or part in MAY_IMPORT[own], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in ("core", "methods", "networks")])
+def test_only_the_widgets_know_of_widgets(path):
+    for name in imports_of(path):
+        assert name.split(".")[0] not in WIDGETS, f"{path} imports {name}"
+
+
+def test_the_session_knows_traitlets_and_no_other_part_of_the_widgets():
+    for name in imports_of("session.py"):
+        assert name.split(".")[0] not in set(WIDGETS) - {"traitlets"}
+
+
+def test_the_runner_imports_only_the_standard_library():
+    assert {name.split(".")[0] for name in imports_of("runner.py")} <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) == "methods"])
+def test_a_method_is_numpy_and_the_core(path):
+    for name in imports_of(path):
+        assert name.split(".")[0] in {"cnnviz_widgets", "numpy"} | sys.stdlib_module_names, f"{path} imports {name}"
+
+
+def run(code):
+    """What a new Python prints for `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "module", ["", ".session", ".methods", ".runner", ".networks", ".core.network", ".core.request"]
+)
+def test_importing_it_imports_no_tensorflow(module):
+    found = run(
+        f"import sys, cnnviz_widgets{module}\n"
+        "print([name for name in ('tensorflow', 'keras', 'matplotlib', 'h5py') if name in sys.modules])"
+    )
+    assert found.strip() == "[]"
+
+
+def test_looking_up_a_public_name_imports_no_tensorflow():
+    found = run(
+        "import sys, cnnviz_widgets as cnnviz\n"
+        "cnnviz.GradCAM(), cnnviz.InputImage, cnnviz.all_methods(), cnnviz.Session\n"
+        "cnnviz.samples('digits'), dir(cnnviz)\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    assert found.strip() == "False"
+
+
+def test_importing_the_package_alone_imports_nothing_heavy():
+    found = run("import sys, cnnviz_widgets\nprint(len([n for n in sys.modules if n.startswith(('numpy', 'PIL'))]))")
+    assert found.strip() == "0"
+
+
+COMPUTE_HEADLESS = f"""
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {WIDGETS}:
+            raise ImportError(name + " is blocked")
+
+sys.meta_path.insert(0, Blocked())
+
+import keras, numpy as np
+import cnnviz_widgets as cnnviz
+
+layers = [keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Conv2D(4, 3, activation="relu")]
+tail = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, activation="softmax")]
+network = cnnviz.Network(keras.Sequential([keras.Input((12, 12, 3)), *layers, *tail]), value_range=(0, 1))
+image = cnnviz.InputImage(np.random.default_rng(0).uniform(0, 1, (12, 12, 3)))
+for method in cnnviz.all_methods():
+    result = cnnviz.compute(method.suited_to(12), network, image)
+    assert np.isfinite(result.array).all()
+    print(method.__name__)
+print(any(name in sys.modules for name in {WIDGETS}))
+"""
+
+
+def test_every_method_computes_where_there_are_no_widgets():
+    *names, widgets = run(COMPUTE_HEADLESS).split()
+    assert set(names) == {method.__name__ for method in cnnviz_widgets.all_methods()}
+    assert widgets == "False"
+
+
+def test_an_unknown_public_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'NoSuchMethod'"):
+        cnnviz_widgets.NoSuchMethod  # noqa: B018

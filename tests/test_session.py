@@ -1,0 +1,447 @@
+"""Session: settings in, result and status out. `Inline` where time does not matter, `LatestWins` where it does."""
+
+import threading
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from kinds import KINDS
+
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.parameters import slider
+from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods.filters import Filters
+from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.runner import Inline, LatestWins
+from cnnviz_widgets.session import Session
+
+LONG = 60  # seconds: only a failing test waits for it
+
+
+@pytest.fixture(scope="module")
+def traced_once():
+    return Network(KINDS["functional"].build(), value_range=(0, 1), class_names=["cat", "dog", "bee", "cup", "pen"])
+
+
+@pytest.fixture
+def network(traced_once):
+    traced_once.cache.clear()
+    return traced_once
+
+
+@pytest.fixture
+def session(network, picture):
+    return Session(network, picture, Gradient(), runner=Inline())
+
+
+def changes(session, name):
+    """The values that trait `name` takes from now on."""
+    seen = []
+    session.observe(lambda change: seen.append(change.new), name)
+    return seen
+
+
+# ---- Settings to results
+
+
+def test_a_session_shows_a_result_at_once(session, network, picture):
+    assert session.status == "done"
+    assert session.result.request.method == Gradient()
+    assert session.progress == 1
+    assert np.array_equal(session.result.array, compute(Gradient(), network, picture).array)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "request_value"),
+    [
+        ("method", Gradient(reduce="sum"), Gradient(reduce="sum")),
+        ("target", 3, Target(3)),
+        ("target", Target("conv1", 2), Target("conv1", 2)),
+        ("target", "bee", Target(2)),
+        ("image", InputImage(np.full((12, 12, 3), 0.25)), InputImage(np.full((12, 12, 3), 0.25))),
+    ],
+)
+def test_each_setting_leads_to_its_result(setting, value, request_value, session):
+    before = session.result
+    setattr(session, setting, value)
+    assert session.status == "done"
+    assert session.result is not before
+    assert getattr(session.result.request, setting) == request_value
+
+
+def test_the_layer_leads_to_its_result(session):
+    session.update(method=GradCAM(), layer="relu1")
+    assert session.result.request.layer == "relu1"
+    session.layer = "conv1"
+    assert session.result.request.layer == "conv1"
+    session.layer = None
+    assert session.result.request.layer == "conv2"
+
+
+def test_an_array_is_taken_as_an_image(network):
+    session = Session(network, np.full((12, 12, 3), 0.5), Gradient(), runner=Inline())
+    assert isinstance(session.image, InputImage)
+    assert session.status == "done"
+
+
+def test_several_settings_together_ask_once(session):
+    results = changes(session, "result")
+    session.update(method=GradCAM(), layer="relu1", target=2)
+    assert len(results) == 1
+    assert results[0].request.target == Target(2)
+
+
+def test_setting_what_is_set_asks_nothing(session):
+    session.target = 1
+    results = changes(session, "result")
+    session.target = 1
+    session.update(target=Target(1), method=Gradient())
+    assert results == []
+
+
+def test_two_observers_see_the_same_results(session):
+    one, other = changes(session, "result"), changes(session, "result")
+    session.target = 2
+    session.target = 3
+    assert one == other
+    assert len(one) == 2
+
+
+def test_the_result_that_an_observer_of_the_status_reads_is_the_new_one(session):
+    seen = []
+    session.observe(lambda change: seen.append(session.result.request.target), "status")
+    session.target = 4
+    assert session.status == "done"
+    assert seen[-1] == Target(4)
+
+
+def test_without_an_image_a_person_is_asked_for_one_unless_the_method_needs_none(network):
+    session = Session(network, method=Gradient(), runner=Inline())
+    assert (session.status, session.message) == ("empty", "Choose an image to begin.")
+    session.method = Filters()
+    assert session.status == "done"
+
+
+def test_choosing_a_method_takes_its_defaults_for_this_size_of_image(session):
+    session.choose_method(Occlusion)
+    assert session.method == Occlusion.suited_to(12)
+    assert session.status == "done"
+
+
+def test_choosing_a_method_keeps_the_layer_only_where_it_can_be_used(session):
+    session.update(method=GradCAM(), layer="relu1")
+    session.choose_method(Filters)
+    assert session.layer is None
+    session.layer = "conv2"
+    session.choose_method(GradCAM)
+    assert session.layer == "conv2"
+
+
+# ---- Errors
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("target", 9, "Class must be between 0 and 4. Received: 9."),
+        ("target", "bug", "No class named 'bug'"),
+        ("layer", "conv3", "No layer named 'conv3'"),
+        ("image", InputImage(np.zeros((5, 5, 3))), "The image does not have the shape"),
+        ("method", Occlusion(window=30), "window must fit in the image (12 px). Received: window=30."),
+    ],
+)
+def test_an_error_is_one_sentence_and_the_last_picture_stays(setting, value, sentence, session):
+    session.method = GradCAM()
+    before = session.result
+    setattr(session, setting, value)
+    assert session.status == "failed"
+    assert session.message.startswith(sentence)
+    assert "\n" not in session.message
+    assert session.result is before
+    assert getattr(session, setting) is not None
+
+
+def test_after_an_error_the_next_setting_works(session):
+    session.target = 9
+    session.target = 1
+    assert (session.status, session.message) == ("done", "")
+    assert session.result.request.target == Target(1)
+
+
+@dataclass(frozen=True)
+class Broken(Method):
+    title = "Broken"
+    family = "gradient"
+    summary = "For tests."
+    paper = "none"
+
+    def run(self, network, image, target):
+        yield Result(np.zeros((2, 2), np.float32), signed=False, unit="", progress=0.5)
+        raise KeyError("what nobody should read")
+
+
+def test_a_bug_is_told_without_its_details_which_go_to_the_log(session, caplog):
+    session.method = Broken()
+    assert session.status == "failed"
+    assert "KeyError" in session.message
+    assert "nobody should read" not in session.message
+    assert "nobody should read" in caplog.text
+
+
+@pytest.mark.parametrize("settings", [{"target": 1.5}, {"image": "cat.jpg"}, {"image": np.zeros((2, 2, 2, 2))}])
+def test_a_setting_of_a_wrong_kind_is_refused_and_leaves_the_others(settings, session):
+    before, results = session.settings, changes(session, "result")
+    with pytest.raises((TypeError, ValueError)):
+        session.update(method=GradCAM(), **settings)
+    assert session.settings == before
+    assert results == []
+
+
+# ---- Going back
+
+
+def test_undo_goes_back_through_the_complete_pictures(session):
+    session.target = 1
+    session.method = Gradient(reduce="sum")
+    session.target = 9  # fails: no picture
+    assert session.undo()
+    assert (session.target, session.method) == (Target(1), Gradient(reduce="sum"))
+    assert session.undo()
+    assert (session.target, session.method) == (Target(1), Gradient())
+    assert session.undo()
+    assert session.target is None
+    assert session.status == "done"
+    assert not session.undo()
+
+
+# ---- Networks
+
+
+def test_opening_a_keras_model_opens_a_network(picture):
+    session = Session(runner=Inline())
+    assert session.status == "empty"
+    model = KINDS["functional"].build()
+    session.image = picture
+    session.open(model)
+    assert session.network.model is model
+    assert session.status == "done"
+
+
+def test_opening_another_network_drops_what_named_parts_of_the_first(session):
+    session.update(method=GradCAM(), layer="relu1", target=3)
+    results = changes(session, "result")
+    other = Network(KINDS["relu_activation"].build(), value_range=(0, 1))
+    session.open(other)
+    assert (session.network, session.target, session.layer) == (other, None, None)
+    assert session.status == "done"
+    assert len(results) == 1
+
+
+def test_opening_the_same_network_again_shows_its_result_again(session, network):
+    session.open(network)
+    assert session.status == "done"
+
+
+def test_a_photograph_is_fitted_anew_to_another_network(tmp_path):
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    photo = InputImage.open(tmp_path / "photo.png")
+    session = Session(Network(KINDS["functional"].build(), value_range=(0, 1)), photo, Gradient(), runner=Inline())
+    assert session.result.array.shape == (12, 12)
+    session.open(Network(KINDS["not_square"].build(), value_range=(0, 1)))
+    assert session.image is photo
+    assert session.fitted.shape == (10, 16, 3)
+    assert session.result.array.shape == (10, 16)
+
+
+def test_an_array_that_another_network_cannot_take_is_put_away(session):
+    session.open(Network(KINDS["not_square"].build(), value_range=(0, 1)))
+    assert session.image is None
+    assert session.status == "empty"
+
+
+def test_the_parameters_suit_the_first_image_unless_they_were_given(network, picture):
+    session = Session(network, picture, Occlusion(window=5, stride=5), runner=Inline())
+    assert session.method == Occlusion(window=5, stride=5)
+    session.open(Network(KINDS["relu_activation"].build(), value_range=(0, 1)))
+    assert session.method == Occlusion.suited_to(12)
+
+
+def test_what_cannot_be_opened_leaves_the_network_and_the_picture(session, network):
+    before = session.result
+    session.open("/no/such/model.keras")
+    assert session.status == "failed"
+    assert "model.keras" in session.message
+    assert (session.network, session.result) == (network, before)
+
+
+# ---- Live
+
+
+@dataclass(frozen=True)
+class Gated(Method):
+    """Waits at a gate before each of its two steps, and counts how often it was begun."""
+
+    title = "Gated"
+    family = "gradient"
+    summary = "For tests."
+    paper = "none"
+
+    number: int = slider(0, 0, 100)
+
+    def run(self, network, image, target):
+        GATE["begun"].append(self.number)
+        GATE["inside"].set()
+        for step in (1, 2):
+            assert GATE["open"].wait(LONG)
+            yield Result(np.full((2, 2), self.number, np.float32), signed=True, unit="", progress=step / 2)
+
+
+GATE = {}
+
+
+@pytest.fixture
+def live(network, picture):
+    """A session with a worker thread, on the method with a gate; the gate is shut."""
+    GATE.update(begun=[], inside=threading.Event(), open=threading.Event())
+    session = Session(network, picture, Gradient(), runner=LatestWins(settle=0))
+    wait_for(session, lambda: session.status == "done")
+    yield session
+    GATE["open"].set()
+    session.close()
+    session.runner._worker.join(LONG)
+
+
+def wait_for(session, condition):
+    """Wait until the condition holds; it is looked at whenever something of the session changes."""
+    changed = threading.Event()
+    session.observe(lambda change: changed.set())
+    while not condition():
+        assert changed.wait(LONG), f"status {session.status!r}: {session.message}"
+        changed.clear()
+    session.unobserve_all()
+
+
+def test_fifty_quick_changes_begin_two_computations_and_show_the_last(live):
+    live.method = Gated(number=1)
+    assert GATE["inside"].wait(LONG)
+    for number in range(2, 51):
+        live.method = replace(live.method, number=number)
+    GATE["open"].set()
+    wait_for(live, lambda: live.status == "done" and live.result.request.method == Gated(number=50))
+    assert GATE["begun"] == [1, 50]
+    assert (live.result.array == 50).all()
+
+
+def test_while_it_works_the_old_picture_stays_and_the_status_says_so(live):
+    before = live.result
+    live.method = Gated(number=1)
+    assert GATE["inside"].wait(LONG)
+    assert (live.status, live.result) == ("running", before)
+
+
+def test_stop_keeps_what_was_shown_so_far(live):
+    live.method = Gated(number=1)
+    assert GATE["inside"].wait(LONG)
+    before = live.result
+    live.stop()
+    GATE["open"].set()
+    assert (live.status, live.result) == ("stopped", before)
+    live.method = Gated(number=2)
+    wait_for(live, lambda: live.status == "done")
+    assert live.result.request.method == Gated(number=2)
+
+
+def test_stop_after_the_end_changes_nothing(live):
+    live.stop()
+    assert live.status == "done"
+
+
+class JustTooLate:
+    """A runner whose job answers at the worst moment: when the next one is about to take its place."""
+
+    waiting = None
+
+    def submit(self, job, deliver):
+        self.run()
+        self.waiting = job, deliver
+
+    def run(self):
+        (job, deliver), self.waiting = self.waiting or (tuple, None), None
+        for item in job():
+            deliver(item)
+
+    def stop(self):
+        self.waiting = None
+
+
+def test_an_earlier_answer_does_not_say_done_of_settings_that_have_changed(network, picture):
+    session = Session(network, picture, Gradient(), runner=JustTooLate())
+    session.target = 2
+    assert session.status == "running"
+    session.runner.run()
+    assert session.status == "done"
+    assert session.result.request.target == Target(2)
+
+
+def test_an_earlier_answer_does_not_end_the_loading_of_a_network(network, picture):
+    session = Session(network, picture, Gradient(), runner=JustTooLate())
+    session.open(network.model)
+    assert session.status == "loading"
+
+
+def test_loading_a_network_is_not_superseded_by_a_change_of_settings(live, monkeypatch):
+    loading, may_load = threading.Event(), threading.Event()
+    other = Network(KINDS["relu_activation"].build(), value_range=(0, 1))
+
+    def slow_load(source):
+        loading.set()
+        assert may_load.wait(LONG)
+        return other
+
+    monkeypatch.setattr("cnnviz_widgets.session.load", slow_load)
+    live.open("some network")
+    assert loading.wait(LONG)
+    assert live.status == "loading"
+    live.method = Gradient(reduce="sum")
+    live.target = 2
+    assert live.status == "loading"
+    may_load.set()
+    wait_for(live, lambda: live.status == "done")
+    assert live.network is other
+    assert live.result.request.network is other
+    assert live.method.reduce in ("sum", "max_abs")
+
+
+def test_a_broken_view_does_not_leave_the_session_running(live):
+    def broken(change):
+        raise ValueError("broken view")
+
+    live.observe(broken, "result")
+    live.method = Gated(number=1)
+    GATE["open"].set()
+    wait_for(live, lambda: live.status == "done")
+    assert live.result.request.method == Gated(number=1)
+
+
+def test_two_sessions_do_not_share_anything(network, picture):
+    one, other = (Session(network, picture, Gradient(), runner=Inline()) for _ in range(2))
+    before = other.result
+    one.target = 3
+    assert other.target is None
+    assert other.result is before
+
+
+def test_linked_settings_are_one_object_that_changes_in_one_step(session):
+    settings = changes(session, "settings")
+    session.update(method=GradCAM(), layer="relu1", target=2)
+    assert len(settings) == 1
+    assert (settings[0].method, settings[0].layer, settings[0].target) == (GradCAM(), "relu1", Target(2))
