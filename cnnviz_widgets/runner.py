@@ -4,6 +4,7 @@ A job is a function that returns an iterator: every item is a step, and dropping
 nothing that computes needs to know about threads, and a job is cancelled between two steps, never inside one.
 """
 
+import contextvars
 import logging
 import threading
 import time
@@ -18,6 +19,9 @@ SETTLE = 0.12
 
 class Inline:
     """Runs a job at once, in the caller's thread, to its end. For scripts and tests."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
 
     def submit(self, job, deliver):
         """Call `deliver` with every item of `job()`."""
@@ -41,15 +45,19 @@ class LatestWins:
     def __init__(self, settle=SETTLE):
         self.settle = settle
         self.started = 0
-        # Held while an item is delivered, so that what is delivered was wanted at that moment. Reentrant: a
-        # delivery may itself submit the next job.
-        self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        # Held while an item is delivered, so that what is delivered was wanted at that moment; whoever else changes
+        # what deliveries change holds it too. Reentrant: a delivery may itself submit the next job.
+        self.lock = threading.RLock()
+        self._changed = threading.Condition(self.lock)
         self._latest = 0
         self._submitted_at = 0.0
         self._waiting = None  # (ticket, job, deliver)
         self._closed = False
         self._worker = None
+        # The worker speaks in the name of whoever made the runner, a notebook's cell. Without this, ipykernel 7 takes
+        # its messages to be answers to the front end's last request, and sends what a person then does to the
+        # subshell of that request, even when it no longer exists: clicks were lost in JupyterLab.
+        self._context = contextvars.copy_context()
 
     def submit(self, job, deliver):
         """Have `deliver` called, on the worker thread, with every item of `job()` for as long as it is the latest."""
@@ -76,7 +84,8 @@ class LatestWins:
     def _start_worker(self):
         if not self._closed and not (self._worker and self._worker.is_alive()):
             # The thread holds the runner weakly while it waits, so that a forgotten runner can end.
-            self._worker = threading.Thread(target=_work, args=(weakref.ref(self),), daemon=True, name="cnnviz")
+            work = (_work, weakref.ref(self))
+            self._worker = threading.Thread(target=self._context.run, args=work, daemon=True, name="cnnviz")
             self._worker.start()
 
     def _next(self, patience):
@@ -91,7 +100,7 @@ class LatestWins:
         self.started += 1
         steps = iter(job())
         for item in steps:
-            with self._lock:
+            with self.lock:
                 if ticket != self._latest:
                     break
                 try:

@@ -97,10 +97,11 @@ class Session(HasTraits):
 
     def update(self, **settings):
         """Change settings, several at once if need be, and ask for one new result."""
-        changed = replace(self.settings, **settings)
-        if changed != self.settings:
-            self.settings = changed
-            self._ask()
+        with self.runner.lock:  # a notebook runs callbacks on several threads, and the worker is one more
+            changed = replace(self.settings, **settings)
+            if changed != self.settings:
+                self.settings = changed
+                self._ask()
 
     def choose_method(self, method_class):
         """Change to a method with its default parameters, keeping the layer where the method can use it."""

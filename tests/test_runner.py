@@ -1,5 +1,6 @@
 """LatestWins and Inline. Jobs wait for events, so that every test knows how far the worker has come."""
 
+import contextvars
 import gc
 import logging
 import threading
@@ -257,3 +258,19 @@ def test_inline_runs_a_job_to_its_end_at_once():
 def test_inline_lets_failures_through():
     with pytest.raises(ZeroDivisionError):
         Inline().submit(lambda: iter([1 // 0]), print)
+
+
+def test_the_worker_speaks_in_the_name_of_whoever_made_the_runner():
+    name = contextvars.ContextVar("name", default="nobody")
+    token = name.set("the cell that made it")
+    runner, heard, told = LatestWins(), [], threading.Event()
+    name.reset(token)
+
+    def deliver(item):
+        heard.append(item)
+        told.set()
+
+    runner.submit(lambda: iter([name.get]), lambda get: deliver(get()))
+    assert told.wait(10)
+    runner.close()
+    assert heard == ["the cell that made it"]

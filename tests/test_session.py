@@ -365,7 +365,7 @@ def test_stop_after_the_end_changes_nothing(live):
     assert live.status == "done"
 
 
-class JustTooLate:
+class JustTooLate(Inline):
     """A runner whose job answers at the worst moment: when the next one is about to take its place."""
 
     waiting = None

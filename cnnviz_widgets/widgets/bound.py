@@ -67,8 +67,10 @@ class Bound:
 
     @contextmanager
     def _caught(self):
-        # The front ends drop or print what a callback raises; a person must get a sentence instead.
+        # One thread at a time changes widgets: callbacks come on several, results on the worker. And the front ends
+        # drop or print what a callback raises; a person must get a sentence instead.
         try:
-            yield
+            with self.session.runner.lock:
+                yield
         except Exception as error:
             self.session.update_status("failed", sentence_of(error))

@@ -21,6 +21,7 @@ function percent(value) {
 
 function render({ model, el }) {
   const root = make("div", "cnnviz-pick", el);
+  root.setAttribute("data-lm-suppress-shortcuts", "true");
   root.addEventListener("keydown", (event) => event.stopPropagation());
   const label = make("label", "cnnviz-pick-label", root);
   const search = make("input", "cnnviz-pick-search", root);
