@@ -1,0 +1,129 @@
+"""`python -m cnnviz_widgets`: the app in the browser."""
+
+import argparse
+import ast
+import difflib
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import __version__
+from .app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
+from .networks import names
+from .networks.files import _checked_path, looks_like_file
+
+PORT = 8866
+
+EXAMPLES = """\
+examples:
+  cnnviz                                            the bundled ImageNet network and a cat
+  cnnviz --network digits                           a small network that reads handwritten digits
+  cnnviz --network my_model.keras --image cat.jpg   your own
+  cnnviz --no-browser --port 9000                   print the address, open nothing
+
+`cnnviz` and `python -m cnnviz_widgets` are the same. End it with Ctrl-C.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence."""
+
+    def error(self, message):
+        """Exit with code 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser():
+    """The options of the command."""
+    made = Parser(
+        prog="cnnviz",
+        description="Look inside a convolutional network, live, in the browser.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--network",
+        default=DEFAULT,
+        metavar="NAME_OR_PATH",
+        help=f"{', '.join(names())}, the name of a network in keras.applications (its weights are downloaded once), "
+        "or a .keras or .h5 file (default: %(default)s)",
+    )
+    made.add_argument(
+        "--image",
+        metavar="SAMPLE_OR_PATH",
+        help="name or number of a sample image, or a picture file (default: the first sample)",
+    )
+    made.add_argument(
+        "--port", type=_port, help=f"port on this computer (default: {PORT}, or the next one that is free)"
+    )
+    made.add_argument("--theme", choices=("light", "dark"), default="light", help="colours of the page")
+    made.add_argument("--no-browser", action="store_true", help="only print the address")
+    made.add_argument("--version", action="version", version=f"cnnviz_widgets {__version__}")
+    return made
+
+
+def main(arguments=None):
+    """Run the command: check every option, then serve until Ctrl-C. Returns the exit code."""
+    chosen = parser().parse_args(arguments)
+    try:
+        # All that can be wrong is found here, before a server starts and without TensorFlow.
+        network = checked_network(chosen.network)
+        image = chosen.image and checked_image(chosen.image, network)
+        from .app.server import reserve, serve
+
+        sockets, port = reserve(chosen.port or PORT, or_next=chosen.port is None)
+    except (OSError, ValueError) as error:
+        parser().error(str(error))
+    except KeyboardInterrupt:
+        return 130
+    os.environ[NETWORK] = network
+    os.environ[IMAGE] = image or ""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the kernels share our terminal
+
+    def announce(address):
+        print(f"cnnviz_widgets is at {address} and shows {Path(network).name}. Ctrl-C ends it.", flush=True)
+
+    serve(sockets, port, chosen.theme, not chosen.no_browser, announce)
+    return 0
+
+
+def checked_network(text):
+    """The name or absolute path of a network, or a ValueError or OSError that says what would be right."""
+    if text in names():
+        return text
+    if looks_like_file(text):
+        return str(_checked_path(text).resolve())
+    known = {name.lower(): name for name in (*names(), *application_names())}
+    if text.lower() in known:
+        return known[text.lower()]
+    near = difflib.get_close_matches(text.lower(), known, 1)
+    hint = f"Did you mean {known[near[0]]}? " if near else ""
+    raise ValueError(
+        f"A network is {', '.join(names())}, a name in keras.applications, or the path of a .keras or .h5 file. "
+        f"{hint}Received: {text!r}."
+    )
+
+
+def checked_image(text, network):
+    """A sample's name or the absolute path of a picture that can be opened; else a ValueError or OSError."""
+    find_image(text, network)
+    return text if find_sample(text, network) else str(Path(text).resolve())
+
+
+def application_names():
+    """The names in `keras.applications`, read from its source: importing it would import TensorFlow."""
+    source = Path(find_spec("keras").origin).parent / "applications" / "__init__.py"
+    imports = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ImportFrom))
+    return [alias.name for node in imports for alias in node.names if alias.name[0].isupper()]
+
+
+def _port(text):
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535. Received: {text!r}.")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What the app shows: a network and an image, chosen by whoever started it, or by the address of the page.
+
+The owner chooses by environment variables, which may name files. An address may come from a stranger, so it can name
+nothing but what the package brings along: `?network=digits&image=7 · sample 12`.
+"""
+
+import os
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from ..core.image import InputImage
+from ..core.source import plain_text
+from ..networks import names, samples
+
+NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
+# Voila puts the part of the page's address behind "?" here.
+ADDRESS = "QUERY_STRING"
+DEFAULT = names()[0]
+
+
+@dataclass(frozen=True)
+class Options:
+    """`network` is a name or a path; `image` is None for the network's first sample; `remarks` are to be shown."""
+
+    network: str = DEFAULT
+    image: InputImage | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def options(environment=os.environ):
+    """The Options in the environment and the address. Raises OSError or ValueError for what the owner got wrong."""
+    network, image = environment.get(NETWORK) or DEFAULT, environment.get(IMAGE) or None
+    wish = {name: values[-1] for name, values in parse_qs(environment.get(ADDRESS, "")).items()}
+    remarks = ()
+    if "network" in wish:
+        if wish["network"] in names():
+            network, image = wish["network"], image if wish["network"] == network else None
+        else:
+            remarks += (_not_bundled("network", wish["network"], network, names()),)
+    found = None if image is None else find_image(image, network)
+    if "image" in wish:
+        sample = find_sample(wish["image"], network)
+        if sample is None:
+            known = [each.name for each in _samples_for(network)]
+            remarks += (_not_bundled("image", wish["image"], found.name if found else known[0], known),)
+        found = sample or found
+    return Options(network, found, remarks)
+
+
+def find_image(text, network=DEFAULT):
+    """The InputImage meant by a sample's name or number, or by a path. Needs no TensorFlow."""
+    sample = find_sample(text, network)
+    if sample is not None:
+        return sample
+    if "/" not in text and os.sep not in text and "." not in text and not os.path.exists(text):
+        known = _shortened([each.name for each in _samples_for(network)])
+        raise ValueError(f"An image is a sample ({known}) or the path of a picture. Received: {plain_text(text)!r}.")
+    return InputImage.open(text)
+
+
+def find_sample(text, network=DEFAULT):
+    """The sample image of that name, or with that number from 1 on; None where there is none."""
+    known = _samples_for(network)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= len(known):
+        return known[int(text) - 1]
+    return next((sample for sample in known if sample.name == text), None)
+
+
+def _samples_for(network):
+    """The samples of a bundled network; for any other, the photographs, which fit all networks for colours."""
+    return samples(network if network in names() else DEFAULT)
+
+
+def _not_bundled(what, received, shown, known):
+    return (
+        f"The address may name a bundled {what}: {_shortened(known)}. "
+        f"Received: {plain_text(received)!r}. Shown instead: {plain_text(shown)}."
+    )
+
+
+def _shortened(known):
+    return ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")

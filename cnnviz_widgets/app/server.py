@@ -1,0 +1,147 @@
+"""The app as a page: Voila in this process, on this computer only, with one notebook to show.
+
+Why not the `voila` command: a page must not wait for the internet, a port must be known before anything starts, the
+kernel must be this very Python, and a person should read one line instead of a log.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.netutil import bind_sockets
+from traitlets.config import Config
+from voila.app import Voila
+
+HOST = "127.0.0.1"
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+NOTEBOOK = "explorer.ipynb"
+# Ports that are tried, one after another, where the person named none.
+ATTEMPTS = 100
+# A page that is closed ends its kernel; one that crashed cannot, so kernels without a page end after this. Seconds.
+FORGOTTEN, LOOK_EVERY = 120, 20
+# The largest message from a page; the default of 10 MB silently loses an uploaded photograph.
+MESSAGE_BYTES = 100 * 2**20
+
+
+def reserve(port, or_next=False):
+    """(sockets, port): listening sockets on `port`, or on the next free one. Raises OSError when there is none."""
+    for candidate in range(port, min(port + ATTEMPTS, 65536) if or_next else port + 1):
+        try:
+            return bind_sockets(candidate, HOST), candidate
+        except OSError as error:
+            problem = error
+    raise OSError(f"The port must be free and allowed; try another --port. Received: {port} ({problem.strerror}).")
+
+
+def notebook():
+    """The path of the app's notebook: in an installed package beside this file, in a checkout in `notebooks/`."""
+    for folder in (HERE, CHECKOUT / "notebooks"):
+        if (folder / NOTEBOOK).is_file():
+            return folder / NOTEBOOK
+    raise FileNotFoundError(f"The app needs its notebook {NOTEBOOK} in the package. Received: {HERE} without it.")
+
+
+def serve(sockets, port, theme="light", browser=True, announce=print):
+    """Show the app until SIGINT or SIGTERM, then end its kernels. `announce` is told the address when it is ready.
+
+    Kernels are not started ahead of pages (Voila's "preheating"): measured, the first picture came no sooner, and the
+    kernel that waits for a page that may never come holds half a gigabyte.
+    """
+    config = configuration(port, theme)
+    # The instance: what goes wrong in a notebook is logged by whichever application is the one.
+    server = Page.instance(sockets, browser, announce, config=config, notebook_path=str(notebook()))
+    server.initialize([])
+    server.start()
+
+
+def configuration(port, theme):
+    """How Voila is to behave here."""
+    config = Config()
+    config.Voila.ip = HOST
+    config.Voila.port = port
+    config.Voila.log_level = logging.ERROR
+    config.Voila.config_file_paths = []  # a voila.py in the current folder would be executed
+    config.Voila.tornado_settings = {
+        "websocket_max_message_size": MESSAGE_BYTES,
+        # Other names for this computer are refused, or any web site could talk to the app by renaming itself.
+        "allow_remote_access": False,
+        "ws_ping_timeout": 30_000,  # ms; not above the interval, or every page logs a complaint
+    }
+    config.VoilaConfiguration.theme = theme
+    config.VoilaConfiguration.strip_sources = True
+    config.VoilaConfiguration.show_tracebacks = False
+    config.VoilaConfiguration.allow_template_override = "NO"
+    config.VoilaConfiguration.allow_theme_override = "NO"
+    config.VoilaConfiguration.file_allowlist = []
+    config.VoilaConfiguration.kernel_spec_manager_class = ThisPython
+    # It is made for Notebook 7's own page and fails in every other.
+    config.VoilaConfiguration.extension_denylist = ["@jupyter-notebook/lab-extension"]
+    config.VoilaExecutor.cell_error_instruction = "The reason is in the terminal in which the app was started."
+    config.MappingKernelManager.cull_idle_timeout = FORGOTTEN
+    config.MappingKernelManager.cull_interval = LOOK_EVERY
+    return config
+
+
+class ThisPython(KernelSpecManager):
+    """Runs every notebook in the Python that runs the server, whatever kernels the person has installed."""
+
+    def get_kernel_spec(self, kernel_name):
+        """The one kernel that there is."""
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+        return KernelSpec(argv=command, env=_environment(), display_name="Python 3", language="python")
+
+    def get_all_specs(self):
+        """The same under the name that the notebook asks for."""
+        return {"python3": {"resource_dir": "", "spec": self.get_kernel_spec("python3").to_dict()}}
+
+
+def _environment():
+    """What a kernel needs beside our own environment."""
+    needed = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # or the debugger that nobody uses complains in our terminal
+    if not (HERE / NOTEBOOK).is_file():
+        # Kernels run in the notebook's folder: from a checkout that is not installed they must be told where we are.
+        needed["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+    return needed
+
+
+class Page(Voila):
+    """Voila, on sockets that are already open."""
+
+    def __init__(self, sockets, browser, announce, **settings):
+        super().__init__(**settings)
+        self._sockets, self._browser, self._announce = sockets, browser, announce
+
+    def setup_template_dirs(self):
+        """Our template first: Voila's own, without what it would fetch from the internet."""
+        super().setup_template_dirs()
+        self.template_paths = [str(HERE / "templates"), *self.template_paths]
+
+    def listen(self):
+        """Serve until a signal says stop."""
+        HTTPServer(self.app).add_sockets(self._sockets)
+        self.ioloop = IOLoop.current()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle_signal_stop)
+        address = f"http://{HOST}:{self.port}/"
+        self._announce(address)
+        if self._browser:
+            # A browser that is not running yet may keep this call for as long as it runs.
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        self.ioloop.start()
+        self.stop()
+
+    def stop(self):
+        """End the kernels and leave no files behind."""
+        from jupyter_core.utils import run_sync
+
+        run_sync(self.kernel_manager.shutdown_all)(now=True)
+        shutil.rmtree(self.connection_dir, ignore_errors=True)
