@@ -147,11 +147,14 @@ def test_stop_stops_occlusion_and_says_so(explorer):
     handle = explorer.slider("stride (px)")
     for _ in range(10):
         handle.press("ArrowLeft")
-    stop = explorer.page.get_by_role("button", name="Stop")
-    explorer.page.wait_for_function("() => document.querySelector('.said').innerText.startsWith('running')")
-    stop.click()
+    # A first rough picture of the last value: now no slider move is on its way any more.
+    explorer.page.wait_for_function(
+        "() => { const s = document.querySelector('.said').innerText;"
+        " return s.startsWith('running') && s.includes('stride=6'); }"
+    )
+    explorer.page.get_by_role("button", name="Stop").click()
     explorer.page.wait_for_function("() => document.querySelector('.said').innerText.startsWith('stopped')")
-    assert explorer.page.get_by_text("the picture is unfinished").is_visible()
+    explorer.page.get_by_text("the picture is unfinished").wait_for()
     explorer.choose("Method", "Grad-CAM")
     explorer.wait_done("Grad-CAM")
 
@@ -163,7 +166,7 @@ def test_guided_differs_from_plain_and_the_notes_say_what_was_done(explorer):
     explorer.choose("relu", "guided")
     explorer.wait_done("relu=guided")
     assert explorer.changed(plain) > 0.1
-    assert explorer.page.get_by_text("ReLUs were rewritten").is_visible()
+    explorer.page.get_by_text("ReLUs were rewritten").wait_for()
 
 
 def test_a_channel_clicked_becomes_the_target_and_back_undoes_it(explorer):
