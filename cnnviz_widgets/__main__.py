@@ -11,7 +11,7 @@ from pathlib import Path
 from . import __version__
 from .app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
 from .networks import names
-from .networks.files import _checked_path, looks_like_file
+from .networks.files import checked_path, looks_like_file
 
 PORT = 8866
 
@@ -93,7 +93,7 @@ def checked_network(text):
     if text in names():
         return text
     if looks_like_file(text):
-        return str(_checked_path(text).resolve())
+        return str(checked_path(text).resolve())
     known = {name.lower(): name for name in (*names(), *application_names())}
     if text.lower() in known:
         return known[text.lower()]

@@ -28,6 +28,7 @@ class Opened:
                 "A model must run on a batch of images as a TensorFlow graph, and so must its preprocess. "
                 f"{network.name} does not, it said: {what_it_said(error)}"
             ) from error
+        refuse_channels_first(network.name, [tap.layer for tap in self.traced.taps])
         # Those in the trace and those that Keras knows: each list lacks some that the other has.
         own = [weight.value for weight in getattr(model, "weights", ())]
         self.weights = Weights({id(variable): variable for variable in (*self.traced.graph.variables, *own)}.values())
@@ -55,6 +56,16 @@ class Opened:
         output = np.asarray(self.questions.values(self.traced.output)(noise)[0], np.float64)
         sums_to_one = np.allclose(output.sum(axis=-1), 1, atol=1e-3)
         return output.shape[-1] > 1 and output.min() >= 0 and sums_to_one
+
+
+def refuse_channels_first(name, layers):
+    """Raise ValueError for a network that counts channels before rows and columns: its maps would be read wrongly."""
+    for layer in layers:
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise ValueError(
+                "A network must have its channels last; channels first is not supported yet. "
+                f"Received: {name}, whose layer {layer.name!r} has data_format='channels_first'."
+            )
 
 
 def what_it_said(error, longest=200):

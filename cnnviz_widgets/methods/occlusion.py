@@ -66,15 +66,15 @@ class Occlusion(Method):
         """Yield rough maps, then finer ones, then the exact one."""
         rows, columns = (Windows(side, self.window, self.stride) for side in image.shape[:2])
         fill = FILLS[self.fill](image.array, network.value_range)
-        clean, _ = self._watch(network, image.array[None], target)
+        clean = self._watch(network, image, target)[0]  # the network keeps what it makes of an image
         drops = np.full((len(rows), len(columns)), np.nan)
         tops = np.full(drops.shape, -1)
         order = coarse_to_fine(*drops.shape)
         for begin in range(0, len(order), BATCH):
             places = order[begin : begin + BATCH]
-            covered = np.stack([cover(image.array, fill, rows[row], columns[column]) for row, column in places])
-            scores, top = self._watch(network, covered, target)
-            drops[tuple(places.T)] = clean[0] - scores
+            windows = [(rows[row], columns[column]) for row, column in places]
+            scores, top = self._watch(network, cover(image.array, fill, windows), target)
+            drops[tuple(places.T)] = clean - scores
             tops[tuple(places.T)] = top
             known = begin + len(places)
             yield Result(
@@ -86,12 +86,12 @@ class Occlusion(Method):
             )
 
     def _watch(self, network, batch, target):
-        """The scores of a batch and, for each of its images, the top class."""
+        """The score of an image, or those of a batch, and the top class of each."""
         logits, probabilities = network.outputs(batch)
         if target.layer is not None:
             return network.scores(batch, target), logits.argmax(axis=-1)
         watched = logits if self.score == "logit" else probabilities
-        return watched[:, target.index], logits.argmax(axis=-1)
+        return watched[..., target.index], logits.argmax(axis=-1)
 
 
 class Windows:
@@ -119,10 +119,11 @@ class Windows:
         return self._slices[index]
 
 
-def cover(image, fill, rows, columns):
-    """A copy of the image with `fill` showing in the window."""
-    covered = image.copy()
-    covered[rows, columns] = fill[rows, columns]
+def cover(image, fill, windows):
+    """(n, height, width, channels): a copy of the image for each window, with `fill` showing in it."""
+    covered = np.repeat(image[np.newaxis], len(windows), axis=0)
+    for copy, window in zip(covered, windows, strict=True):
+        copy[window] = fill[window]
     return covered
 
 

@@ -27,7 +27,7 @@ def load_file(source):
     Raises FileNotFoundError, IsADirectoryError, or ValueError for what is not a Keras model file,
     needs code of the person's own, or is an address; RuntimeError when the process is unsafe.
     """
-    path = _checked_path(os.fspath(source))
+    path = checked_path(os.fspath(source))
     _refuse_unsafe_process()
     import keras
 
@@ -39,7 +39,8 @@ def load_file(source):
     return Network(model, name=path.stem)
 
 
-def _checked_path(text):
+def checked_path(text):
+    """The Path of a model file, or a refusal in a sentence of what is none: an address, a folder, another ending."""
     if not isinstance(text, str):
         raise TypeError(f"A model's path must be text. Received: {text!r}.")
     if "://" in text:

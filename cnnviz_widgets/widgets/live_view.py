@@ -61,7 +61,8 @@ class LiveView(Bound):
                 self._send_values(result)
 
     def _show_status(self):
-        self.live_image.busy = self.session.status in ("loading", "running")
+        # Not while computing: an answer that is kept would be drawn twice. The status line tells of that.
+        self.live_image.busy = self.session.status == "loading"
         self.live_image.dimmed = self.session.status == "failed" and self.session.result is not None
 
     def _send_image(self, image, network):

@@ -60,7 +60,7 @@ class Page:
             )
 
     def choose(self, label, value):
-        self.page.locator(f".widget-dropdown:has(label:text-is('{label}')) select").select_option(label=value)
+        self.page.locator(f".widget-dropdown:has(label:text-is('{label}')) select").select_option(value)
 
     def slider(self, label):
         return self.page.locator(f".widget-slider:has(label:text-is('{label}')) .noUi-handle")
