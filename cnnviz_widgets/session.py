@@ -186,10 +186,13 @@ class Session(HasTraits):
         settings = self.settings
         try:
             begun = time.monotonic()
-            if settings.image is not None:
-                probabilities = settings.network.probabilities(settings.image)
-                yield lambda: self.set_trait("probabilities", probabilities)
-            request = Request.of(settings.method, settings.network, settings.image, settings.target, settings.layer)
+            network, image = settings.network, settings.image
+            with network.steady():
+                probabilities = None if image is None else network.probabilities(image)
+                stamp = network.stamp()
+            yield lambda: self.set_trait("probabilities", probabilities)
+            with network.steady(stamp):
+                request = Request.of(settings.method, network, image, settings.target, settings.layer)
             for result in request.steps():
                 yield self._showing(result, time.monotonic() - begun, settings)
         except Exception as error:

@@ -70,10 +70,13 @@ class Occlusion(Method):
         drops = np.full((len(rows), len(columns)), np.nan)
         tops = np.full(drops.shape, -1)
         order = coarse_to_fine(*drops.shape)
+        copies = np.repeat(image.array[np.newaxis], min(BATCH, len(order)), axis=0)
         for begin in range(0, len(order), BATCH):
             places = order[begin : begin + BATCH]
             windows = [(rows[row], columns[column]) for row, column in places]
-            scores, top = self._watch(network, cover(image.array, fill, windows), target)
+            put(fill, copies, windows)
+            scores, top = self._watch(network, copies[: len(windows)], target)
+            put(image.array, copies, windows)  # uncovered again, for the next batch
             drops[tuple(places.T)] = clean - scores
             tops[tuple(places.T)] = top
             known = begin + len(places)
@@ -119,12 +122,10 @@ class Windows:
         return self._slices[index]
 
 
-def cover(image, fill, windows):
-    """(n, height, width, channels): a copy of the image for each window, with `fill` showing in it."""
-    covered = np.repeat(image[np.newaxis], len(windows), axis=0)
-    for copy, window in zip(covered, windows, strict=True):
-        copy[window] = fill[window]
-    return covered
+def put(picture, copies, windows):
+    """Let `picture` (height, width, channels) show in a window of each copy (n, height, width, channels)."""
+    for copy, window in zip(copies, windows, strict=False):
+        copy[window] = picture[window]
 
 
 def paint(drops, rows, columns):
