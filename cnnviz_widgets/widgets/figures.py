@@ -87,5 +87,5 @@ def _draw_map(axes, result, look, style):
     if look.show != "map":
         axes.imshow(result.request.image.rgb(network.value_range), extent=extent)
     alpha = {"map": 1.0, "image": 0.0}.get(look.show, look.opacity)
-    values, interpolation = (result.on_image(), "nearest") if look.smooth else (result.array, "nearest")
-    return axes.imshow(values, alpha=alpha, extent=extent, interpolation=interpolation, **style)
+    values = result.on_image() if look.smooth else result.array  # on_image is what smooths, matplotlib must not
+    return axes.imshow(values, alpha=alpha, extent=extent, interpolation="nearest", **style)

@@ -19,8 +19,3 @@ def say(widget, text):
     value = f'<div{role} style="line-height:1.35;{widget.css}">{html.escape(str(text))}</div>' if text else ""
     if widget.value != value:
         widget.value = value
-
-
-def heading(text):
-    """A small heading above a control."""
-    return paragraph(text, "font-weight:600;font-size:13px")
