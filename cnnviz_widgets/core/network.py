@@ -24,7 +24,8 @@ class Network:
 
     `preprocess` is a function of a batch of images in `value_range`, written with Keras or TensorFlow operations, that
     makes what the model takes; it becomes part of the network, so that gradients are per unit of `value_range`.
-    `input_shape` (height, width, channels) is needed only for a subclassed model that does not tell it.
+    `input_shape` (height, width, channels) is needed only for a subclassed model that does not tell it. `samples` are
+    InputImages of the kind that the network knows; what is made for a score is compared with what they reach.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class Network:
         value_range=(0, 255),
         name=None,
         input_shape=None,
+        samples=(),
     ):
         self.model = model
         self.name = name or getattr(model, "name", None) or type(model).__name__
         self.preprocess = preprocess
         self.value_range = _checked_range(value_range)
+        self.samples = tuple(samples)
         self.input_shape = checked_shape(input_shape) if input_shape else shape_of(model)
         self.cache = ByteBoundedCache(CACHE_BYTES)
         self._lock = threading.RLock()
@@ -149,6 +152,8 @@ class Network:
         if target.layer is None:
             return self.logits(image)[..., target.index]
         values = self.activations(image, target.layer)[..., target.index]
+        if target.position is not None:
+            return values[(..., *target.position)]
         positions = tuple(range(1 if _is_batch(image) else 0, values.ndim))
         return values.mean(axis=positions)
 
@@ -158,7 +163,7 @@ class Network:
         opened, objective = self._open(), self._objective(target)
         self.gates(None, target, relu)
         ask = opened.questions.gradient(objective, relu)
-        return self._ask(image, lambda batch: self._connected(ask(batch, target.index)[1], target, None))
+        return self._ask(image, lambda batch: self._connected(ask(batch, opened.place(target))[1], target, None))
 
     def layer_gradient(self, image, target, layer, relu="standard"):
         """(activations, gradient) of a layer, each (height, width, channels): the gradient of the target's score.
@@ -178,9 +183,18 @@ class Network:
         if kept is None:
             kept = opened.questions.values(*frontier)(self._batch(image))
             self.cache.put(key, kept)
-        _, gradient = opened.questions.tail(frontier, objective, relu)(kept, target.index)
+        _, gradient = opened.questions.tail(frontier, objective, relu)(kept, opened.place(target))
         gradient = self._connected(gradient, target, layer)
         return _float32(kept[0])[0], _float32(gradient)[0]
+
+    def ascent(self, target, recipe):
+        """The `Ascent` to an image that raises the target's score; `recipe` is a MaximalActivation, or like one."""
+        from .ascent import Ascent
+
+        opened, objective = self._open(), self._objective(target)
+        if not opened.traced.graph.reaches(opened.traced.graph.input, objective):
+            self._connected(None, target, None)
+        return Ascent(opened.questions, objective, target, self.input_shape, self.value_range, recipe)
 
     def gates(self, layer, target, relu):
         """What a ReLU rule meets between a layer (None: the image) and a target: (rewritten, others by kind).
@@ -231,7 +245,8 @@ class Network:
         """A Target in words: "Egyptian cat", or "channel 17 of block3_project_bn"."""
         if target.layer is None:
             return self.class_names[target.index]
-        return f"channel {target.index} of {target.layer}"
+        channel = f"channel {target.index} of {target.layer}"
+        return channel if target.position is None else f"unit {target.position} of {channel}"
 
     def stamp(self):
         """A value that changes when the model's weights do."""
@@ -320,6 +335,19 @@ class Network:
             raise ValueError(f"{kind} needs a last axis of known length. Received: {target.index}.")
         if not 0 <= target.index < count:
             raise ValueError(f"{kind} must be between 0 and {count - 1}. Received: {target.index}.")
+        if target.position is not None:
+            self._check_position(target)
+
+    def _check_position(self, target):
+        info = None if target.layer is None else self.layer(target.layer)
+        if info is None or not info.spatial:
+            what = "a class" if info is None else f"{info.path!r} with output {info.size}"
+            raise ValueError(f"A position needs a layer with rows and columns. Received: {what}.")
+        inside = (n is None or 0 <= k < n for k, n in zip(target.position, info.output_shape, strict=False))
+        if not all(inside):
+            raise ValueError(
+                f"position must lie in the grid of {info.path!r}, {info.size}. Received: {target.position}."
+            )
 
 
 def _scores_and_probabilities(logits, output, head):

@@ -16,7 +16,7 @@ class Opened:
 
     def __init__(self, network):
         start_tensorflow()
-        from .questions import Questions
+        from .questions import Questions, place_of
         from .tracing import trace
 
         model = network.model
@@ -43,6 +43,7 @@ class Opened:
             )
             for tap in self.traced.taps
         )
+        self.place = place_of
         self.head = self.traced.head
         self.questions = Questions(self.traced)
         if self.head == "none" and self._gives_probabilities(network):

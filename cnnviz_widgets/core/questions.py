@@ -15,6 +15,13 @@ from .graph import ForwardGraph
 KEPT = 16
 # The smallest probability whose logarithm is taken; float32 ends a little below.
 TINY = 1e-37
+# How a target reaches a compiled answer: [channel, row, column], row and column -1 for all positions.
+PLACE = tf.TensorSpec([3], tf.int32)
+
+
+def place_of(target):
+    """A Target as the tensor that compiled answers take, see `PLACE`."""
+    return tf.constant([target.index, *(target.position or (-1, -1))], tf.int32)
 
 
 class Questions:
@@ -29,16 +36,19 @@ class Questions:
 
     def values(self, *tensors):
         """images (n, height, width, channels) -> the values of `tensors`."""
-        return self._keep(("values", tensors), lambda: self._make_values(tensors))
+        return self.keep(("values", tensors), lambda: self._make_values(tensors))
 
     def gradient(self, objective, rule):
-        """(images, index) -> the scores (n,) and their gradient with respect to the images."""
+        """(images, place) -> the scores (n,) and their gradient with respect to the images."""
         tail = self.tail((self.graph.input,), objective, rule)
-        return lambda images, index: tail([images], index)
+        return lambda images, place: tail([images], place)
 
     def tail(self, frontier, objective, rule):
-        """(values of the frontier, index) -> the scores (n,) and their gradient at the frontier's first tensor."""
-        return self._keep(("tail", frontier, objective, rule), lambda: self._make_tail(frontier, objective, rule))
+        """(values of the frontier, place) -> the scores (n,) and their gradient at the frontier's first tensor.
+
+        `place` is what `place_of` makes of a target.
+        """
+        return self.keep(("tail", frontier, objective, rule), lambda: self._make_tail(frontier, objective, rule))
 
     def _make_values(self, tensors):
         @tf.function(autograph=False, input_signature=[self._spec(self.graph.input)])
@@ -50,28 +60,35 @@ class Questions:
     def _make_tail(self, frontier, objective, rule):
         specs = [self._spec(tensor) for tensor in frontier]
 
-        @tf.function(autograph=False, input_signature=[specs, tf.TensorSpec([], tf.int32)])
-        def tail(values, index):
+        @tf.function(autograph=False, input_signature=[specs, PLACE])
+        def tail(values, place):
             feeds = dict(zip(frontier, values, strict=True))
             (result,) = self.graph(feeds, [objective], rule)
-            scores = self._scores(objective, result, index)
+            scores = self.scores(objective, result, place)
             return scores, tf.gradients(tf.reduce_sum(scores), values[0])[0]
 
         return tail
 
-    def _scores(self, objective, values, index):
-        """(n,): component `index` of the last axis, averaged over the positions between."""
-        chosen = tf.gather(values, index, axis=-1)
+    def scores(self, objective, values, place):
+        """(n,): of what `objective` gives, the unit at `place`, or a channel's mean over all positions.
+
+        `place` is a tensor [channel, row, column], row -1 for the mean. For use inside a `tf.function`.
+        """
+        chosen = tf.gather(values, place[0], axis=-1)
         if objective == self._log_of:
             chosen = tf.math.log(tf.maximum(chosen, TINY))
         chosen = tf.cast(chosen, tf.float32) if chosen.dtype != tf.float64 else chosen
-        return tf.reduce_mean(chosen, axis=list(range(1, chosen.shape.rank)))
+        mean = tf.reduce_mean(chosen, axis=list(range(1, chosen.shape.rank)))
+        if chosen.shape.rank != 3:
+            return mean  # there are no rows and columns to choose from
+        return tf.cond(place[1] < 0, lambda: mean, lambda: chosen[:, place[1], place[2]])
 
     def _spec(self, name):
         tensor = self.graph.tensor(name)
         return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
 
-    def _keep(self, key, make):
+    def keep(self, key, make):
+        """The concrete function of the `tf.function` that `make()` gives; made once, kept under `key`."""
         with self._lock:
             if key not in self._kept:
                 # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.

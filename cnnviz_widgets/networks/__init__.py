@@ -51,7 +51,7 @@ def load(source):
         return _of_model(source)
     if source in BUNDLED:
         network = BUNDLED[source]
-        return Network(network.build(), class_names=network.class_names(), name=source)
+        return Network(network.build(), class_names=network.class_names(), name=source, samples=network.samples())
     if files.looks_like_file(source):
         return files.load_file(source)
     return _named(source)

@@ -216,6 +216,40 @@ def test_the_score_of_a_channel_is_its_mean_and_its_gradient_follows_it(small, p
     assert far_apart(small.gradient(picture, target), tape.gradient(score, images).numpy()[0]) < 1e-5
 
 
+def test_the_score_of_a_unit_is_its_value_and_its_gradient_follows_it(small, picture):
+    maps = small.activations(picture, "conv1")
+    unit = Target("conv1", 1, (3, 6))
+    assert small.scores(picture, unit) == maps[3, 6, 1]
+    assert small.describe(unit) == "unit (3, 6) of channel 1 of conv1"
+    gradient = small.gradient(picture, unit)
+    kernel = small.kernels("conv1")[..., 1]
+    (top, left), (height, width) = np.argwhere(gradient.any(axis=-1))[0], kernel.shape[:2]
+    patch = gradient[top : top + height, left : left + width]
+    assert patch == pytest.approx(kernel, abs=1e-6)  # conv1 is linear and sees the image as it is
+    assert np.count_nonzero(gradient) == np.count_nonzero(patch)
+
+
+def test_units_give_their_own_gradients_and_sum_to_the_channels(small, picture):
+    rows, columns = small.layer("conv2").output_shape[:2]
+    units = [Target("conv2", 0, (row, column)) for row in range(rows) for column in range(columns)]
+    total = sum(small.gradient(picture, unit) for unit in units)
+    assert far_apart(total / len(units), small.gradient(picture, Target("conv2", 0))) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (Target("conv1", 0, (99, 0)), r"position must lie in the grid of 'conv1', .* Received: \(99, 0\)"),
+        (Target("conv1", 0, (0, -1)), r"position must lie in the grid"),
+        (Target(None, 0, (0, 0)), "A position needs a layer with rows and columns. Received: a class"),
+        (Target("scores", 0, (0, 0)), "A position needs a layer with rows and columns. Received: 'scores'"),
+    ],
+)
+def test_a_unit_that_is_not_there_is_refused(target, sentence, small):
+    with pytest.raises(ValueError, match=sentence):
+        small.target(target)
+
+
 def test_a_network_that_classifies_every_place_is_scored_by_the_mean_over_places():
     import keras
     from keras import layers

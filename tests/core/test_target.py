@@ -31,3 +31,17 @@ def test_a_target_does_not_change():
 def test_an_index_that_is_no_whole_number_is_refused(index):
     with pytest.raises(TypeError, match="index is a whole number. Received: "):
         Target(index)
+
+
+def test_a_unit_is_a_channel_at_one_position():
+    unit = Target("conv1", 3, (np.int64(4), 5))
+    assert unit.position == (4, 5)
+    assert unit != Target("conv1", 3)
+    assert repr(unit) == "Target('conv1', 3, (4, 5))"
+    assert {unit} == {Target("conv1", 3, [4, 5])}
+
+
+@pytest.mark.parametrize("position", [4, (4,), (1, 2, 3), "45", (1.5, 2), (True, 1)])
+def test_a_position_that_is_no_row_and_column_is_refused(position):
+    with pytest.raises(TypeError, match="Received: "):
+        Target("conv1", 3, position)
