@@ -32,7 +32,14 @@ _HOMES = {
     "Session": "session",
     "Inline": "runner",
     "LatestWins": "runner",
-    "Explorer": "widgets.explorers",
+    "Explorer": "widgets.explorers.explorer",
+    "ArchitectureExplorer": "widgets.explorers.architecture",
+    "FilterExplorer": "widgets.explorers.filters",
+    "ActivationExplorer": "widgets.explorers.activations",
+    "MaximalActivationExplorer": "widgets.explorers.maximal_activation",
+    "OcclusionExplorer": "widgets.explorers.occlusion",
+    "SaliencyExplorer": "widgets.explorers.saliency",
+    "CAMExplorer": "widgets.explorers.cam",
 }
 
 

@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 
-from traitlets import Any, Enum, Float, HasTraits, Instance, Unicode
+from traitlets import Any, Enum, Float, HasTraits, Instance, Tuple, Unicode
 
 from .core.image import InputImage
 from .core.method import Method
@@ -57,6 +57,11 @@ class Session(HasTraits):
     What comes of it: `result`, the last good one; `probabilities` of the image's classes; `status`; `message`, a
     sentence for the person; `progress` and `seconds_left`.
 
+    `method` may be a method class: its parameters then suit the network and the image.
+
+    `variants` makes several questions out of what was chosen: a function from Settings to a tuple of Settings, which
+    are answered in this order. `results` are the answers so far, `result` is the first of them.
+
     `network` may be given as anything that `cnnviz.load` takes: it is then opened by the runner, and the session can be
     shown before TensorFlow is loaded.
     """
@@ -64,6 +69,7 @@ class Session(HasTraits):
     settings = Instance(Settings)
 
     result = Instance(Result, allow_none=True)
+    results = Tuple()
     probabilities = Any(None)  # (classes,) of the image, an array, or None
     status = Enum(("empty", "loading", "running", "done", "stopped", "failed"), "empty")
     message = Unicode()
@@ -72,9 +78,20 @@ class Session(HasTraits):
 
     network, image, method, target, layer = map(_setting, ("network", "image", "method", "target", "layer"))
 
-    def __init__(self, network=None, image=None, method=None, target=None, layer=None, runner=None):
-        super().__init__(settings=Settings(None, image, method or all_methods()[0](), target, layer))
-        self._given_method = method is not None
+    def __init__(
+        self,
+        network=None,
+        image=None,
+        method=None,
+        target=None,
+        layer=None,
+        runner=None,
+        variants=lambda settings: (settings,),
+    ):
+        self._given_method = isinstance(method, Method)
+        method = method or all_methods()[0]
+        super().__init__(settings=Settings(None, image, method if self._given_method else method(), target, layer))
+        self._variants = variants
         self.runner = runner or LatestWins()
         self._shown = []  # the settings of complete pictures, for going back
         self.opening = None  # the name of the network that is being opened, for pickers
@@ -191,22 +208,31 @@ class Session(HasTraits):
                 probabilities = None if image is None else network.probabilities(image)
                 stamp = network.stamp()
             yield lambda: self.set_trait("probabilities", probabilities)
-            with network.steady(stamp):
-                request = Request.of(settings.method, network, image, settings.target, settings.layer)
-            for result in request.steps():
-                yield self._showing(result, time.monotonic() - begun, settings)
+            variants, before = self._variants(settings), ()
+            for variant in variants:
+                with network.steady(stamp):
+                    request = Request.of(variant.method, network, image, variant.target, variant.layer)
+                for result in request.steps():
+                    results = (*before, result)
+                    progress = (len(before) + result.progress) / len(variants)
+                    yield self._showing(results, progress, time.monotonic() - begun, settings)
+                before = results
         except Exception as error:
             yield self._failed(error)
 
-    def _showing(self, result, seconds, settings):
+    def _showing(self, results, progress, seconds, settings):
+        complete = progress >= 1
+
         def show():
-            left = seconds * (1 - result.progress) / result.progress if result.progress else None
-            self.progress, self.seconds_left = result.progress, left
+            left = seconds * (1 - progress) / progress if progress else None
+            self.progress, self.seconds_left = progress, left
             try:
-                self.result = result
+                with self.hold_trait_notifications():
+                    self.results = results
+                    self.result = results[0]
             finally:  # also when a view of the result fails
-                self.status = "done" if result.complete else "running"
-            if result.complete and (not self._shown or self._shown[-1] != settings):
+                self.status = "done" if complete else "running"
+            if complete and (not self._shown or self._shown[-1] != settings):
                 self._shown = [*self._shown[1 - REMEMBERED :], settings]
 
         return show
@@ -231,7 +257,9 @@ def sentence_of(error):
 
 
 def suited(method_class, network, image):
-    """The method with parameters that suit the size of the image, as far as that is known."""
+    """The method with parameters that suit the network and the size of the image, as far as these are known."""
+    if network is not None and (presets := method_class.presets(network)):
+        return next(iter(presets.values()))
     if network is None or image is None:
         return method_class()
     return method_class.suited_to(min(network.fit(image).shape[:2]))

@@ -206,6 +206,36 @@ def test_a_setting_of_a_wrong_kind_is_refused_and_leaves_the_others(settings, se
 # ---- Going back
 
 
+def three_rules(settings):
+    """Settings to a variant for each of three ways to reduce the channels."""
+    return tuple(replace(settings, method=replace(settings.method, reduce=way)) for way in ("max_abs", "sum", "none"))
+
+
+def test_variants_are_answered_in_order_and_the_first_is_the_result(network, picture):
+    session = Session(network, picture, Gradient(), runner=Inline(), variants=three_rules)
+    assert [result.request.method.reduce for result in session.results] == ["max_abs", "sum", "none"]
+    assert session.result is session.results[0]
+    assert session.status == "done"
+
+
+def test_while_variants_are_computed_the_results_grow_and_so_does_the_progress(network, picture):
+    session = Session(None, picture, Gradient(), runner=Inline(), variants=three_rules)
+    counts, progress, statuses = changes(session, "results"), changes(session, "progress"), changes(session, "status")
+    session.open(network)
+    assert [len(results) for results in counts] == [1, 2, 3]
+    assert progress == pytest.approx([1 / 3, 2 / 3, 1])
+    assert statuses[-2:] == ["running", "done"]
+
+
+def test_going_back_goes_back_for_all_variants(network, picture):
+    session = Session(network, picture, Gradient(), target=1, runner=Inline(), variants=three_rules)
+    first = session.results
+    session.target = 2
+    assert all(result.request.target == Target(2) for result in session.results)
+    session.undo()
+    assert session.results == first
+
+
 def test_undo_goes_back_through_the_complete_pictures(session):
     session.target = 1
     session.method = Gradient(reduce="sum")

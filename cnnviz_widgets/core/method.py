@@ -73,6 +73,11 @@ class Method(ABC):
         }
         return replace(cls(), **scaled)
 
+    @classmethod
+    def presets(cls, network):
+        """Settings worth a name: {name: method}, the first one where to begin; {} where there are none."""
+        return {}
+
     def __str__(self):
         """The title with what differs from the defaults: "Grad-CAM (relu=guided)"."""
         changed = [

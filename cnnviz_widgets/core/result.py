@@ -11,13 +11,17 @@ MAP = ("height", "width")
 COLOUR_MAP = ("height", "width", "channel")
 TILES = ("tile", "height", "width")
 COLOUR_TILES = ("tile", "height", "width", "channel")
+# Images that a method has made: (height, width, channels) in the network's value range, as an InputImage's array.
+PICTURE = ("height", "width", "colour")
+PICTURES = ("tile", "height", "width", "colour")
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
     """An array of raw numbers, not normalised, at the method's own resolution.
 
-    `axes` names the array's axes; a map lies over the whole image, tiles stand side by side and have `names`.
+    `axes` names the array's axes; a map lies over the whole image, tiles stand side by side and have `names`, a
+    picture is an image of its own, in the network's value range.
     `signed` says that zero is a middle, not a floor. `progress` runs from 0 to 1; before 1 the array is a rough
     or unfinished version of the same shape. `notes` are sentences that a reader must see. `class_map`, from
     methods that cover the image, is (height, width) of class indices, -1 where nothing is known yet.
@@ -51,7 +55,7 @@ class Result:
 
         Raises ValueError for tiles, which lie nowhere on the image.
         """
-        if self.axes[:2] != MAP:
+        if self.axes not in (MAP, COLOUR_MAP):
             raise ValueError(f"Only maps lie over the image. Received: a result with axes {self.axes}.")
         height, width = self.request.image.shape[:2]
         if self.array.shape[:2] == (height, width):

@@ -10,14 +10,27 @@ from .text import paragraph, say
 
 WIDE = ipywidgets.Layout(width="100%")
 STYLE = {"description_width": "100px"}
+CUSTOM = "custom"  # what the presets' dropdown says of parameters that are nobody's preset
 
 
 class ParameterControls(Bound):
-    """The controls of the session's method; they change when another method is chosen."""
+    """The controls of the session's method; they change when another method is chosen.
 
-    def __init__(self, session):
+    Above them stand the method's presets, where it has any. Parameters named in `hidden` have no control.
+    """
+
+    def __init__(self, session, hidden=()):
         super().__init__(session)
         self.widget = ipywidgets.VBox()
+        self._hidden = hidden
+        self._presets = ipywidgets.Dropdown(
+            description="preset",
+            style=STYLE,
+            layout=WIDE,
+            tooltip="Parameters that go together; change any of them and they are your own.",
+        )
+        self._preset_methods = {}
+        self.act(self._presets, "value", self._choose_preset)
         self._method_class = None
         self._ends = {}
         self._controls = {}
@@ -30,16 +43,31 @@ class ParameterControls(Bound):
             self._build(type(method), ends)
         for name, control in self._controls.items():
             _set(control, getattr(method, name))
+        self._show_presets()
+
+    def _show_presets(self):
+        session = self.session
+        known = {} if session.network is None else type(session.method).presets(session.network)
+        self._preset_methods = known
+        if self._presets.options != (names := (*known, CUSTOM)):
+            self._presets.options = names
+        self._presets.value = next((name for name, method in known.items() if method == session.method), CUSTOM)
+        self._presets.layout.display = None if known else "none"
+
+    def _choose_preset(self, name):
+        if name in self._preset_methods:
+            self.session.method = self._preset_methods[name]
 
     def _build(self, method_class, ends):
         self._method_class, self._ends = method_class, ends
         self._controls = {
             name: _control(name, parameter, getattr(self.session.method, name), ends.get(name))
             for name, parameter in parameters_of(method_class).items()
+            if name not in self._hidden
         }
         for name, control in self._controls.items():
             self.act(control, "value", lambda value, name=name: self._change(name, value))
-        self.widget.children = tuple(self._controls.values())
+        self.widget.children = (self._presets, *self._controls.values())
 
     def _change(self, name, value):
         method = self.session.method

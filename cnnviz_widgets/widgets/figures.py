@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..core.display import limits, tile
-from ..core.result import COLOUR_TILES, MAP
+from ..core.image import InputImage
+from ..core.result import COLOUR_TILES, MAP, PICTURE, PICTURES
 from .bound import Bound
 from .live_image import LiveImage
 
@@ -62,6 +63,10 @@ def draw_result(figure, result, look):
     figure.clear()
     axes = figure.add_subplot()
     axes.set_title(result.request.caption, fontsize=10)
+    if result.axes in (PICTURE, PICTURES):
+        axes.imshow(_pixels(result))
+        axes.set_axis_off()
+        return
     low, high = limits(result.array, result.signed)
     style = {"cmap": look.colormap, "vmin": low, "vmax": high}
     if result.axes == MAP:
@@ -78,6 +83,12 @@ def draw_result(figure, result, look):
         drawn = axes.imshow(mosaic, interpolation="nearest", **style)
         axes.set_axis_off()
     figure.colorbar(drawn, ax=axes, label=result.unit)
+
+
+def _pixels(result):
+    """The picture, or the mosaic of pictures, that a method has made: (height, width, 3) uint8."""
+    pictures = result.array if result.axes == PICTURES else result.array[np.newaxis]
+    return tile(np.stack([InputImage(picture).rgb(result.request.network.value_range) for picture in pictures]))
 
 
 def _draw_map(axes, result, look, style):

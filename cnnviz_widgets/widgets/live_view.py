@@ -6,7 +6,8 @@ import ipywidgets
 import numpy as np
 
 from ..core.display import limits
-from ..core.result import COLOUR_MAP, MAP, TILES
+from ..core.image import InputImage
+from ..core.result import COLOUR_MAP, MAP, PICTURE, PICTURES, TILES
 from ..core.target import Target
 from .bound import Bound
 from .live_image import LiveImage
@@ -75,6 +76,11 @@ class LiveView(Bound):
         shared = {"signed": result.signed, "unit": result.unit, "title": caption, "alt": alt_text(result)}
         if result.axes == MAP:
             self.live_image.show_map(result.array, limits=limits(result.array, result.signed), **shared)
+        elif result.axes == PICTURE:
+            self._send_picture(result)
+        elif result.axes == PICTURES:
+            pixels = [InputImage(picture).rgb(result.request.network.value_range) for picture in result.array]
+            self.live_image.show_tiles(pixels, result.names, limits=(0, 255), title=caption, alt=caption)
         elif result.axes == COLOUR_MAP:
             planes = np.moveaxis(result.array, -1, 0)
             names = [f"input channel {index}" for index in range(len(planes))]
@@ -84,6 +90,13 @@ class LiveView(Bound):
             self.live_image.show_tiles(
                 result.array, result.names, limits=limits(result.array, result.signed), on_image=over_image, **shared
             )
+
+    def _send_picture(self, result):
+        """A picture that a method has made stands in the image's place."""
+        self._image = None
+        self.live_image.clear()
+        self.live_image.show_image(InputImage(result.array).rgb(result.request.network.value_range))
+        self.live_image.title = self.live_image.alt = result.request.caption
 
     def _send_classes(self, result):
         names = result.request.network.class_names

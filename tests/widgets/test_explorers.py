@@ -11,7 +11,7 @@ from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers import Explorer
+from cnnviz_widgets.widgets.explorers.explorer import Explorer
 from cnnviz_widgets.widgets.live_view import alt_text
 
 
