@@ -30,7 +30,24 @@ OTHER_GATES = {
     "Erf",
     "Maximum",
 }
-RULES = ("standard", "guided", "deconvnet")
+# Operations that are linear in one input while the others are constants: averages, dense layers, changes of shape.
+LINEAR = {
+    "AddV2",
+    "AvgPool",
+    "BiasAdd",
+    "Cast",
+    "Conv2D",
+    "ExpandDims",
+    "Identity",
+    "MatMul",
+    "Mean",
+    "Mul",
+    "Reshape",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+}
+RULES = ("standard", "guided", "deconvnet", "redirected")
 
 
 def remembered(answer):
@@ -106,6 +123,26 @@ class ForwardGraph:
         return (start, *sorted(skips - {start}))
 
     @remembered
+    def linear_maps(self, end):
+        """The last grid of more than one cell of which `end` is a linear function: (its tensor, None).
+
+        (None, kind of operation) where an operation that is not linear comes first on the way back from `end`.
+        """
+        from_image, tensor = self.after(self.input), end
+        while not self._is_grid(tensor):
+            node = self._nodes[operation(tensor)]
+            inputs = node.input[:1] if node.op == "Reshape" else node.input  # its other input is only a shape
+            ways = [tensor_name(name) for name in inputs if operation(name) in from_image]
+            if node.op not in LINEAR or len(ways) != 1:
+                return None, node.op
+            (tensor,) = ways
+        return tensor, None
+
+    def _is_grid(self, tensor):
+        shape = self.tensor(tensor).shape
+        return shape.rank == 4 and tuple(shape[1:3]) != (1, 1)
+
+    @remembered
     def gates(self, start, end):
         """How many ReLUs a rule would rewrite between two tensors, how many other gates stay, and what is hidden.
 
@@ -137,6 +174,18 @@ class ForwardGraph:
         imported = tf.graph_util.import_graph_def(definition, input_map=values, return_elements=computed, name="part")
         found = dict(zip(computed, imported, strict=True)) | feeds
         return [found[name] for name in fetches]
+
+    def for_one_image(self, height, width):
+        """(graph, image): all operations under their own names, with every shape that follows from that of one image.
+
+        For looking at only. The tensor `image` stands in the place of the input.
+        """
+        given, graph = self.tensor(self.input), tf.__internal__.FuncGraph("one_image")
+        with graph.as_default():
+            image = tf.compat.v1.placeholder(given.dtype, [1, height, width, given.shape[-1]], name="one_image")
+            values = {name: graph.capture(variable) for name, variable in self._variables.items()}
+            tf.graph_util.import_graph_def(self.definition, {self.input: image, **values}, name="")
+        return graph, image
 
     def _whole(self, images):
         """A graph of all operations, for after opening function calls there is none yet; with variables' shapes."""
@@ -194,13 +243,14 @@ def gradient_name(rule, kind):
 
 
 def register_rules():
-    """Tell TensorFlow how `guided` and `deconvnet` send a gradient back through a ReLU; once a process."""
+    """Tell TensorFlow how each rule sends a gradient back through a ReLU; once a process."""
+    gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
     for kind in RELUS:
-        for rule, gradient in (("guided", _guided), ("deconvnet", _deconvnet)):
+        for rule, gradient in gradients.items():
             try:
                 tf.RegisterGradient(gradient_name(rule, kind))(gradient)
             except KeyError:  # registered before: also when the package was reloaded
-                return
+                continue
 
 
 def _guided(relu, gradient):
@@ -215,6 +265,17 @@ def _guided(relu, gradient):
 def _deconvnet(relu, gradient):
     """Zeiler and Fergus 2014: let every positive gradient pass, whatever the unit did."""
     return tf.nn.relu(gradient)
+
+
+def _redirected(relu, gradient):
+    """The plain gradient; but where that is zero for a whole image, what would raise the silent units passes.
+
+    From lucid (Olah, Mordvintsev, Schubert, 2017): an image from which no unit speaks can find a way out.
+    """
+    output, whole = relu.outputs[0], list(range(1, relu.outputs[0].shape.rank))
+    plain = tf.where((output > 0) & (output < 6) if relu.type == "Relu6" else output > 0, gradient, 0)
+    silent = tf.reduce_all(plain == 0, axis=whole, keepdims=True)
+    return tf.where(silent & (output <= 0), tf.nn.relu(gradient), plain)
 
 
 def _reached(start, neighbours):
