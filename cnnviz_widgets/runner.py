@@ -20,8 +20,12 @@ SETTLE = 0.12
 class Inline:
     """Runs a job at once, in the caller's thread, to its end. For scripts and tests."""
 
-    def __init__(self):
-        self.lock = threading.RLock()
+    def __init__(self, lock=None):
+        self.lock = lock or threading.RLock()
+
+    def beside(self, settle=0.0):
+        """A runner for other work that changes the same things: one at a time delivers."""
+        return Inline(self.lock)
 
     def submit(self, job, deliver):
         """Call `deliver` with every item of `job()`."""
@@ -39,15 +43,15 @@ class LatestWins:
     """Runs jobs on one worker thread; a new job takes the place of the one that waits, and of the one that runs.
 
     `started` counts the jobs that were begun. After `submit` or `stop` returns, no item of an earlier job is
-    delivered any more.
+    delivered any more. Runners that change the same things share a `lock`.
     """
 
-    def __init__(self, settle=SETTLE):
+    def __init__(self, settle=SETTLE, lock=None):
         self.settle = settle
         self.started = 0
         # Held while an item is delivered, so that what is delivered was wanted at that moment; whoever else changes
         # what deliveries change holds it too. Reentrant: a delivery may itself submit the next job.
-        self.lock = threading.RLock()
+        self.lock = lock or threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._latest = 0
         self._submitted_at = 0.0
@@ -58,6 +62,10 @@ class LatestWins:
         # its messages to be answers to the front end's last request, and sends what a person then does to the
         # subshell of that request, even when it no longer exists: clicks were lost in JupyterLab.
         self._context = contextvars.copy_context()
+
+    def beside(self, settle=0.0):
+        """A runner for other work that changes the same things: one at a time delivers."""
+        return LatestWins(settle, self.lock)
 
     def submit(self, job, deliver):
         """Have `deliver` called, on the worker thread, with every item of `job()` for as long as it is the latest."""

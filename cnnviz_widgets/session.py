@@ -42,6 +42,14 @@ class Settings:
             object.__setattr__(self, "target", Target(self.target))  # so that equal targets are equal settings
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What stands in the place of a Result where one of several variants could not be answered."""
+
+    settings: Settings
+    sentence: str
+
+
 def _setting(name):
     return property(
         lambda session: getattr(session.settings, name),
@@ -60,7 +68,8 @@ class Session(HasTraits):
     `method` may be a method class: its parameters then suit the network and the image.
 
     `variants` makes several questions out of what was chosen: a function from Settings to a tuple of Settings, which
-    are answered in this order. `results` are the answers so far, `result` is the first of them.
+    are answered in this order. `results` are the answers so far, each a Result or, where this one of several could not
+    be answered, a Refusal; the job has failed where all are refused. `result` is the first Result among them.
 
     `network` may be given as anything that `cnnviz.load` takes: it is then opened by the runner, and the session can be
     shown before TensorFlow is loaded.
@@ -125,6 +134,11 @@ class Session(HasTraits):
         method = suited(method_class, self.network, self.image)
         usable = self.network is not None and self.layer in {info.path for info in method.layers(self.network)}
         self.update(method=method, layer=self.layer if usable else None)
+
+    def again(self):
+        """Ask once more for the settings as they are: what `variants` makes of them is another now."""
+        with self.runner.lock:
+            self._ask()
 
     def stop(self):
         """Stop computing; what has been shown so far stays."""
@@ -204,21 +218,34 @@ class Session(HasTraits):
         try:
             begun = time.monotonic()
             network, image = settings.network, settings.image
+            variants, before = self._variants(settings), ()
+            if not variants:  # nothing is asked: nothing is computed
+                yield lambda: self.update_status("done", "")
+                return
             with network.steady():
                 probabilities = None if image is None else network.probabilities(image)
                 stamp = network.stamp()
             yield lambda: self.set_trait("probabilities", probabilities)
-            variants, before = self._variants(settings), ()
             for variant in variants:
-                with network.steady(stamp):
-                    request = Request.of(variant.method, network, image, variant.target, variant.layer)
-                for result in request.steps():
-                    results = (*before, result)
-                    progress = (len(before) + result.progress) / len(variants)
-                    yield self._showing(results, progress, time.monotonic() - begun, settings)
+                for answer in self._answers(variant, network, image, stamp):
+                    results = (*before, answer)
+                    progress = (len(before) + getattr(answer, "progress", 1)) / len(variants)
+                    if any(isinstance(known, Result) for known in results):
+                        yield self._showing(results, progress, time.monotonic() - begun, settings)
                 before = results
+            if not any(isinstance(known, Result) for known in before):
+                yield self._failed(ValueError(before[0].sentence))
         except Exception as error:
             yield self._failed(error)
+
+    def _answers(self, variant, network, image, stamp):
+        """Yield the results of one variant, or a Refusal in its place."""
+        try:
+            with network.steady(stamp):
+                request = Request.of(variant.method, network, image, variant.target, variant.layer)
+            yield from request.steps()
+        except (ValueError, TypeError) as error:
+            yield Refusal(variant, sentence_of(error))
 
     def _showing(self, results, progress, seconds, settings):
         complete = progress >= 1
@@ -229,7 +256,7 @@ class Session(HasTraits):
             try:
                 with self.hold_trait_notifications():
                     self.results = results
-                    self.result = results[0]
+                    self.result = next(known for known in results if isinstance(known, Result))
             finally:  # also when a view of the result fails
                 self.status = "done" if complete else "running"
             if complete and (not self._shown or self._shown[-1] != settings):

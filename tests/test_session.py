@@ -236,6 +236,33 @@ def test_going_back_goes_back_for_all_variants(network, picture):
     assert session.results == first
 
 
+def classes(*targets):
+    """Settings to a variant for each of several targets."""
+    return lambda settings: tuple(replace(settings, target=target) for target in targets)
+
+
+def test_a_variant_that_cannot_be_answered_is_a_refusal_in_its_place(network, picture):
+    session = Session(network, picture, Gradient(), runner=Inline(), variants=classes(99, 1, "nobody", 2))
+    first, second, third, fourth = session.results
+    assert (first.settings.target, third.settings.target) == (Target(99), "nobody")
+    assert "99" in first.sentence
+    assert "nobody" in third.sentence
+    assert [second.request.target, fourth.request.target] == [Target(1), Target(2)]
+    assert session.result is second
+    assert (session.status, session.progress) == ("done", 1)
+
+
+def test_where_every_variant_is_refused_the_job_has_failed_and_the_last_results_stay(network, picture):
+    wanted = [1, 2]
+    session = Session(network, picture, Gradient(), runner=Inline(), variants=lambda s: classes(*wanted)(s))
+    before = session.results
+    wanted[:] = [98, 99]
+    session.method = Gradient(reduce="sum")
+    assert session.status == "failed"
+    assert "98" in session.message
+    assert session.results is before
+
+
 def test_undo_goes_back_through_the_complete_pictures(session):
     session.target = 1
     session.method = Gradient(reduce="sum")

@@ -73,6 +73,10 @@ class Method(ABC):
         }
         return replace(cls(), **scaled)
 
+    def changed(self, name, value):
+        """The method with one parameter changed by hand, and with it what would no longer fit to it."""
+        return replace(self, **{name: value})
+
     @classmethod
     def presets(cls, network):
         """Settings worth a name: {name: method}, the first one where to begin; {} where there are none."""

@@ -17,6 +17,11 @@ from .target import Target
 
 # Kept results and activations, per network.
 CACHE_BYTES = 256 * 2**20
+# How a refusal of `Network.pooled_maps` begins.
+POOLED = (
+    "A class activation map needs global average pooling and, from there to the score, nothing but a dense layer; "
+    "Grad-CAM does without. Received: "
+)
 
 
 class Network:
@@ -143,7 +148,10 @@ class Network:
 
     def activations(self, image, layer):
         """The output of a layer, (height, width, channels) or its own shape; (n, ...) for a batch."""
-        tensor = self._tensor(layer)
+        return self.values(image, self._tensor(layer))
+
+    def values(self, image, tensor):
+        """The value of any tensor of the traced graph, by its name there; (n, ...) for a batch."""
         return self._ask(image, lambda batch: self._open().questions.values(tensor)(batch)[0])
 
     def scores(self, image, target):
@@ -173,28 +181,38 @@ class Network:
         """
         image = self.fit(image)
         target = self.target(target, image)
-        opened, objective, start = self._open(), self._objective(target), self._tensor(layer)
-        if not opened.traced.graph.reaches(start, objective):
+        start = self._tensor(layer)
+        if not self._open().traced.graph.reaches(start, self._objective(target)):
             self._connected(None, target, layer)
         self.gates(layer, target, relu)
-        frontier = opened.traced.graph.frontier(start, objective)
-        key = ("frontier", image.digest, self.stamp(), frontier)
-        kept = self.cache.get(key)
-        if kept is None:
-            kept = opened.questions.values(*frontier)(self._batch(image))
-            self.cache.put(key, kept)
-        _, gradient = opened.questions.tail(frontier, objective, relu)(kept, opened.place(target))
-        gradient = self._connected(gradient, target, layer)
-        return _float32(kept[0])[0], _float32(gradient)[0]
+        activations, gradient = self._split(image, target, start, relu)
+        return _float32(activations)[0], _float32(self._connected(gradient, target, layer))[0]
 
     def ascent(self, target, recipe):
         """The `Ascent` to an image that raises the target's score; `recipe` is a MaximalActivation, or like one."""
         from .ascent import Ascent
 
         opened, objective = self._open(), self._objective(target)
-        if not opened.traced.graph.reaches(opened.traced.graph.input, objective):
-            self._connected(None, target, None)
         return Ascent(opened.questions, objective, target, self.input_shape, self.value_range, recipe)
+
+    def pooled_maps(self, image, target):
+        """(maps, weights) of a head of global average pooling and a dense layer.
+
+        `maps` (height, width, channels) is what the pooling averages, `weights` (channels,) what the target's score
+        makes of each average: the score is the mean of `maps @ weights` and a constant, the dense layer's bias.
+        Raises ValueError for a head of another kind, where there are no such weights.
+        """
+        image = self.fit(image)
+        target = self.target(target, image)
+        hidden = target.layer is None and self.head == "hidden"
+        start, obstacle = self._open().traced.graph.linear_maps(self._objective(target))
+        if hidden or obstacle:
+            raise ValueError(f"{POOLED}{self.name}, with {'a hidden softmax' if hidden else obstacle} in between.")
+        maps, gradient = (_float32(values)[0] for values in self._split(image, target, start))
+        weights = gradient.sum(axis=(0, 1))
+        if np.ptp(gradient, axis=(0, 1)).max() > 1e-3 * np.abs(gradient).max():
+            raise ValueError(f"{POOLED}{self.name}, whose weights differ from place to place.")
+        return maps, weights
 
     def gates(self, layer, target, relu):
         """What a ReLU rule meets between a layer (None: the image) and a target: (rewritten, others by kind).
@@ -279,6 +297,18 @@ class Network:
             if self._opened is None:
                 self._opened = Opened(self)
             return self._opened
+
+    def _split(self, image, target, start, relu="standard"):
+        """(values, gradient or None), for a batch of one: of the tensor `start`, the first part of the network kept."""
+        opened, objective = self._open(), self._objective(target)
+        frontier = opened.traced.graph.frontier(start, objective)
+        key = ("frontier", image.digest, self.stamp(), frontier)
+        kept = self.cache.get(key)
+        if kept is None:
+            kept = opened.questions.values(*frontier)(self._batch(image))
+            self.cache.put(key, kept)
+        _, gradient = opened.questions.tail(frontier, objective, relu)(kept, opened.place(target))
+        return kept[0], gradient
 
     def _run(self, batch):
         opened = self._open()

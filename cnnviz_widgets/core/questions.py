@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from .graph import ForwardGraph
 
-# Each kept answer holds a graph of a few megabytes; sixteen are a layer slider dragged to and fro.
-KEPT = 16
+# Each kept answer holds a graph of a few megabytes. Three rules at a layer are four answers, so these are a layer
+# slider dragged to and fro over ten layers.
+KEPT = 40
 # The smallest probability whose logarithm is taken; float32 ends a little below.
 TINY = 1e-37
 # How a target reaches a compiled answer: [channel, row, column], row and column -1 for all positions.

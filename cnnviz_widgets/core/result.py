@@ -24,7 +24,8 @@ class Result:
     picture is an image of its own, in the network's value range.
     `signed` says that zero is a middle, not a floor. `progress` runs from 0 to 1; before 1 the array is a rough
     or unfinished version of the same shape. `notes` are sentences that a reader must see. `class_map`, from
-    methods that cover the image, is (height, width) of class indices, -1 where nothing is known yet.
+    methods that cover the image, is (height, width) of class indices, -1 where nothing is known yet. `course`, from
+    methods that search, is how the score went: (step, score) pairs.
     """
 
     array: np.ndarray
@@ -35,6 +36,7 @@ class Result:
     progress: float = 1.0
     notes: tuple = ()
     class_map: np.ndarray | None = None
+    course: tuple = ()
     request: object = field(default=None, repr=False)
 
     def __post_init__(self):

@@ -34,7 +34,7 @@ class Bound:
         """Call `do(value)` when the person changes `trait` of `widget`."""
 
         def changed(change):
-            if not getattr(self._following, "now", False):
+            if not self.is_following:
                 with self._caught():
                     do(change["new"])
 
@@ -49,10 +49,15 @@ class Bound:
 
         button.on_click(pressed)
 
+    @property
+    def is_following(self):
+        """Whether this thread is just showing what the session says."""
+        return getattr(self._following, "now", False)
+
     @contextmanager
     def following(self):
         """While the block runs, changes of widgets are not the person's."""
-        before = getattr(self._following, "now", False)
+        before = self.is_following
         self._following.now = True
         try:
             yield

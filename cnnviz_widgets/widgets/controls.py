@@ -1,7 +1,5 @@
 """The parameters of a method as controls: a field of the method is a slider, a dropdown or a checkbox."""
 
-from dataclasses import replace
-
 import ipywidgets
 
 from ..core.parameters import Choice, Slider, Switch, parameters_of
@@ -26,7 +24,7 @@ class ParameterControls(Bound):
         self._presets = ipywidgets.Dropdown(
             description="preset",
             style=STYLE,
-            layout=WIDE,
+            layout=ipywidgets.Layout(width="100%"),  # its own, since it is hidden at times
             tooltip="Parameters that go together; change any of them and they are your own.",
         )
         self._preset_methods = {}
@@ -75,7 +73,9 @@ class ParameterControls(Bound):
             # The ends are ours, not the widget's: a browser can move those.
             low, high, _ = self._ends[name]
             value = type(getattr(method, name))(min(max(value, low), high))
-        self.session.method = replace(method, **{name: value})
+        self.session.method = method.changed(name, value)
+        with self.following():  # also when it is the method that was there: a slider may stand where it may not
+            _set(self._controls[name], getattr(self.session.method, name))
 
     def _slider_ends(self):
         session, method = self.session, type(self.session.method)

@@ -11,7 +11,7 @@ from cnnviz_widgets.core.method import FAMILIES, Method
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
 from cnnviz_widgets.core.request import compute, steps
-from cnnviz_widgets.core.result import COLOUR_MAP, COLOUR_TILES, MAP, TILES
+from cnnviz_widgets.core.result import COLOUR_MAP, COLOUR_TILES, MAP, PICTURE, PICTURES, TILES
 from cnnviz_widgets.methods import all_methods
 
 SIDE = 12
@@ -129,7 +129,7 @@ def test_its_progress_rises_to_one_with_a_whole_map_at_every_step(method, small,
 @every_method
 def test_its_array_has_the_axes_that_it_names(method, small, picture):
     for result in filter(None, (results_of(setting, small, picture) for setting in settings_of(method))):
-        assert result.axes in (MAP, COLOUR_MAP, TILES, COLOUR_TILES)
+        assert result.axes in (MAP, COLOUR_MAP, TILES, COLOUR_TILES, PICTURE, PICTURES)
         assert result.array.ndim == len(result.axes)
         assert len(result.names) == (len(result.array) if result.axes[0] == "tile" else 0)
         assert result.axes != COLOUR_MAP or result.array.shape[-1] == picture.channels

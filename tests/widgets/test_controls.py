@@ -68,7 +68,24 @@ def test_choosing_another_method_changes_the_controls(session):
 def test_a_refused_combination_is_a_sentence_and_the_picture_stays(session):
     session.choose_method(Occlusion)
     shown = session.result
-    by_description(ParameterControls(session))["window (px)"].value = 1
+    session.method = Occlusion(window=1, stride=2)
     assert session.status == "failed"
     assert "stride must not exceed the window" in session.message
     assert session.result is shown
+
+
+def test_a_stride_dragged_beyond_the_window_goes_back_to_it(session):
+    session.choose_method(Occlusion)
+    stride = by_description(ParameterControls(session))["stride (px)"]
+    for _ in range(2):  # the second time nothing of the method changes, and still the slider must
+        stride.value = stride.max
+        assert session.method.stride == session.method.window == stride.value
+    assert session.status == "done"
+
+
+def test_a_window_made_smaller_than_the_stride_brings_it_along(session):
+    session.choose_method(Occlusion)
+    controls = by_description(ParameterControls(session))
+    controls["window (px)"].value = 1
+    assert session.method.stride == controls["stride (px)"].value == 1
+    assert session.status == "done"

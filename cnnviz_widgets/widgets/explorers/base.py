@@ -4,6 +4,7 @@ import ipywidgets
 
 from ...core.image import InputImage
 from ...session import Session
+from ..linked import Linked
 
 SIDE = ipywidgets.Layout(flex="1 1 240px", min_width="220px", max_width="320px", padding="0 8px 0 0")
 WRAPPING = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", width="100%")
@@ -14,16 +15,22 @@ class SessionExplorer(ipywidgets.VBox):
 
     `network` is whatever `cnnviz.load` takes (the bundled ImageNet network if nothing is given), `image` an
     InputImage, an array, a path, or nothing for a sample. `method` is a method or a method class, `target` a class
-    index, a class name or a Target, `layer` a path. Give `session` instead to show one that exists: explorers on one
-    session are linked.
+    index, a class name or a Target, `layer` a path. Give `session` instead to join one that exists: explorers on one
+    session are linked. One that asks a question of its own then shares network, image, target and layer with it.
     """
 
-    first_method = None  # the method class where nothing is given
+    first_method = None  # the method class of an explorer that asks one question; None shows any
 
     def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None):
         super().__init__(layout=ipywidgets.Layout(width="100%", max_width="1180px"))
-        self.session = session or self._new_session(network, image, method, layer, target)
         self._parts = []
+        method = method or self.first_method
+        if session is None:
+            self.session = self._new_session(network, image, method, layer, target)
+        elif self.first_method is None:
+            self.session = session
+        else:
+            self.session = self.add(Linked(session, method, self.variants)).own
 
     def variants(self, settings):
         """What is computed for what was chosen, see `Session`; several questions for explorers that compare."""
