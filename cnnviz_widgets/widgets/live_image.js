@@ -38,7 +38,7 @@ function buildPage() {
   const p = {
     title: h("div", { className: "cnnviz-title" }),
     picture: h("canvas", { className: "cnnviz-picture", ...focusable,
-      "aria-description": "Arrow keys read values, plus and minus zoom, 0 shows the whole image." }),
+      "aria-description": "Arrow keys read values, Enter picks one, plus and minus zoom, 0 shows the whole image." }),
     close: button("×", "Close the enlarged tile (Escape)", null, { className: "cnnviz-close", "aria-label": "Close the enlarged tile" }),
     tileName: h("div", { className: "cnnviz-tile-name" }),
     tiles: h("canvas", { className: "cnnviz-tiles", ...focusable,
@@ -52,6 +52,7 @@ function buildPage() {
     readout: h("output", { className: "cnnviz-readout", "aria-live": "polite" }),
     show: segments("show", "Show", [["both", "Both"], ["image", "Image"], ["map", "Map"]], "Show the image, the map, or the map over the image"),
     smooth: segments("smooth", "Map drawn", [[true, "Smooth"], [false, "Cells"]], "Smooth: interpolated between cell centres. Cells: the numbers as they were computed"),
+    tileScale: segments("tile_scale", "Scale of the tiles", [["shared", "Shared scale"], ["own", "Own scale"]], "Shared: colours mean the same in all tiles. Own: each tile uses all colours, so that weak ones show their shape"),
     opacity: slider("opacity", "Opacity", "How strongly the map covers the image", { min: 0, max: 100, step: 1 }),
     saturation: slider("saturation", "Full colour at", "Values from here on have the strongest colour; a smaller limit shows weaker values", { min: 0, max: 100, step: 1 }),
     reset: button("↺", "Set the limit back to the suggested one", null, { "aria-label": "Reset the limit" }),
@@ -69,7 +70,7 @@ function buildPage() {
   p.limit = h("div", { className: "cnnviz-limit" }, p.saturation.node, p.reset);
   p.zoomGroup = h("div", { className: "cnnviz-segments", role: "group", "aria-label": "Zoom" }, p.zoomOut, p.whole, p.zoomIn);
   p.sliders = h("div", { className: "cnnviz-sliders" }, p.opacity.node, p.limit);
-  p.controls = h("div", { className: "cnnviz-controls" }, p.show.node, p.smooth.node, p.zoomGroup, p.sliders, p.colormap, p.fadeLabel, p.save);
+  p.controls = h("div", { className: "cnnviz-controls" }, p.show.node, p.smooth.node, p.tileScale.node, p.zoomGroup, p.sliders, p.colormap, p.fadeLabel, p.save);
   p.side = h("div", { className: "cnnviz-side" }, p.scale, p.legend, p.readout, p.note, p.controls);
   // JupyterLab's shortcuts (0 0 restarts the kernel, arrows change the cell) must not act on keys pressed in here.
   p.root = h("div", { className: "cnnviz-live", "data-drawn": "0" },
@@ -115,15 +116,21 @@ function fillScale(p, scene, summary, table, unit) {
 /** Which picture a trait makes stale; what is not named here only changes how the pictures are put together. */
 const STALE = {
   image: ["base", "map"], image_shape: ["base", "map"], on_image: ["map"], smooth: ["map"], fade: ["map"], selected: ["map"],
-  values: ["map", "grid"], values_shape: ["map", "grid"], names: ["grid"], categories: ["map"], signed: ["map", "grid"],
-  limits: ["map", "grid"], saturation: ["map", "grid"], colormap: ["map", "grid"], luts: ["map", "grid"],
+  values: ["map", "grid"], values_shape: ["map", "grid"], names: ["grid"], struck: ["grid"], categories: ["map"], signed: ["map", "grid"],
+  limits: ["map", "grid"], saturation: ["map", "grid"], tile_scale: ["map", "grid"], enlarges: ["map", "grid"], colormap: ["map", "grid"], luts: ["map", "grid"],
 };
 const ALL = ["base", "map", "grid", "summary"];
 
+/** How it is looked at: what a picture that has a leader takes from it, so that one set of controls moves them all. */
+const LOOKED_AT = ["opacity", "colormap", "show", "smooth", "fade", "saturation", "zoom", "center"];
+
 class LiveView {
-  constructor(model) {
+  constructor(model, leader) {
     this.model = model;
-    this.get = (name) => model.get(name);
+    this.leader = leader;
+    const led = (name) => leader && LOOKED_AT.includes(name) && (name !== "colormap" || leader.get("signed") === model.get("signed"));
+    this.holder = (name) => (led(name) ? leader : model);
+    this.get = (name) => this.holder(name).get(name);
     this.page = buildPage();
     this.stale = new Set(ALL);
     this.layers = { base: null, map: null };
@@ -139,13 +146,14 @@ class LiveView {
     this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.draw(); });
   }
 
-  set(name, value) { this.model.set(name, value); }
-  commit() { this.model.save_changes(); }
+  set(name, value) { this.holder(name).set(name, value); }
+  commit() { this.model.save_changes(); this.leader?.save_changes(); }
   commitSoon() { clearTimeout(this.timer); this.timer = setTimeout(() => this.commit(), 250); }
 
   draw() {
-    const { page: p, get, stale, layers } = this, scene = (this.scene = readScene(get));
-    if (stale.has("summary")) this.summary = summarize(scene);
+    const { page: p, get, stale, layers } = this, read = readScene(get);
+    if (stale.has("summary")) this.summary = summarize(read);
+    const scene = (this.scene = scaledFor(read, this.summary, read.open));
     this.table = colorTable(get);
     if (stale.has("base")) layers.base = scene.image ? baseCanvas(scene) : null;
     if (stale.has("map")) layers.map = scene.open < 0 ? null : mapCanvas(scene, shader(scene, this.table));
@@ -174,7 +182,8 @@ class LiveView {
 
   view() {
     const { get } = this;
-    return { zoom: get("zoom"), center: get("center"), show: get("show"), opacity: get("opacity") };
+    const names = ["zoom", "center", "show", "opacity", "box", "clicked"];
+    return Object.fromEntries(names.map((name) => [name, get(name)]));
   }
 
   drawCursor(context, w, hh) {
@@ -199,11 +208,11 @@ class LiveView {
     Object.assign(p.tiles.style, { width: `${width}px`, height: `${grid.height}px` });
     const context = p.tiles.getContext("2d");
     context.scale(ratio, ratio);
-    drawGrid(context, scene, shader({ ...scene, fade: false }, this.table), this.summary, this.get("names"), grid, getComputedStyle(p.root).color);
+    drawGrid(context, scene, this.table, this.summary, this.get, grid, getComputedStyle(p.root).color);
   }
 
   placeRings() {
-    const { page: p, grid, scene } = this;
+    const { page: p, grid } = this;
     const place = (node, k, on) => {
       node.hidden = !on;
       if (!on) return;
@@ -211,7 +220,7 @@ class LiveView {
         width: `${grid.side}px`, height: `${grid.high}px` });
     };
     const tiled = !p.grid.hidden && Boolean(grid);
-    place(p.ring, scene.open, tiled && scene.open >= 0);
+    place(p.ring, this.get("selected"), tiled && this.get("selected") >= 0);
     place(p.cursor, this.tileAt, tiled && p.tiles.matches(":focus-visible"));
   }
 
@@ -226,24 +235,28 @@ class LiveView {
     p.note.textContent = [...(get("dimmed") ? ["This is the last good picture."] : []), ...this.remarks].join(" ");
     p.root.classList.toggle("cnnviz-dimmed", get("dimmed"));
     p.root.classList.toggle("cnnviz-busy", get("busy"));
-    p.root.classList.toggle("cnnviz-tiled", tiles);
+    p.root.classList.toggle("cnnviz-tiled", tiles && get("enlarges"));
+    p.controls.hidden = p.note.hidden = get("compact");
     p.close.hidden = !open;
-    p.scale.hidden = !isMap || !(scene.high > scene.low); // no span, no scale: the remark says "constant"
+    const pictures = scene.channels === 3 && !scene.signed; // their colours are what they are
+    const spans = isMap && !pictures && scene.high > scene.low; // no span, no scale: the remark says "constant"
+    p.scale.hidden = !spans || !get("has_scale");
+    p.limit.hidden = !spans;
     p.legend.hidden = scene.kind !== "categories";
     if (this.stale.size && !p.scale.hidden) fillScale(p, scene, summary, this.table, get("unit"));
     if (this.stale.size && scene.kind === "categories") fillLegend(p.legend, scene);
-    p.readout.dataset.hint = tiles && !open ? "Click a tile to enlarge it." : scene.image || isMap ? "Point at the picture to read its values." : "";
+    p.readout.dataset.hint = get("compact") ? "" : tiles && !open ? (get("enlarges") ? "Click a tile to enlarge it." : "Click a tile to see more of it.") : scene.image || isMap ? "Point at the picture to read its values." : "";
     this.drawControls(isMap);
   }
 
   /** The controls show the model's state; those that would do nothing now are away. */
   drawControls(isMap) {
     const { page: p, get, scene, summary } = this, laid = scene.open >= 0 && scene.onImage;
-    for (const name of ["show", "smooth"]) for (const b of p[name].buttons) b.setAttribute("aria-pressed", b.value === String(get(name)));
+    for (const { buttons } of [p.show, p.smooth, p.tileScale]) for (const b of buttons) b.setAttribute("aria-pressed", b.value === String(get(b.name)));
+    p.tileScale.node.hidden = scene.kind !== "tiles" || scene.tiles < 2 || (scene.channels === 3 && !scene.signed);
     p.show.node.hidden = p.opacity.node.hidden = !laid;
     p.smooth.node.hidden = !isMap || scene.open < 0 || !get("on_image");
     p.fadeLabel.hidden = !isMap || !laid;
-    p.limit.hidden = p.scale.hidden;
     p.sliders.hidden = p.limit.hidden && p.opacity.node.hidden;
     p.fade.checked = get("fade");
     p.colormap.hidden = !isMap || scene.channels === 3;
@@ -253,7 +266,7 @@ class LiveView {
     p.opacity.output.textContent = `${p.opacity.input.value} %`;
     this.saturationRange = [0.02, clamp(Math.max(-summary.min, summary.max) / Math.max(...get("limits").map(Math.abs), 1e-300), 1, 100)];
     p.saturation.input.value = 100 * toSlider(get("saturation"), this.saturationRange);
-    p.saturation.output.textContent = `${scene.signed ? "±" : ""}${format(scene.high)}`;
+    p.saturation.output.textContent = get("has_scale") ? `${scene.signed ? "±" : ""}${format(scene.high)}` : "";
     p.saturation.input.setAttribute("aria-valuetext", p.saturation.output.textContent);
     p.reset.disabled = get("saturation") === 1;
     const family = get("families")[scene.signed ? "diverging" : "sequential"];
@@ -272,8 +285,8 @@ const fromSlider = (s, [low, high]) => low * (high / low) ** s;
 
 function controls(view) {
   const { page: p } = view;
-  for (const name of ["show", "smooth"]) for (const b of p[name].buttons) b.onclick = () => {
-    view.set(name, name === "smooth" ? b.value === "true" : b.value);
+  for (const { buttons } of [p.show, p.smooth, p.tileScale]) for (const b of buttons) b.onclick = () => {
+    view.set(b.name, b.name === "smooth" ? b.value === "true" : b.value);
     view.commit();
   };
   p.opacity.input.oninput = () => view.set("opacity", p.opacity.input.value / 100);
@@ -307,24 +320,51 @@ const inFrame = (event, node) => {
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 };
 
+/** Tell the kernel which cell the pointer is on, some twenty times a second at most. */
+function tellHover(view, cell) {
+  if (!view.get("tells_hover") || String(cell) === String(view.get("hovered"))) return;
+  view.set("hovered", cell);
+  view.hovering ||= setTimeout(() => { view.hovering = 0; view.commit(); }, 40);
+}
+
+function tellClick(view) {
+  view.set("clicked", cellAt(view.scene, ...view.at));
+  view.commit();
+}
+
 function picture(view) {
   const { page: p } = view, canvas = p.picture;
-  const read = () => { p.readout.textContent = reading(view.scene, ...view.at, view.get); };
+  const read = () => {
+    const said = reading(view.scene, ...view.at, view.get);
+    p.readout.textContent = (view.leader && said.split(" · ").find((part) => part.startsWith("map"))) || said;
+  };
+  // Pictures with one leader are read together, at the place where the pointer is in one of them.
+  view.readAt = (at) => {
+    if (!at) p.readout.textContent = "";
+    else if (view.scene) { view.at = at; read(); }
+  };
+  const tell = (at) => (view.leader ? view.leader.trigger("reading", at) : view.readAt(at));
+  view.leader?.on("reading", view.readAt);
   const move = (row, column) => {
     const [height, width] = extent(view.scene);
     view.at = [clamp(row, 0, height - 1), clamp(column, 0, width - 1)];
-    read();
+    tell(view.at);
+    tellHover(view, cellAt(view.scene, ...view.at));
   };
   view.reread = () => { if (p.readout.textContent && !p.stage.hidden && canvas.matches(":hover, :focus")) move(...view.at); };
-  let held = null;
+  let held = null, pressed = null;
   canvas.onpointermove = (event) => {
     const [x, y] = inFrame(event, canvas), [cx, cy] = view.get("center"), zoom = view.get("zoom"), [height, width] = extent(view.scene);
     if (held) { zoomAt(view, 1, 0.5, 0.5, x - held[0], y - held[1]); held = [x, y]; }
     move(Math.floor(((y - 0.5) / zoom + cy) * height), Math.floor(((x - 0.5) / zoom + cx) * width));
   };
-  canvas.onpointerdown = (event) => { held = inFrame(event, canvas); canvas.setPointerCapture(event.pointerId); };
+  canvas.onpointerdown = (event) => { held = pressed = inFrame(event, canvas); canvas.setPointerCapture(event.pointerId); };
   canvas.onpointerup = canvas.onpointercancel = () => { held = null; };
-  canvas.onpointerleave = () => { p.readout.textContent = ""; };
+  canvas.onclick = (event) => { // a drag, which moves the picture, ends in a click as well
+    const [x, y] = inFrame(event, canvas);
+    if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 0.012) { canvas.onpointermove(event); tellClick(view); }
+  };
+  canvas.onpointerleave = () => { tell(null); tellHover(view, []); };
   canvas.ondblclick = () => zoomAt(view, 0, 0.5, 0.5);
   canvas.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !canvas.matches(":focus")) return; // the page scrolls as usual
@@ -336,6 +376,7 @@ function picture(view) {
     const step = steps[event.key], far = event.shiftKey ? 10 : 1, factor = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, 0: 0 }[event.key];
     if (step) { move(view.at[0] + far * step[0], view.at[1] + far * step[1]); view.schedule(); }
     else if (factor !== undefined) zoomAt(view, factor, 0.5, 0.5);
+    else if (event.key === "Enter" || event.key === " ") tellClick(view);
     else if (event.key === "Escape" && view.get("selected") >= 0) select(view, -1);
     else return;
     event.preventDefault();
@@ -396,7 +437,7 @@ async function savePicture(view) {
   if (staged) compose(inside, width, height, scene, view.layers, view.view());
   else {
     inside.scale(scale, scale);
-    drawGrid(inside, scene, shader({ ...scene, fade: false }, view.table), view.summary, view.get("names"), grid, "#000");
+    drawGrid(inside, scene, view.table, view.summary, view.get, grid, "#000");
   }
   context.drawImage(inner, 24, head);
   saveScale(context, view, head + height + 16, width);
@@ -405,27 +446,32 @@ async function savePicture(view) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-function render({ model, el }) {
-  const view = new LiveView(model);
+/** The model whose way of looking this one takes over, if it names one. */
+const leaderOf = (model) => model.get("leader") && model.widget_manager.get_model(model.get("leader").replace("IPY_MODEL_", ""));
+
+async function render({ model, el }) {
+  const leader = await leaderOf(model), view = new LiveView(model, leader);
   el.append(view.page.root);
   controls(view); picture(view); tileGrid(view);
-  const forget = Object.keys(STALE).map((name) => {
-    const changed = () => view.schedule(...STALE[name], ...(name.startsWith("values") ? ["summary"] : []));
-    model.on(`change:${name}`, changed);
-    return () => model.off(`change:${name}`, changed);
-  });
+  const listen = (source, name) => {
+    const changed = () => view.schedule(...(STALE[name] ?? []), ...(name.startsWith("values") ? ["summary"] : []));
+    source.on(`change:${name}`, changed);
+    return () => source.off(`change:${name}`, changed);
+  };
+  const forget = [...Object.keys(STALE).map((name) => listen(model, name)), ...(leader ? LOOKED_AT.map((name) => listen(leader, name)) : [])];
   const other = () => view.schedule();
   model.on("change", other);
   const sized = new ResizeObserver(() => view.schedule("grid"));
-  sized.observe(view.page.root);
+  sized.observe(view.page.root); sized.observe(view.page.grid);
   const themed = new MutationObserver(() => view.schedule("grid"));
   themed.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name"] });
   view.schedule();
   return () => {
     forget.forEach((off) => off());
     model.off("change", other);
+    leader?.off("reading", view.readAt);
     sized.disconnect(); themed.disconnect();
-    cancelAnimationFrame(view.frame); clearTimeout(view.timer);
+    cancelAnimationFrame(view.frame); clearTimeout(view.timer); clearTimeout(view.hovering);
   };
 }
 

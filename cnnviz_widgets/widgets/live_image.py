@@ -13,7 +13,8 @@ import anywidget
 import matplotlib
 import numpy as np
 import traitlets
-from traitlets import Bool, CBytes, CFloat, Dict, Enum, Int, List, TraitError, Unicode
+from ipywidgets import widget_serialization
+from traitlets import Bool, CBytes, CFloat, Dict, Enum, Instance, Int, List, TraitError, Unicode
 
 from cnnviz_widgets.widgets.browser_state import BrowserState
 
@@ -72,6 +73,9 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
             "zoom",
             "center",
             "selected",
+            "tile_scale",
+            "clicked",
+            "hovered",
         )
     )
 
@@ -85,6 +89,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     ).tag(sync=True)
     on_image = Bool(True, help="The values cover the image's extent and are laid over it.").tag(sync=True)
     names = List(Unicode(), help="One name a tile, or [].").tag(sync=True)
+    struck = List(Int(), help="The tiles that are struck through.").tag(sync=True)
     categories = List(Dict(), help="{'name', 'color'} each; the values are then indices.").tag(sync=True)
     signed = Bool(False, help="Diverges about zero; otherwise runs from the lower limit.").tag(sync=True)
     unit = Unicode().tag(sync=True)
@@ -93,6 +98,16 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     alt = Unicode(help="What a screen reader says of the picture; '' takes the title.").tag(sync=True)
     dimmed = Bool(False, help="The picture is of an earlier request: the last one failed.").tag(sync=True)
     busy = Bool(False, help="A newer picture is on its way.").tag(sync=True)
+    box = List(CFloat(), help="[top, left, bottom, right] in px of the image, drawn over it, or [].").tag(sync=True)
+    compact = Bool(False, help="Without controls: one of several pictures side by side.").tag(sync=True)
+    has_scale = Bool(True, help="The colour bar stands below; otherwise another picture's says what colours mean.").tag(
+        sync=True
+    )
+    enlarges = Bool(True, help="A selected tile stands enlarged beside the others.").tag(sync=True)
+    leader = Instance("cnnviz_widgets.widgets.live_image.LiveImage", allow_none=True).tag(
+        sync=True, **widget_serialization
+    )  # given when it is made: opacity, colours, zoom and the like are then the leader's, for pictures side by side
+    tells_hover = Bool(False, help="The browser writes `hovered`; each move is then a message.").tag(sync=True)
     luts = CBytes(help="The colour tables, in the order of `families`.").tag(sync=True)
     families = Dict(help="Names of the colour maps: {'sequential': [...], 'diverging': [...]}.").tag(sync=True)
 
@@ -106,6 +121,11 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     zoom = CFloat(1.0).tag(sync=True)
     center = List(CFloat(), [0.5, 0.5], help="[x, y] of the middle of the view, 0..1 of the image.").tag(sync=True)
     selected = Int(-1, help="The enlarged tile; -1 is none.").tag(sync=True)
+    tile_scale = Enum(("shared", "own"), "shared", help="One scale for all tiles, or each to its own largest.").tag(
+        sync=True
+    )
+    clicked = List(Int(), help="[tile, row, column] of the cell last clicked, or [].").tag(sync=True)
+    hovered = List(Int(), help="The same of the cell under the pointer, [] when it leaves.").tag(sync=True)
 
     def __init__(self, **traits):
         self._chosen_colormap = {family: names[0] for family, names in COLORMAPS.items()}
@@ -143,11 +163,13 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
         alt=None,
         on_image=False,
         selected=None,
+        struck=(),
     ) -> None:
         """Show a grid of tiles: (tiles, rows, columns), or (tiles, rows, columns, 3) for colour kernels.
 
         All tiles share the limits. ``on_image`` lays the enlarged tile over the image: right for activations, wrong
         for kernels. ``selected=None`` keeps a tile open while the names are the same and closes it otherwise.
+        The tiles ``struck`` are struck through.
         """
         values = np.asarray(values)
         names = [str(name) for name in names] if names is not None else []
@@ -169,6 +191,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
             names=names,
             on_image=on_image,
             selected=selected,
+            struck=struck,
         )
 
     def show_categories(self, indices, names: Sequence[str], colors=None, title=None, alt=None) -> None:
@@ -207,6 +230,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
         categories=(),
         on_image=True,
         selected=-1,
+        struck=(),
     ):
         if not 0 < values.size <= MAX_VALUES:
             raise ValueError(f"A view holds 1 to {MAX_VALUES} values. Received: shape {values.shape}.")
@@ -225,7 +249,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
             self.signed, self.unit, self.limits = bool(signed), str(unit), [low, high]
             self.title = self.title if title is None else str(title)
             self.alt = self.alt if alt is None else str(alt)
-            self.selected = int(selected)
+            self.selected, self.struck = int(selected), [int(tile) for tile in struck]
             self.dimmed = self.busy = False
 
     @traitlets.validate("opacity", "saturation", "zoom")
@@ -237,6 +261,26 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
         if len(proposal["value"]) != 2:
             raise TraitError(f"center is [x, y]. Received: {len(proposal['value'])} numbers.")
         return [_clamp(value, 0.0, 1.0) for value in proposal["value"]]
+
+    @traitlets.validate("clicked", "hovered")
+    def _existing_cell(self, proposal):
+        """[tile, row, column]: a cell of the map (tile 0) or of a tile; without a map px of the image, tile -1."""
+        cell, shape = proposal["value"], self.values_shape or self.image_shape
+        tiles = range(shape[0]) if len(shape) > 2 else [0 if self.values_shape else -1]
+        rows, columns = shape[1:3] if len(shape) > 2 else shape or (0, 0)
+        if not cell or (len(cell) == 3 and cell[0] in tiles and 0 <= cell[1] < rows and 0 <= cell[2] < columns):
+            return cell
+        raise TraitError(f"A cell is [tile, row, column] of {rows}×{columns}, or []. Received: {cell}.")
+
+    @traitlets.observe("values_shape", "image_shape", "names")
+    def _forget_cells(self, _):
+        self.clicked = self.hovered = []  # what they pointed at is gone
+
+    @traitlets.validate("box")
+    def _whole_box(self, proposal):
+        if len(proposal["value"]) not in (0, 4) or not all(map(math.isfinite, proposal["value"])):
+            raise TraitError(f"box is [top, left, bottom, right] or []. Received: {proposal['value']}.")
+        return proposal["value"]
 
     @traitlets.validate("selected")
     def _existing_tile(self, proposal):

@@ -34,28 +34,47 @@ function readScene(get) {
   return {
     kind, values, tiles, rows, cols, image, height, width, categories, signed, channels: shape.length > 3 ? 3 : 1,
     low: signed ? low * k : low, high: signed ? high * k : low + (high - low) * k,
-    open: kind === "none" ? -1 : tiles > 1 ? get("selected") : 0, // the tile on the stage
+    open: kind === "none" ? -1 : tiles < 2 ? 0 : get("enlarges") ? get("selected") : -1, // the tile on the stage
+    // Pictures, the unsigned colours, are what they are.
+    own: tiles > 1 && get("tile_scale") === "own" && (shape.length < 4 || signed), saturation: k,
     onImage, fade: get("fade") && onImage && kind !== "categories",
     // Between two weights of a kernel, or between two classes, there is nothing: those keep their cells.
     smooth: get("smooth") && get("on_image") && kind !== "categories",
   };
 }
 
-/** One pass over the values: finite range, how many are not finite, which tiles are all zero. */
+/** One pass over the values: finite range, that of each tile with zero in it, how many are not finite, which tiles are zero. */
 function summarize({ values, tiles }) {
   let min = Infinity, max = -Infinity, odd = 0;
-  const dead = new Uint8Array(tiles), size = values.length / tiles;
+  const dead = new Uint8Array(tiles), lows = new Float32Array(tiles), highs = new Float32Array(tiles), size = values.length / tiles;
   for (let k = 0; k < tiles; k++) {
     let empty = true;
     for (let i = k * size; i < (k + 1) * size; i++) {
       const v = values[i];
       if (v !== 0) empty = false;
-      if (v - v !== 0) odd++; // only NaN and the infinities
-      else { if (v < min) min = v; if (v > max) max = v; }
+      if (v - v !== 0) { odd++; continue; } // only NaN and the infinities
+      if (v < min) min = v;
+      if (v > max) max = v;
+      if (v < lows[k]) lows[k] = v;
+      if (v > highs[k]) highs[k] = v;
     }
     dead[k] = empty ? 1 : 0;
   }
-  return { min, max, odd, dead, deadCount: dead.reduce((a, b) => a + b, 0) };
+  return { min, max, odd, dead, lows, highs, deadCount: dead.reduce((a, b) => a + b, 0) };
+}
+
+/** The scene with the limits of tile k, where each tile has its own. */
+function scaledFor(scene, { lows, highs }, k) {
+  if (!scene.own || k < 0) return scene.own ? { ...scene, low: 0, high: 0 } : scene; // no one scale is true of all
+  const most = Math.max(-lows[k], highs[k]) * scene.saturation;
+  return scene.signed ? { ...scene, low: -most, high: most } : { ...scene, low: lows[k], high: lows[k] + (highs[k] - lows[k]) * scene.saturation };
+}
+
+/** The cell [tile, row, column] under a pixel of the stage; without a map the image's pixel, tile -1. */
+function cellAt(scene, row, column) {
+  const [height, width] = extent(scene);
+  if (scene.open < 0) return [-1, row, column];
+  return [scene.open, Math.floor(((row + 0.5) / height) * scene.rows), Math.floor(((column + 0.5) / width) * scene.cols)];
 }
 
 function plane({ values, rows, cols, channels }, k) {
@@ -188,8 +207,28 @@ function mapCanvas(scene, shade) {
   return canvasOf(w, h, paint(scene, scene.open, w, h, shade));
 }
 
-/** Image, then map, through zoom and pan: the same lines draw the screen and the saved picture. */
+/** Image, then map, then outlines, through zoom and pan: the same lines draw the screen and the saved picture. */
 function compose(ctx, width, height, scene, layers, view) {
+  composeLayers(ctx, width, height, scene, layers, view);
+  const { zoom, center, box, clicked } = view, overImage = scene.image && (scene.onImage || scene.open < 0);
+  const outline = (top, left, bottom, right, color) => {
+    const [x, y] = [left, right].map((f) => ((f - center[0]) * zoom + 0.5) * width), [u, v] = [top, bottom].map((f) => ((f - center[1]) * zoom + 0.5) * height);
+    for (const [line, style] of [[width / 90, "#000a"], [width / 200, color]]) {
+      ctx.lineWidth = line; ctx.strokeStyle = style; ctx.strokeRect(x, u, y - x, v - u);
+    }
+  };
+  const share = (f) => clamp(f, 0.004, 0.996); // an edge beyond the image is drawn along the image's
+  if (clicked.length && clicked[0] === scene.open) {
+    const [rows, cols] = scene.open < 0 ? [scene.height, scene.width] : [scene.rows, scene.cols], [, row, column] = clicked;
+    outline(row / rows, column / cols, (row + 1) / rows, (column + 1) / cols, "#fff");
+  }
+  if (box.length && overImage) {
+    const [top, left, bottom, right] = box;
+    outline(share(top / scene.height), share(left / scene.width), share(bottom / scene.height), share(right / scene.width), "#ffb000");
+  }
+}
+
+function composeLayers(ctx, width, height, scene, layers, view) {
   const { zoom, center, show, opacity } = view;
   const x = width * (0.5 - center[0] * zoom), y = height * (0.5 - center[1] * zoom);
   ctx.clearRect(0, 0, width, height);
@@ -216,32 +255,45 @@ function hatch(ctx, x, y, width, height) {
   ctx.stroke(); ctx.restore();
 }
 
+function strike(ctx, x, y, width, height) {
+  for (const [line, style] of [[3.5, "#fffb"], [1.5, "#000c"]]) {
+    ctx.lineWidth = line; ctx.strokeStyle = style;
+    ctx.beginPath(); ctx.moveTo(x + 2, y + height - 2); ctx.lineTo(x + width - 2, y + 2); ctx.stroke();
+  }
+}
+
 /** Where each tile stands in a grid of that width, in CSS px. */
 function gridLayout({ tiles, rows, cols }, width, captions) {
   const wanted = clamp(Math.sqrt((width * DISPLAY * 0.9) / tiles), 32, 112), gap = 4;
-  const across = clamp(Math.floor((width + gap) / (wanted + gap)), 1, tiles);
+  const across = clamp(Math.floor((width + gap) / (wanted + gap)), Math.min(tiles, 3), tiles);
   const side = Math.min((width + gap) / across - gap, 112), high = (side * rows) / cols;
   const caption = captions && side >= 44 ? 14 : 0, stepX = side + gap, stepY = high + caption + gap;
   return { across, side, high, caption, stepX, stepY, height: Math.ceil(tiles / across) * stepY };
 }
 
 /** Every tile at its place. Cells stay squares; only a tile larger than its place is averaged down. */
-function drawGrid(ctx, scene, shade, summary, names, grid, color) {
+function drawGrid(ctx, scene, table, summary, get, grid, color) {
   const { side, high, across, stepX, stepY, caption } = grid, sharp = { ...scene, smooth: false, fade: false };
+  const shared = shader(sharp, table), names = get("names"), struck = new Set(get("struck"));
   ctx.imageSmoothingEnabled = scene.cols > side * devicePixelRatio;
   ctx.font = "10px sans-serif"; ctx.textAlign = "center"; ctx.textBaseline = "top";
   const stamp = canvasOf(scene.cols, scene.rows), stampContext = stamp.getContext("2d");
   for (let k = 0; k < scene.tiles; k++) {
     const x = (k % across) * stepX, y = Math.floor(k / across) * stepY;
-    stampContext.putImageData(paint(sharp, k, scene.cols, scene.rows, shade), 0, 0);
+    const own = scene.own && scaledFor(sharp, summary, k);
+    stampContext.putImageData(paint(own || sharp, k, scene.cols, scene.rows, own ? shader(own, table) : shared), 0, 0);
     ctx.drawImage(stamp, x, y, side, high);
     if (summary.dead[k]) { ctx.clearRect(x, y, side, high); hatch(ctx, x, y, side, high); }
+    if (struck.has(k)) strike(ctx, x, y, side, high);
     if (!caption) continue;
     ctx.fillStyle = color;
-    const name = names[k] && ctx.measureText(names[k]).width <= side ? names[k] : String(k);
-    ctx.fillText(name, x + side / 2, y + high + 2);
+    const fitting = shorter(names[k] || String(k)).find((text) => ctx.measureText(text).width <= side);
+    ctx.fillText(fitting ?? "", x + side / 2, y + high + 2);
   }
 }
+
+/** "filter 12 · dead", "12 · dead", "12": never the tile's place, which is another number once tiles are sorted. */
+const shorter = (name) => [name, name.replace(/^[^\d]* (?=\d)/, ""), name.match(/\d+/)?.[0] ?? ""];
 
 // ---------------------------------------------------------------- words
 
@@ -272,10 +324,13 @@ function ticks(low, high) {
 }
 
 /** Share of the finite values that the colours cannot tell from the limits. */
-function shareBeyond({ values, low, high }) {
+function shareBeyond(scene, summary) {
   let beyond = 0;
-  const slack = 1e-6 * (high - low);
-  for (let i = 0; i < values.length; i++) if (values[i] < low - slack || values[i] > high + slack) beyond++;
+  const { values, tiles } = scene, size = values.length / tiles;
+  for (let k = 0; k < tiles; k++) {
+    const { low, high } = scene.own ? scaledFor(scene, summary, k) : scene, slack = 1e-6 * (high - low);
+    for (let i = k * size; i < (k + 1) * size; i++) if (values[i] < low - slack || values[i] > high + slack) beyond++;
+  }
   return beyond / values.length;
 }
 
@@ -287,7 +342,8 @@ function remarks(scene, summary) {
   if (summary.odd) said.push(`${summary.odd} ${summary.odd > 1 ? "values are" : "value is"} not finite (hatched).`);
   if (summary.min === summary.max) said.push(`Constant map: value ${format(summary.min)}.`);
   else if (summary.deadCount) said.push(`${summary.deadCount} of ${scene.tiles} tiles are zero everywhere (hatched).`);
-  const beyond = shareBeyond(scene);
+  if (scene.own) said.push("Each tile has its own scale: colours of two tiles do not compare.");
+  const beyond = shareBeyond(scene, summary);
   if (beyond && summary.min < summary.max) said.push(`${percent(beyond)} of the values lie beyond the limits.`);
   return said;
 }

@@ -114,7 +114,7 @@ class LiveView(Bound):
         result = self.session.result
         if tile < 0 or result is None or result.request.layer is None or not result.names:
             return
-        channel = re.search(r"\d+$", result.names[tile])
+        channel = re.search(r"\d+", result.names[tile])
         if channel:
             self.session.target = Target(result.request.layer, int(channel[0]))
 

@@ -70,6 +70,12 @@ view("tiles", grey, opacity=1, smooth=False).show_tiles(
 )
 view("many").show_tiles(many, limits=(0, 2))
 view("kernels").show_tiles(kernels, [f"filter {k}" for k in range(4)], signed=True, limits=(-1, 1), selected=2)
+view("own", tile_scale="own").show_tiles(
+    cam * np.array([1, 0.01, 0.5])[:, None, None], [f"filter {k} · weak" for k in (7, 30, 12)], unit="weight"
+)
+view("boxed", grey, compact=True, box=[20, 40, 120, 200])
+view("pointed", grey, tells_hover=True, smooth=False).show_map(cam, limits=(0, 1))
+view("chosen", enlarges=False).show_tiles(tiles, struck=[5])
 view("categories", grey, opacity=1).show_categories(winners, ["cat", "dog", ATTACK])
 view("attack", grey, title=ATTACK).show_tiles(
     cam[np.newaxis].repeat(2, 0), [ATTACK] * 2, unit=ATTACK, alt=ATTACK, selected=0
@@ -77,6 +83,11 @@ view("attack", grey, title=ATTACK).show_tiles(
 
 views["cam"].observe(echo("opacity", lambda change: f"{change['new']:.2f}"), "opacity")
 views["tiles"].observe(echo("selected", lambda change: str(change["new"])), "selected")
+views["pointed"].observe(echo("hovered", lambda change: str(change["new"])), "hovered")
+views["pointed"].observe(echo("clicked", lambda change: str(change["new"])), "clicked")
+views["tiles"].observe(echo("clicked-tile", lambda change: str(change["new"])), "clicked")
+views["alone"].observe(echo("clicked-pixel", lambda change: str(change["new"])), "clicked")
+views["chosen"].observe(echo("chosen", lambda change: str(change["new"])), "selected")
 views["cam"].observe(echo("saturation", lambda change: f"{change['new']:.3f}"), "saturation")
 press("ones", lambda: views["live"].show_map(np.ones((7, 7)), limits=(0, 2), title="second"))
 press("fail", lambda: setattr(views["dimmed"], "dimmed", True))

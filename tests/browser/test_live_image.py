@@ -285,6 +285,81 @@ def test_color_kernels_show_each_weight_as_it_is(page, arrays):
             assert np.abs(found - expected).max() <= 2
 
 
+def test_with_a_scale_of_its_own_a_weak_tile_shows_its_shape_and_the_readout_its_true_value(page, arrays):
+    assert not page.locator(".is-own .cnnviz-scale").is_visible()  # no one scale is true of all tiles
+    assert "Each tile has its own scale" in page.locator(".is-own .cnnviz-note").inner_text()
+    page.locator(".is-own .cnnviz-tiles").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.locator(".is-own .cnnviz-picture").wait_for()
+    weak, (row, column) = arrays["cam"] * 0.01, np.unravel_index(arrays["cam"].argmax(), (7, 7))
+    wait_for_pixel(page, "own", (column + 0.5) / 7, (row + 0.5) / 7, color("viridis", 1))
+    assert f"{weak.max():.3g} weight" in hover(page, "own", (column + 0.5) / 7, (row + 0.5) / 7)
+    page.locator(".is-own button", has_text="Shared scale").click()
+    wait_for_pixel(page, "own", (column + 0.5) / 7, (row + 0.5) / 7, color("viridis", weak.max() / arrays["cam"].max()))
+
+
+def test_a_click_on_a_map_tells_the_kernel_its_cell_and_outlines_it(page):
+    hover(page, "pointed", 4.3 / 7, 2.6 / 7)
+    wait_for_text(page, ".echo-hovered", "[0, 2, 4]")
+    page.mouse.down()
+    page.mouse.up()
+    wait_for_text(page, ".echo-clicked", "[0, 2, 4]")
+    wait_for_pixel(page, "pointed", 4.5 / 7, 2 / 7, [255, 255, 255])
+    page.locator(".is-pointed .cnnviz-picture").focus()
+    page.keyboard.press("ArrowRight")
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Enter")
+    wait_for_text(page, ".echo-clicked", "[0, 4, 4]")
+    page.mouse.move(0, 0)
+    wait_for_text(page, ".echo-hovered", "[]")
+
+
+def test_a_drag_is_no_click_and_where_nobody_listens_hovering_sends_nothing(notebook):
+    page = notebook.page
+    page.locator(".is-alone button", has_text="1:1").click()
+    before = notebook.messages_to_widgets()
+    hover(page, "alone", 0.2, 0.2)
+    page.mouse.down()
+    hover(page, "alone", 0.6, 0.7)
+    page.mouse.up()
+    hover(page, "alone", 112.5 / 224, 56.5 / 224)
+    page.mouse.down()
+    page.mouse.up()
+    wait_for_text(page, ".echo-clicked-pixel", "[-1, 56, 112]")
+    # One message is the click; another may say once that the drag, at 1:1, has moved nothing.
+    assert notebook.messages_to_widgets() - before <= 3
+
+
+def test_the_kernel_outlines_a_part_of_the_image(page):
+    for x, y in [(40, 70), (200, 70), (100, 20), (100, 120)]:
+        wait_for_pixel(page, "boxed", x / 224, y / 224, [255, 176, 0])
+    assert list(pixel(page, "boxed", 100 / 224, 70 / 224)) == [90, 90, 90]
+    assert not page.locator(".is-boxed .cnnviz-controls").is_visible()
+
+
+def test_a_tile_can_be_chosen_without_being_enlarged(page):
+    page.locator(".is-chosen .cnnviz-tiles").click(position={"x": 20, "y": 20})
+    wait_for_text(page, ".echo-chosen", "0")
+    assert not page.locator(".is-chosen .cnnviz-picture").is_visible()
+    assert page.locator(".is-chosen .cnnviz-ring").first.is_visible()
+
+
+def test_a_struck_tile_has_a_line_through_its_middle_and_the_others_have_none(page):
+    box = page.locator(".is-chosen .cnnviz-tiles").bounding_box()
+    across = int((box["width"] + 4) // 116)  # tiles of 112 px, 4 px apart
+
+    def darkest(tile):
+        """Of the pixels around a tile's middle: the line is thin, and its edges are soft."""
+        x, y = tile % across * 116 + 56, tile // across * 116 + 56
+        around = [(x + dx) / box["width"] for dx in (-1, 0, 1)]
+        return min(pixel(page, "chosen", at, y / box["height"], "cnnviz-tiles").max() for at in around)
+
+    assert darkest(5) < 100
+    assert darkest(4) > 120
+
+
 def test_categories_have_names_instead_of_a_color_bar(page):
     assert list(pixel(page, "categories", 5 / 6, 1 / 6)) == [0xE6, 0x9F, 0x00]  # the second colour of the palette
     assert pixel(page, "categories", 5 / 6, 5 / 6)[0] in (0x8C, 0xC4)  # hatched: no such category

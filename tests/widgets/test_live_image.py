@@ -238,3 +238,35 @@ def test_what_a_browser_may_write_arrives(view):
     view.set_state({"opacity": 0.25, "show": "map", "smooth": False, "fade": True, "zoom": 2, "center": [0.25, 0.5]})
     assert (view.opacity, view.show, view.smooth, view.fade, view.zoom) == (0.25, "map", False, True, 2)
     assert view.center == [0.25, 0.5]
+
+
+def test_a_click_is_believed_only_where_there_is_a_cell(view):
+    view.show_tiles(np.zeros((3, 4, 5)))
+    view.set_state({"clicked": [2, 3, 4]})
+    assert view.clicked == [2, 3, 4]
+    for wrong in ([3, 0, 0], [0, 4, 0], [0, 0, 5], [0, -1, 0], [1, 2], ["a", 0, 0]):
+        view.set_state({"clicked": wrong})
+        assert view.clicked == [2, 3, 4]
+
+
+def test_without_a_map_a_click_names_a_pixel_of_the_image(view):
+    view.show_image(np.ones((6, 7), np.uint8))
+    view.clicked = [-1, 5, 6]
+    with pytest.raises(TraitError, match="A cell is"):
+        view.clicked = [0, 5, 6]
+
+
+def test_a_click_is_forgotten_with_the_tiles_that_it_pointed_at_and_kept_while_they_stay(view):
+    view.show_tiles(np.zeros((3, 4, 5)), ["a", "b", "c"])
+    view.clicked = [2, 3, 4]
+    view.show_tiles(np.ones((3, 4, 5)), ["a", "b", "c"])
+    assert view.clicked == [2, 3, 4]
+    view.show_tiles(np.ones((3, 4, 5)), ["b", "c", "a"])
+    assert view.clicked == []
+
+
+def test_a_box_is_four_numbers_that_a_browser_cannot_set(view):
+    view.set_state({"box": [0, 0, 1, 1]})
+    assert view.box == []
+    with pytest.raises(TraitError, match="box is"):
+        view.box = [0, 0, 1]
