@@ -7,11 +7,13 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+PARTS = ("numbers", "maximal_activation", "page", "occluder")
+
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write every single time to this file")
-    parser.add_argument("--only", choices=("numbers", "page"), help="leave the other half out")
+    parser.add_argument("--only", choices=PARTS, help="leave the others out")
     chosen = parser.parse_args()
 
     from . import measure
@@ -20,7 +22,7 @@ def main():
     here = machine()
     print("\n".join(f"{name}: {value}" for name, value in here.items()) + "\n")
     rows = []
-    for part in ("numbers", "page"):
+    for part in PARTS:
         if chosen.only in (None, part):
             rows += _rows(part)
     print(measure.table(rows))

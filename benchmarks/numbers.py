@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import cnnviz_widgets as cnnviz
-from cnnviz_widgets.methods.occlusion import Windows
+from cnnviz_widgets.core.covering import Windows
 
 from .measure import Row, alternate
 

@@ -4,12 +4,19 @@ Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 201
 
 As in captum, a pixel's value is the mean over all windows that cover it, and the last window of a row or column is
 cropped at the border, so that every pixel is covered.
+
+With `surround` the occluder is that of the well-known MNIST example for keras-vis: what is covered is an area of
+several windows, and what comes of it is written into the window in its middle. That example covers with the middle
+grey, moves by whole windows, and shows the probability that *remains*; here it is the drop, so dark there is high here.
+Its area is five windows wide. Only the little that lies outside of it is left to the network, so such a map tells
+rather what the network can do with than what it needs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core.covering import FILLS, Windows, put
 from ..core.method import Method, register
 from ..core.parameters import choice, slider
 from ..core.result import Result
@@ -24,7 +31,8 @@ class Occlusion(Method):
     """How much the target's score drops when a square window covers a place, averaged over the windows there.
 
     (height, width) of the image; logit units, or probability for score="probability"; signed, positive where covering
-    lowers the score. `class_map` tells the top class when the window stands at (or nearest to) a pixel.
+    lowers the score. `class_map` tells the top class when the window stands at (or nearest to) a pixel. With `surround`
+    more than the window is covered, and its drop counts for the window in the middle.
     """
 
     title = "Occlusion"
@@ -41,6 +49,12 @@ class Occlusion(Method):
         unit="px",
         help="How far the window moves; smaller is finer and slower.",
         per_image=True,
+    )
+    surround: int = slider(
+        1,
+        1,
+        5,
+        help="Side of the covered area, in windows; the window in its middle is credited. 1 covers the window alone.",
     )
     fill: str = choice(
         "grey",
@@ -62,9 +76,36 @@ class Occlusion(Method):
         help="What is watched while the window moves.",
     )
 
+    @classmethod
+    def presets(cls, network):
+        """The defaults for the network's images, and the occluder of the MNIST example."""
+        sides = network.input_shape[:2]
+        if None in sides:  # they depend on the image
+            return {}
+        default = cls.suited_to(min(sides))
+        article = replace(default, stride=default.window, surround=5, fill="grey", score="probability")
+        return {"default": default, "article": article}
+
+    def changed(self, name, value):
+        """With one parameter changed; a stride never exceeds its window."""
+        changed = replace(self, **{name: value})
+        return replace(changed, stride=min(changed.stride, changed.window))
+
+    def windows(self, shape):
+        """The `Windows` along the rows and along the columns of an image of that shape."""
+        return tuple(Windows(side, self.window, self.stride, self.surround) for side in shape[:2])
+
+    def place(self, shape, row, column):
+        """(window, covered area) nearest to a pixel, each a pair of slices: what the class map tells there."""
+        pairs = [
+            (along[along.nearest[pixel]], along.covered[along.nearest[pixel]])
+            for along, pixel in zip(self.windows(shape), (row, column), strict=True)
+        ]
+        return tuple(zip(*pairs, strict=True))
+
     def run(self, network, image, target):
         """Yield rough maps, then finer ones, then the exact one."""
-        rows, columns = (Windows(side, self.window, self.stride) for side in image.shape[:2])
+        rows, columns = self.windows(image.shape)
         fill = FILLS[self.fill](image.array, network.value_range)
         clean = self._watch(network, image, target)[0]  # the network keeps what it makes of an image
         drops = np.full((len(rows), len(columns)), np.nan)
@@ -73,7 +114,7 @@ class Occlusion(Method):
         copies = np.repeat(image.array[np.newaxis], min(BATCH, len(order)), axis=0)
         for begin in range(0, len(order), BATCH):
             places = order[begin : begin + BATCH]
-            windows = [(rows[row], columns[column]) for row, column in places]
+            windows = [(rows.covered[row], columns.covered[column]) for row, column in places]
             put(fill, copies, windows)
             scores, top = self._watch(network, copies[: len(windows)], target)
             put(image.array, copies, windows)  # uncovered again, for the next batch
@@ -97,41 +138,10 @@ class Occlusion(Method):
         return watched[..., target.index], logits.argmax(axis=-1)
 
 
-class Windows:
-    """Where the windows lie along one side of the image: slices, and which of them covers each pixel."""
-
-    def __init__(self, side, window, stride):
-        if window > side:
-            raise ValueError(f"window must fit in the image ({side} px). Received: window={window}.")
-        if stride > window:
-            raise ValueError(
-                f"stride must not exceed the window, or pixels between would never be covered. "
-                f"Received: stride={stride}, window={window}."
-            )
-        count = -(-(side - window) // stride) + 1  # the last one is cropped at the border
-        self._slices = [slice(k * stride, min(k * stride + window, side)) for k in range(count)]
-        pixels = np.arange(side)
-        self.covers = np.array([(pixels >= s.start) & (pixels < s.stop) for s in self._slices], np.float64)
-        centres = np.array([(s.start + s.stop - 1) / 2 for s in self._slices])
-        self.nearest = np.abs(pixels[:, None] - centres).argmin(axis=1)
-
-    def __len__(self):
-        return len(self._slices)
-
-    def __getitem__(self, index):
-        return self._slices[index]
-
-
-def put(picture, copies, windows):
-    """Let `picture` (height, width, channels) show in a window of each copy (n, height, width, channels)."""
-    for copy, window in zip(copies, windows, strict=False):
-        copy[window] = picture[window]
-
-
 def paint(drops, rows, columns):
-    """(height, width): at each pixel the mean of the drops (rows, columns) of the windows that cover it."""
-    total = rows.covers.T @ drops @ columns.covers
-    times = np.outer(rows.covers.sum(axis=0), columns.covers.sum(axis=0))
+    """(height, width): at each pixel the mean of the drops (rows, columns) of the windows that it is in."""
+    total = rows.holds.T @ drops @ columns.holds
+    times = np.outer(rows.holds.sum(axis=0), columns.holds.sum(axis=0))
     return (total / times).astype(np.float32)
 
 
@@ -162,25 +172,3 @@ def nearest_known(values, order, known):
 def _step(index):
     """The largest of 8, 4, 2 and 1 that divides the index."""
     return np.gcd(index, 8)
-
-
-FILLS = {
-    "grey": lambda image, ends: np.full_like(image, sum(ends) / 2),
-    "mean": lambda image, ends: np.broadcast_to(image.mean(axis=(0, 1)), image.shape),
-    "black": lambda image, ends: np.full_like(image, ends[0]),
-    "white": lambda image, ends: np.full_like(image, ends[1]),
-    "blur": lambda image, ends: blurred(image),
-}
-
-
-def blurred(image):
-    """The image (height, width, channels) under a Gaussian of a tenth of its shorter side, edges repeated."""
-    sigma = min(image.shape[:2]) / 10
-    radius = int(3 * sigma)
-    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    weights /= weights.sum()
-    for axis in (0, 1):
-        widths = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
-        padded = np.pad(image, widths, mode="edge")
-        image = np.apply_along_axis(np.convolve, axis, padded, weights, mode="valid")
-    return image.astype(np.float32)

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnviz_widgets.core.covering import FILLS, blurred, cover
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import occlusion
-from cnnviz_widgets.methods.occlusion import FILLS, Occlusion, coarse_to_fine, nearest_known
+from cnnviz_widgets.methods.occlusion import Occlusion, coarse_to_fine, nearest_known
 
 sizes = st.tuples(st.integers(3, 14), st.integers(3, 14), st.integers(1, 6), st.integers(1, 6)).filter(
     lambda size: size[3] <= size[2] <= min(size[:2])  # height, width, window, stride
@@ -111,15 +112,15 @@ def test_every_fill_and_both_scores_follow_the_slow_loop(fill, score):
 
 def test_a_blurred_image_keeps_its_mean_and_loses_its_contrast():
     flat = np.full((20, 20, 3), 0.3, np.float32)
-    assert occlusion.blurred(flat) == pytest.approx(flat, abs=1e-6)
+    assert blurred(flat) == pytest.approx(flat, abs=1e-6)
     step = np.zeros((20, 40, 1), np.float32)
     step[:, 20:] = 1
-    blurred = occlusion.blurred(step)
-    assert blurred.shape == step.shape
-    assert (np.diff(blurred[5, :, 0]) >= -1e-6).all()
-    assert blurred[5, 19, 0] == pytest.approx(1 - blurred[5, 20, 0], abs=1e-6)
-    assert 0.3 < blurred[5, 19, 0] < 0.5
-    assert blurred[5, [0, -1], 0] == pytest.approx([0, 1], abs=1e-6)
+    softer = blurred(step)
+    assert softer.shape == step.shape
+    assert (np.diff(softer[5, :, 0]) >= -1e-6).all()
+    assert softer[5, 19, 0] == pytest.approx(1 - softer[5, 20, 0], abs=1e-6)
+    assert 0.3 < softer[5, 19, 0] < 0.5
+    assert softer[5, [0, -1], 0] == pytest.approx([0, 1], abs=1e-6)
 
 
 # ---- What is known without computing
@@ -173,6 +174,116 @@ def test_covering_what_the_score_needs_is_positive():
     found = last(Occlusion(2, 2, fill="black"), network, image).array
     assert found[2, 2] == 5
     assert found[0, 0] == 0
+
+
+# ---- An area around the window, as in the MNIST example for keras-vis
+
+
+def article_slowly(network, image, size, grey, target):
+    """(remaining probability, class map) of that example in its plain way: the image padded, a square of 5 x size."""
+    padding = 2 * size
+    height, width, channels = image.shape
+    padded = np.pad(image.array, ((padding, padding), (padding, padding), (0, 0)))
+    remaining, classes = np.zeros((height, width)), np.zeros((height, width), int)
+    for top in range(0, height, size):
+        for left in range(0, width, size):
+            covered = padded.copy()
+            covered[top : top + 5 * size, left : left + 5 * size] = np.full(channels, grey)
+            covered = covered[padding : padding + height, padding : padding + width]
+            logits, probabilities = network.outputs(covered[None])
+            remaining[top : top + size, left : left + size] = probabilities[0, target]
+            classes[top : top + size, left : left + size] = logits[0].argmax()
+    return remaining, classes
+
+
+@given(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))
+@exactly
+def test_the_articles_occluder_gives_the_articles_maps_as_a_drop(size, down, across):
+    height, width = size * down, size * across
+    network, image = random_linear(height, width), noise(height, width)
+    network.weights *= 20  # so that some places change the class
+    method = Occlusion(size, size, surround=5, fill="grey", score="probability")
+    found = last(method, network, image, target=1)
+    remaining, classes = article_slowly(network, image, size, 0.5, 1)
+    clean = network.outputs(image)[1][1]
+    assert found.array == pytest.approx(clean - remaining, abs=1e-5)
+    assert np.array_equal(found.class_map, classes)
+
+
+@pytest.mark.parametrize(("window", "surround", "expected"), [(2, 2, (3, 7)), (3, 2, (3, 9)), (2, 3, (2, 8))])
+def test_an_even_surround_is_as_wide_as_it_says(window, surround, expected):
+    """One pixel could lie on either side; what counts is that none is lost."""
+    covered = occlusion.Windows(12, window, 1, surround).covered[4]
+    assert (covered.start, covered.stop) == expected
+    assert covered.stop - covered.start == window * surround
+
+
+def test_the_drop_is_credited_to_the_window_in_the_middle():
+    network = Linear(np.zeros((9, 9, 2, 1)))
+    network.weights[4, 4, 0] = 1
+    found = last(Occlusion(1, 1, surround=3, fill="black"), network, InputImage(np.ones((9, 9, 2))))
+    assert np.argwhere(found.array).tolist() == [[row, column] for row in (3, 4, 5) for column in (3, 4, 5)]
+
+
+def test_presets_suit_the_networks_side(opened):
+    _, network = opened("functional")
+    presets = Occlusion.presets(network)
+    assert list(presets) == ["default", "article"]
+    assert presets["default"] == Occlusion.suited_to(12)
+    assert presets["article"] == Occlusion(2, 2, surround=5, fill="grey", score="probability")
+
+
+def test_a_network_that_takes_any_size_has_no_presets(opened):
+    assert Occlusion.presets(opened("any_size")[1]) == {}
+
+
+def test_a_change_by_hand_keeps_the_stride_within_the_window():
+    assert Occlusion(8, 4).changed("window", 3) == Occlusion(3, 3)
+    assert Occlusion(8, 4).changed("stride", 20) == Occlusion(8, 8)
+    assert Occlusion(8, 4).changed("fill", "white") == Occlusion(8, 4, fill="white")
+
+
+# ---- One place alone
+
+
+@pytest.mark.parametrize("surround", [1, 3])
+@pytest.mark.parametrize("pixel", [(0, 0), (5, 7), (11, 11)])
+def test_a_place_covered_by_hand_gives_what_the_map_found_there(pixel, surround, small, picture):
+    method = Occlusion(4, 4, surround=surround, fill="blur")
+    window, covered = method.place(picture.shape, *pixel)
+    found = compute(method, small, picture, target=1)
+    by_hand = cover(small, picture, FILLS["blur"](picture.array, small.value_range), covered, Target(1))
+    assert by_hand.drop == pytest.approx(found.array[pixel], abs=1e-6)
+    assert np.ptp(found.array[window]) == 0  # this window alone
+    assert by_hand.now.argmax() == found.class_map[pixel]
+
+
+@given(sizes, st.data())
+@exactly
+def test_the_place_at_a_pixel_is_the_one_whose_class_the_map_tells(size, data):
+    height, width, window, stride = size
+    row, column = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    network, image = random_linear(height, width), noise(height, width)
+    network.weights *= 50
+    method = Occlusion(window, stride, fill="black")
+    _, covered = method.place(image.shape, row, column)
+    by_hand = cover(network, image, np.zeros(image.shape), covered, Target(0))
+    assert by_hand.now.argmax() == last(method, network, image).class_map[row, column]
+
+
+def test_covering_nothing_is_the_image_itself(small, picture):
+    found = cover(small, picture, np.zeros(picture.shape), None, Target(2))
+    assert found.drop == 0
+    assert np.array_equal(found.clean, small.probabilities(picture))
+    assert np.array_equal(found.now, found.clean)
+
+
+def test_a_channel_can_be_watched_by_hand_too(small, picture):
+    everything = (slice(0, 12), slice(0, 12))
+    found = cover(small, picture, np.zeros(picture.shape), everything, Target("conv1", 1))
+    assert found.clean_score == pytest.approx(small.activations(picture, "conv1")[..., 1].mean(), abs=1e-6)
+    assert found.score == pytest.approx(small.activations(np.zeros((12, 12, 3)), "conv1")[..., 1].mean(), abs=1e-6)
+    assert found.now == pytest.approx(small.probabilities(np.zeros((12, 12, 3))), abs=1e-6)
 
 
 # ---- Coarse to fine

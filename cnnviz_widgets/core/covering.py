@@ -1,0 +1,107 @@
+"""Covering a part of an image: with what, where, and what the network then says.
+
+Occlusion moves a window over the image by these functions, and so does the rectangle that a person drags by hand: the
+same place covered with the same fill gives the same numbers in both.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class Windows:
+    """Where windows lie along one side of an image, `side` px long: slices, and which of them covers each pixel.
+
+    The last window is cropped at the border, so that every pixel is in one. `covered` are the slices that are covered
+    for each window: an area of `surround` windows with this one in its middle, as far as it lies in the image.
+
+    Raises ValueError where a window does not fit, or where windows would leave pixels out between them.
+    """
+
+    def __init__(self, side, window, stride, surround=1):
+        if window > side:
+            raise ValueError(f"window must fit in the image ({side} px). Received: window={window}.")
+        if stride > window:
+            raise ValueError(
+                f"stride must not exceed the window, or pixels between would never be covered. "
+                f"Received: stride={stride}, window={window}."
+            )
+        count = -(-(side - window) // stride) + 1
+        begins = [k * stride for k in range(count)]
+        self._slices = [slice(begin, min(begin + window, side)) for begin in begins]
+        around = (surround - 1) * window
+        self.covered = [
+            slice(max(begin - around // 2, 0), min(begin + window + around - around // 2, side)) for begin in begins
+        ]
+        pixels = np.arange(side)
+        self.holds = np.array([(pixels >= s.start) & (pixels < s.stop) for s in self._slices], np.float64)
+        centres = np.array([(s.start + s.stop - 1) / 2 for s in self._slices])
+        self.nearest = np.abs(pixels[:, None] - centres).argmin(axis=1)
+
+    def __len__(self):
+        return len(self._slices)
+
+    def __getitem__(self, index):
+        return self._slices[index]
+
+
+@dataclass(frozen=True)
+class Covered:
+    """What a network says of an image as it is, and with a rectangle covered.
+
+    `clean` and `now` are (classes,) probabilities; `clean_score` and `score` are the target's, logits or activations.
+    """
+
+    clean: np.ndarray
+    now: np.ndarray
+    clean_score: float
+    score: float
+
+    @property
+    def drop(self):
+        """How much the target's score loses: positive where covering lowers it."""
+        return self.clean_score - self.score
+
+
+def cover(network, image, fill, rectangle, target):
+    """The `Covered` of an InputImage in one pass through the network.
+
+    `fill` (height, width, channels) shows in the `rectangle`, a pair of slices (rows, columns); None covers nothing.
+    """
+    clean_logits, clean = network.outputs(image)  # the network keeps them
+    clean_score = network.scores(image, target) if target.layer else clean_logits[target.index]
+    if rectangle is None:
+        return Covered(clean, clean, float(clean_score), float(clean_score))
+    copies = image.array[np.newaxis].copy()
+    put(fill, copies, [rectangle])
+    logits, probabilities = network.outputs(copies)
+    score = network.scores(copies, target)[0] if target.layer else logits[0, target.index]
+    return Covered(clean, probabilities[0], float(clean_score), float(score))
+
+
+def put(picture, copies, windows):
+    """Let `picture` (height, width, channels) show in a window of each copy (n, height, width, channels)."""
+    for copy, window in zip(copies, windows, strict=False):
+        copy[window] = picture[window]
+
+
+FILLS = {
+    "grey": lambda image, ends: np.full_like(image, sum(ends) / 2),
+    "mean": lambda image, ends: np.broadcast_to(image.mean(axis=(0, 1)), image.shape),
+    "black": lambda image, ends: np.full_like(image, ends[0]),
+    "white": lambda image, ends: np.full_like(image, ends[1]),
+    "blur": lambda image, ends: blurred(image),
+}
+
+
+def blurred(image):
+    """The image (height, width, channels) under a Gaussian of a tenth of its shorter side, edges repeated."""
+    sigma = min(image.shape[:2]) / 10
+    radius = int(3 * sigma)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        widths = [(radius, radius) if a == axis else (0, 0) for a in range(3)]
+        padded = np.pad(image, widths, mode="edge")
+        image = np.apply_along_axis(np.convolve, axis, padded, weights, mode="valid")
+    return image.astype(np.float32)
