@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.channels import in_order
 from ..core.method import Method, register
 from ..core.parameters import choice
 from ..core.result import TILES, Result
@@ -14,6 +15,7 @@ from ..core.result import TILES, Result
 ORDERS = {
     "channel": lambda maps: np.arange(len(maps)),
     "strongest first": lambda maps: np.argsort(-np.abs(maps).max(axis=(1, 2)), kind="stable"),
+    "similarity": lambda maps: in_order(maps - maps.mean(axis=(1, 2), keepdims=True), "similarity"),
 }
 
 
@@ -36,6 +38,7 @@ class Activations(Method):
         {
             "channel": "In the layer's own order.",
             "strongest first": "By the largest absolute value on this image.",
+            "similarity": "Each followed by the one that correlates with it most, from the most varied map on.",
         },
         help="In which order the channels stand.",
     )

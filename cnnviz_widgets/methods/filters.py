@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.channels import in_order, without_weights
 from ..core.method import Method, register
 from ..core.note import Note
 from ..core.parameters import choice, slider
@@ -19,7 +20,8 @@ class Filters(Method):
     """The weights of a convolution, one tile a filter.
 
     (filter, height, width, channel) as colours where the layer sees three channels; otherwise one slice through the
-    input channels, (filter, height, width). Weights as they are; signed, except for the norm.
+    input channels, (filter, height, width). Weights as they are; signed, except for the norm. A filter without weights
+    (norm at most a millionth of the layer's largest) is named "dead": it answers every image with its bias.
     """
 
     title = "Filters"
@@ -40,11 +42,22 @@ class Filters(Method):
     )
     input_channel: int = slider(0, 0, 63, help="The input channel that slices='one' shows.")
 
+    order: str = choice(
+        "channel",
+        {
+            "channel": "In the layer's own order.",
+            "norm": "By the Euclidean norm of the whole filter, largest first.",
+            "similarity": "Each followed by the one most like it (cosine of the whole filters), from the largest on.",
+        },
+        help="In which order the filters stand.",
+    )
+
     def run(self, network, layer):
         """Yield one result."""
         kernels = np.moveaxis(network.kernels(layer), -1, 0)  # (filter, height, width, input channel)
-        inputs = kernels.shape[-1]
-        names = tuple(f"filter {index}" for index in range(len(kernels)))
+        order, dead = in_order(kernels, self.order), without_weights(kernels)
+        kernels, inputs = np.ascontiguousarray(kernels[order]), kernels.shape[-1]
+        names = tuple(f"filter {index}{' · dead' if dead[index] else ''}" for index in order)
         notes = () if kernels.shape[1:3] != (1, 1) else (single_weights(),)
         if self.slices == "auto" and inputs == 3:
             yield Result(kernels, signed=True, unit="weight", axes=COLOUR_TILES, names=names, notes=notes)

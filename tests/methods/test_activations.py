@@ -1,6 +1,7 @@
 """Activations: a layer's output as tiles, in a chosen order."""
 
 import numpy as np
+import pytest
 
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.activations import Activations
@@ -27,6 +28,15 @@ def test_the_strongest_first_means_the_largest_absolute_value(small, picture):
     maps = small.activations(picture, "conv1")
     for name, tile in zip(result.names, result.array, strict=True):
         assert np.array_equal(tile, maps[..., int(name.removeprefix("channel "))])
+
+
+@pytest.mark.parametrize("order", ["similarity", "strongest first"])
+def test_in_another_order_each_map_keeps_its_name(order, small, picture):
+    maps = small.activations(picture, "conv2")
+    result = compute(Activations(order=order), small, picture, layer="conv2")
+    numbers = [int(name.removeprefix("channel ")) for name in result.names]
+    assert sorted(numbers) == list(range(6))
+    assert np.array_equal(result.array, np.moveaxis(maps, -1, 0)[numbers])
 
 
 def test_the_first_convolution_is_shown_when_no_layer_is_named(opened):

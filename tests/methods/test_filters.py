@@ -65,6 +65,42 @@ def test_single_weights_say_that_they_are_no_pictures(network):
     assert "single_weights" not in [note.kind for note in compute(Filters(), network, layer="colours").notes]
 
 
+@pytest.mark.parametrize("order", ["norm", "similarity"])
+def test_in_another_order_each_filter_keeps_its_name(order, network):
+    by_channel, ordered = (
+        compute(Filters(), network, layer="slices"),
+        compute(Filters(order=order), network, layer="slices"),
+    )
+    numbers = [int(name.removeprefix("filter ")) for name in ordered.names]
+    assert sorted(numbers) == list(range(5))
+    assert np.array_equal(ordered.array, by_channel.array[numbers])
+
+
+def test_by_norm_the_whole_filter_counts_not_the_slice_that_is_shown(network):
+    result = compute(Filters(order="norm", slices="one"), network, layer="slices")
+    norms = np.linalg.norm(network.kernels("slices").reshape(-1, 5), axis=0)
+    assert [int(name.removeprefix("filter ")) for name in result.names] == list(np.argsort(-norms))
+
+
+def test_a_filter_without_weights_is_named_dead():
+    image = keras.Input((9, 9, 1))
+    model = fixed(keras.Model(image, layers.Dense(2)(layers.Flatten()(layers.Conv2D(3, 3, name="conv")(image)))))
+    kernel, bias = model.get_layer("conv").get_weights()
+    kernel[..., 1] = 0
+    model.get_layer("conv").set_weights([kernel, bias])
+    assert compute(Filters(), Network(model), layer="conv").names == ("filter 0", "filter 1 · dead", "filter 2")
+
+
+def test_a_convolution_in_one_dimension_is_refused_in_a_sentence():
+    image = keras.Input((9, 9, 1))
+    rows = layers.Conv1D(3, 3, name="row")(
+        layers.Reshape((81, 1))(layers.Conv2D(1, 3, padding="same", name="conv")(image))
+    )
+    network = Network(fixed(keras.Model(image, layers.Dense(2)(layers.Flatten()(rows)))))
+    with pytest.raises(ValueError, match="Filters cannot use this layer.* conv. Received: 'row', a Conv1D"):
+        compute(Filters(), network, layer="row")
+
+
 def test_an_input_channel_that_the_layer_does_not_see_is_refused(network):
     with pytest.raises(ValueError, match="input_channel must be below 4.* Received: input_channel=4"):
         compute(Filters(slices="one", input_channel=4), network, layer="slices")

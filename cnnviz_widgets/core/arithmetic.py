@@ -1,0 +1,150 @@
+"""The arithmetic behind one number of a feature map: patch × kernel, summed, plus bias, through the activation."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What makes one number. Axes are (kernel height, kernel width, input channel)."""
+
+    patch: np.ndarray  # what the kernel lies on; zero where that is padding
+    inside: np.ndarray  # (kernel height, kernel width) of bool: False where it is padding
+    kernel: np.ndarray
+    input_channels: np.ndarray  # (input channel,): the index of each among the layer's inputs
+    bias: float | None  # None for a layer without
+    activation: str | None  # the name of what is applied to the sum, None for nothing
+    value: float  # the number itself, float64 arithmetic
+
+    @property
+    def contributions(self):
+        """(input channel,): the sum of patch × kernel over the places."""
+        return (self.patch * self.kernel).sum(axis=(0, 1))
+
+    @property
+    def total(self):
+        """The sum of all products, and the bias: the number before the activation."""
+        return float(self.contributions.sum() + (self.bias or 0))
+
+    def largest(self, count):
+        """Positions of the `count` input channels that contribute most, in absolute value, largest first."""
+        return np.argsort(-np.abs(self.contributions), kind="stable")[:count]
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """One convolution of a network as numbers: how its output follows from its input.
+
+    `kernel` is (kernel height, kernel width, input channels of a group, filters); a depthwise one has as many groups as
+    input channels. Of a separable convolution it is the depthwise kernels mixed by the pointwise ones: the same
+    function in one step. `stride` and `dilation` are (down, across).
+    """
+
+    path: str
+    kernel: np.ndarray
+    bias: np.ndarray | None  # (filters,)
+    stride: tuple
+    dilation: tuple
+    padding: str  # "same" or "valid"
+    groups: int
+    activation: object = field(repr=False)  # a function, None for none
+    input_tensor: str  # in the traced graph: what enters the convolution
+
+    @classmethod
+    def of(cls, network, layer):
+        """The convolution at `layer`. Raises ValueError, in a sentence, for a layer that is none of those we know."""
+        import keras
+
+        info = network.layer(layer)
+        made, kinds = info.layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+        if not isinstance(made, kinds):
+            raise ValueError(
+                "Patch × kernel + bias needs a convolution in two dimensions, not transposed"
+                f"{_nearest(network, info)}. Received: {info.path!r}, a {info.kind}."
+            )
+        opened = network._open()
+        source = _input_of(opened.traced.graph.tensor(opened.tensors[info.path]), isinstance(made, kinds[2]))
+        kernel = _separable(made) if isinstance(made, kinds[2]) else info.kernels().astype(np.float64)
+        return cls(
+            path=info.path,
+            kernel=kernel,
+            bias=None if made.bias is None else np.asarray(made.bias, np.float64),
+            stride=tuple(made.strides),
+            dilation=tuple(made.dilation_rate),
+            padding=made.padding,
+            groups=source.shape[-1] // kernel.shape[2],
+            activation=None if made.activation in (None, keras.activations.linear) else made.activation,
+            input_tensor=source.name,
+        )
+
+    def terms(self, inputs, row, column, channel):
+        """The Terms of cell (row, column) of output `channel`; `inputs` are (rows, columns, input channels)."""
+        size, count = self.kernel.shape[:2], self.kernel.shape[2]
+        first = channel // (self.kernel.shape[3] // self.groups) * count
+        places = [
+            _places(at, length, *facts, self.padding)
+            for at, length, *facts in zip(
+                (row, column), inputs.shape[:2], size, self.stride, self.dilation, strict=True
+            )
+        ]
+        inside = np.logical_and.outer(*((at >= 0) & (at < n) for at, n in zip(places, inputs.shape, strict=False)))
+        down, across = (np.clip(at, 0, n - 1) for at, n in zip(places, inputs.shape, strict=False))
+        patch = inputs[np.ix_(down, across)][..., first : first + count].astype(np.float64) * inside[..., None]
+        kernel = self.kernel[..., channel]
+        bias = None if self.bias is None else float(self.bias[channel])
+        total = float((patch * kernel).sum() + (bias or 0))
+        return Terms(
+            patch=patch,
+            inside=inside,
+            kernel=kernel,
+            input_channels=np.arange(first, first + count),
+            bias=bias,
+            activation=None if self.activation is None else getattr(self.activation, "__name__", "activation"),
+            value=total if self.activation is None else float(np.asarray(self.activation(np.float32(total)))),
+        )
+
+
+def _nearest(network, info):
+    """In words: the last convolution that runs before this layer."""
+    before = network.layers[: network.layers.index(info)]
+    known = [one.path for one in before if one.has_kernels and "Transpose" not in one.kind]
+    return f": the one before is {known[-1]!r}" if known else ""
+
+
+def _places(at, length, size, stride, dilation, padding):
+    """Along one axis: the places of the input on which the kernel lies for output cell `at`; outside is padding."""
+    reach = (size - 1) * dilation + 1
+    cells = -(-length // stride)
+    before = max((cells - 1) * stride + reach - length, 0) // 2 if padding == "same" else 0
+    return at * stride - before + dilation * np.arange(size)
+
+
+def _input_of(tensor, separable):
+    """The tensor that enters the convolution behind which `tensor` is a bias and an activation away."""
+    source = _convolution_before(tensor).inputs[0]
+    if separable:  # the one behind is pointwise; the depthwise one feeds it
+        source = _convolution_before(source).inputs[0]
+    # How TensorFlow writes some dilated convolutions: the same numbers, moved to where an undilated one finds them.
+    return source.op.inputs[0] if source.op.type == "SpaceToBatchND" else source
+
+
+def _convolution_before(tensor):
+    waiting, seen = [tensor.op], set()
+    while waiting:
+        operation = waiting.pop(0)
+        if operation.type in CONVOLUTIONS:
+            return operation
+        fresh = [source.op for source in operation.inputs if source.op not in seen]
+        seen.update(fresh)
+        waiting.extend(fresh)
+    raise ValueError(f"A convolution must show in the traced graph as one of {CONVOLUTIONS}. Received: {tensor.name}.")
+
+
+def _separable(layer):
+    depthwise = np.asarray(layer.depthwise_kernel, np.float64)
+    pointwise = np.asarray(layer.pointwise_kernel, np.float64)[0, 0]
+    mixing = pointwise.reshape(*depthwise.shape[2:], -1)  # (input channel, multiple, filter)
+    return np.einsum("hwim,imf->hwif", depthwise, mixing)

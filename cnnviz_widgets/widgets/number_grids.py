@@ -1,0 +1,59 @@
+"""Grids of numbers on the page: the weights of a filter, and the arithmetic that made one number of a map."""
+
+from pathlib import Path
+
+import anywidget
+import numpy as np
+from traitlets import Dict, List
+
+from .browser_state import BrowserState
+
+HERE = Path(__file__).parent
+
+
+class NumberGrids(BrowserState, anywidget.AnyWidget):
+    """Lines of grids, numbers, signs and words, see `grid`, `number`, `sign` and `words`. Nothing in it can be set."""
+
+    _esm = HERE / "number_grids.js"
+    _css = HERE / "number_grids.css"
+
+    lines = List(List(Dict())).tag(sync=True)
+
+
+def grid(values, title="", limit=None, names=None, inside=None, digits=3):
+    """A part of a line: numbers (rows, columns) coloured by their sign, in full colour from `limit` on.
+
+    `names` stand above the columns; cells that are not `inside`, (rows, columns) of bool, are padding.
+    """
+    values = np.asarray(values, np.float64)
+    part = {
+        "kind": "grid",
+        "title": title,
+        "digits": digits,
+        "rows": [[_json(value) for value in row] for row in values],
+    }
+    part["limit"] = float(np.abs(values).max() if limit is None else limit)
+    if names is not None:
+        part["names"] = [str(name) for name in names]
+    if inside is not None and not inside.all():
+        part["outside"] = (~inside).tolist()
+    return part
+
+
+def number(value, title="", strong=False):
+    """A part of a line: one number, with a word below it."""
+    return {"kind": "number", "value": _json(value), "title": title, "strong": strong}
+
+
+def sign(text):
+    """A part of a line: ×, + or =."""
+    return {"kind": "sign", "text": text}
+
+
+def words(text):
+    """A part of a line: what is to be said."""
+    return {"kind": "text", "text": text}
+
+
+def _json(value):
+    return float(value) if np.isfinite(value) else None  # JSON has no infinity
