@@ -1,0 +1,41 @@
+"""The class activation map, for networks that end in global average pooling and one dense layer.
+
+Zhou, Khosla, Lapedriza, Oliva, Torralba, "Learning Deep Features for Discriminative Localization", CVPR 2016,
+section 2, equations 1 and 2 (arXiv:1512.04150).
+
+We differ in one point: the paper sums the maps over all places, Keras's pooling takes their mean. So the mean of our
+map, not its sum, is the score without the bias.
+"""
+
+from dataclasses import dataclass
+
+from ..core.method import Method, register
+from ..core.note import Note
+from ..core.remarks import single_cell
+from ..core.result import Result
+
+
+@register
+@dataclass(frozen=True)
+class CAM(Method):
+    """The last maps in front of the pooling, each weighted as the dense layer weights its mean, summed.
+
+    (rows, columns) of these maps' grid; score units; signed, positive where a place raises the target's score. The mean
+    over all places is the score without the dense layer's bias: the map shares the score out among the places.
+    """
+
+    title = "Original CAM"
+    family = "class activation map"
+    summary = "How the places of the last maps share the score, where the network ends in global average pooling."
+    paper = "Zhou et al. 2016, arXiv:1512.04150"
+    uses = ("image", "target")
+
+    def run(self, network, image, target):
+        """Yield one result. Raises ValueError for a network with another kind of head."""
+        maps, weights = network.pooled_maps(image, target)
+        cam = maps @ weights  # eq. 2
+        mean = float(cam.mean())
+        sentence = f"Taken in front of the pooling. Its mean, {mean:.3g}, and the dense layer's bias make the score."
+        shares = Note("shares_the_score", sentence, {"mean": mean})
+        notes = (shares, single_cell("The last layer")) if cam.size == 1 else (shares,)
+        yield Result(cam, signed=True, unit="score", notes=notes)
