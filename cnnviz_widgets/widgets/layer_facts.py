@@ -9,8 +9,8 @@ from ..core.channels import Activity, activity
 from ..core.image import InputImage
 from ..core.layer import LayerInfo
 from ..core.network import Network
-from ..core.receptive_field import ReceptiveField, receptive_fields
 from ..core.request import compute
+from ..core.structure.receptive_field import ReceptiveField, receptive_fields
 from ..methods.activations import Activations
 from ..session import sentence_of
 from .bound import Bound

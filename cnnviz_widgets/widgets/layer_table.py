@@ -5,7 +5,7 @@ from pathlib import Path
 import anywidget
 from traitlets import Dict, List, Unicode, validate
 
-from ..core.grouping import Group
+from ..core.structure.grouping import Group
 from .browser_state import BrowserState
 from .layer_words import compact, family, field_in_short, leaf_name, percent, window_in_short
 

@@ -5,9 +5,9 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from cnnviz_widgets.core.anatomy import Anatomy, LayerFacts
-from cnnviz_widgets.core.grouping import Group, layers_in
 from cnnviz_widgets.core.layer import LayerInfo
+from cnnviz_widgets.core.structure.anatomy import Anatomy, LayerFacts
+from cnnviz_widgets.core.structure.grouping import Group, layers_in
 from cnnviz_widgets.widgets.diagram import Diagram
 from cnnviz_widgets.widgets.diagram_layout import layered
 from cnnviz_widgets.widgets.diagram_scene import groups_around, scene, shortened, without_steps

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.anatomy import anatomy
 from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.structure.anatomy import anatomy
 from cnnviz_widgets.widgets.layer_table import LayerTable
 from cnnviz_widgets.widgets.layer_words import compact, family, percent, sentences
 

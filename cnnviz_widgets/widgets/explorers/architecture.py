@@ -2,8 +2,8 @@
 
 import ipywidgets
 
-from ...core.anatomy import anatomy
 from ...core.keras_plot import can_plot, plotted
+from ...core.structure.anatomy import anatomy
 from ...session import sentence_of
 from ..bound import Bound
 from ..diagram import Diagram

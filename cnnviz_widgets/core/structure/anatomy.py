@@ -9,8 +9,8 @@ import weakref
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..layer import LayerInfo
 from .grouping import Group, grouped
-from .layer import LayerInfo
 from .receptive_field import ReceptiveField, receptive_fields
 
 OUTPUT = object()  # stands for the network's output where layers are meant by their paths

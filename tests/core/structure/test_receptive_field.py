@@ -11,7 +11,7 @@ from keras import layers, ops
 from kinds import KINDS
 
 from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.receptive_field import receptive_fields
+from cnnviz_widgets.core.structure.receptive_field import receptive_fields
 
 # ---- The other route: light one pixel after the other, and look which cells notice
 

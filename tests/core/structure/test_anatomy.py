@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras import layers
 from kinds import KINDS
 
-from cnnviz_widgets.core.anatomy import Group, anatomy
 from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.structure.anatomy import Group, anatomy
 
 
 def anatomy_of(*stack, shape=(12, 10, 3)):
