@@ -14,9 +14,16 @@ function thumbnail(pixels, side) {
   return canvas;
 }
 
+function caption(name) {
+  const words = document.createElement("span");
+  words.textContent = name;
+  return words;
+}
+
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "cnnviz-gallery";
+  root.classList.toggle("cnnviz-named", model.get("named"));
   root.setAttribute("role", "radiogroup");
   el.append(root);
 
@@ -38,6 +45,7 @@ function render({ model, el }) {
         button.setAttribute("role", "radio");
         button.setAttribute("aria-label", name);
         button.append(thumbnail(bytes.subarray(index * size, (index + 1) * size), side));
+        if (model.get("named")) button.append(caption(name));
         button.onclick = () => pick(index, false);
         return button;
       }),

@@ -5,7 +5,7 @@ from pathlib import Path
 import anywidget
 import numpy as np
 from PIL import Image
-from traitlets import CBytes, Int, List, Unicode, validate
+from traitlets import Bool, CBytes, Int, List, Unicode, validate
 
 from .browser_state import BrowserState
 
@@ -14,7 +14,7 @@ SIDE = 48  # px of a thumbnail
 
 
 class Gallery(BrowserState, anywidget.AnyWidget):
-    """Thumbnails with names; `selected` is the index of the chosen one, -1 for none."""
+    """Thumbnails with names, below the picture if `named`; `selected` is the index of the chosen one, -1 for none."""
 
     _esm = HERE / "gallery.js"
     _css = HERE / "gallery.css"
@@ -25,12 +25,13 @@ class Gallery(BrowserState, anywidget.AnyWidget):
     names = List(Unicode()).tag(sync=True)
     pixels = CBytes(help="RGB uint8, one square of `side` px after the other.").tag(sync=True)
     side = Int(SIDE).tag(sync=True)
+    named = Bool(False).tag(sync=True)
     selected = Int(-1).tag(sync=True)
 
     def offer(self, pictures, names, selected=-1):
         """Show these pictures, (height, width, 3) uint8 each, cropped to squares."""
         with self.hold_sync():
-            self.pixels = b"".join(thumbnail(picture).tobytes() for picture in pictures)
+            self.pixels = b"".join(thumbnail(picture, self.side).tobytes() for picture in pictures)
             self.names = list(names)
             self.selected = selected
 
@@ -39,10 +40,10 @@ class Gallery(BrowserState, anywidget.AnyWidget):
         return proposal["value"] if -1 <= proposal["value"] < len(self.names) else -1
 
 
-def thumbnail(picture):
-    """(SIDE, SIDE, 3) uint8: the middle square of a picture (height, width, 3), made small."""
+def thumbnail(picture, side=SIDE):
+    """(side, side, 3) uint8: the middle square of a picture (height, width, 3), made small."""
     height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = Image.fromarray(np.ascontiguousarray(picture[top : top + side, left : left + side]))
-    return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    shorter = min(height, width)
+    top, left = (height - shorter) // 2, (width - shorter) // 2
+    square = Image.fromarray(np.ascontiguousarray(picture[top : top + shorter, left : left + shorter]))
+    return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC))

@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pytest
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
@@ -20,7 +24,12 @@ def shown(explorer):
     return np.frombuffer(view.values, "<f4").reshape(view.values_shape)
 
 
-@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+MAKES_PICTURES = (MaximalActivation,)
+
+
+@pytest.mark.parametrize(
+    "method", [each for each in all_methods() if each not in MAKES_PICTURES], ids=lambda method: method.__name__
+)
 def test_the_live_view_holds_the_raw_numbers_of_every_method(session, method):
     explorer = Explorer(session=session)
     session.choose_method(method)
@@ -30,6 +39,16 @@ def test_the_live_view_holds_the_raw_numbers_of_every_method(session, method):
     assert view.title == session.result.request.caption
     assert not view.dimmed
     assert not view.busy
+
+
+@pytest.mark.parametrize("method", MAKES_PICTURES)
+def test_the_live_view_shows_the_picture_that_a_method_makes(session, method):
+    explorer = Explorer(session=session)
+    session.method = replace(method.suited_to(32), steps=3)
+    view = explorer.live_view.live_image
+    expected = InputImage(session.result.array).rgb(session.network.value_range)
+    np.testing.assert_array_equal(np.frombuffer(view.image, np.uint8).reshape(32, 32, 3), expected)
+    assert view.title == session.result.request.caption
 
 
 @pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)

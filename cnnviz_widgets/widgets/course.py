@@ -1,0 +1,31 @@
+"""How a score went, step by step, as a small curve in the page's own colours. Numbers only: no words to escape."""
+
+WIDTH, HEIGHT = 300, 120
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 22  # px around the curve
+THIN = 'fill="none" stroke="currentColor" stroke-opacity="0.4"'
+THICK = 'fill="none" stroke="var(--jp-brand-color1,#1976d2)" stroke-width="2"'
+
+
+def curve(course, level=None):
+    """An SVG of (step, score) pairs, with a dashed line at the score `level`."""
+    steps, scores = zip(*course, strict=True)
+    heights = scores if level is None else (*scores, level)
+    low, high, last = min(heights), max(heights), steps[-1]
+    across, up = (WIDTH - LEFT - RIGHT) / last, (HEIGHT - TOP - BOTTOM) / ((high - low) or 1.0)
+
+    def place(step, score):
+        return f"{LEFT + step * across:.1f},{HEIGHT - BOTTOM - (score - low) * up:.1f}"
+
+    parts = [f'<path d="M{LEFT},{TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}" {THIN}/>']
+    if level is not None:
+        parts.append(f'<path d="M{place(0, level)}L{place(last, level)}" {THIN} stroke-dasharray="4 3"/>')
+    parts.append(f'<polyline points="{" ".join(place(*point) for point in course)}" {THICK}/>')
+    parts += [_number(LEFT - 4, TOP + 8, high), _number(LEFT - 4, HEIGHT - BOTTOM, low)]
+    parts += [_number(LEFT + 4, HEIGHT - 6, 0), _number(WIDTH - RIGHT, HEIGHT - 6, last)]
+    said = f"score by step: from {scores[0]:.3g} to {scores[-1]:.3g} in {last} steps"
+    style = f"width:100%;max-width:{WIDTH}px;font:11px sans-serif"
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}" style="{style}">{"".join(parts)}</svg>'
+
+
+def _number(right, bottom, value):
+    return f'<text x="{right}" y="{bottom}" text-anchor="end" fill="currentColor" opacity="0.75">{value:.3g}</text>'
