@@ -224,6 +224,35 @@ def test_a_page_is_the_app_and_its_kernel_ends_with_the_server(running):
     assert psutil.wait_procs(kernels, timeout=10)[1] == []
 
 
+def test_every_notebook_is_a_page_under_its_own_name(running):
+    server = running()
+    status, page = server.get("gallery.ipynb")
+    assert (status, "<title>cnnviz: all pages</title>" in page) == (200, True)
+    assert server.get("nothing.ipynb")[0] == 404
+    assert server.get("server.py")[0] in (302, 403, 404)
+
+
+def test_leaving_a_page_ends_its_kernel(running):
+    import psutil
+
+    server = running()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(server.address + "gallery.ipynb", timeout=SECONDS) as answer:
+        page = answer.read().decode()
+    (kernel,) = psutil.Process(server.process.pid).children(recursive=True)
+    token = next(
+        cookie.value
+        for handler in browser.handlers
+        for cookie in getattr(handler, "cookiejar", ())
+        if cookie.name == "_xsrf"
+    )
+    # What the page sends when it is left.
+    leaving = urllib.parse.urlencode({"_xsrf": token}).encode()
+    identity = re.search(r'"kernelId": "([0-9a-f-]+)"', page)[1]
+    assert browser.open(f"{server.address}voila/api/shutdown/{identity}", leaving, timeout=SECONDS).status == 204
+    assert psutil.wait_procs([kernel], timeout=10)[1] == []
+
+
 def test_the_page_asks_the_internet_for_nothing(running):
     _, page = running().get()
     assert not re.findall(r'(?<!data-)(?:href|src)="(?:https?:)?//[^"]*"', page)

@@ -32,7 +32,8 @@ def wheel(tmp_path_factory):
 def test_the_wheel_carries_all_that_the_package_needs_and_nothing_else(wheel):
     ours = {str(path.relative_to(ROOT)) for path in (ROOT / "cnnviz_widgets").rglob("*") if _belongs(path)}
     carried = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert carried == ours | {"cnnviz_widgets/app/explorer.ipynb"}
+    pages = {f"cnnviz_widgets/app/notebooks/{path.name}" for path in (ROOT / "notebooks").iterdir() if _belongs(path)}
+    assert carried == ours | pages
     assert {Path(name).suffix for name in carried} >= {".py", ".js", ".css", ".j2", ".npz", ".webp", ".txt", ".ipynb"}
 
 
@@ -46,7 +47,10 @@ def test_the_wheel_carries_the_licence_the_credits_and_the_command(wheel):
 
 
 def test_the_app_of_the_wheel_is_the_notebook_in_git(wheel):
-    assert wheel.read("cnnviz_widgets/app/explorer.ipynb") == (ROOT / "notebooks" / "explorer.ipynb").read_bytes()
+    assert (
+        wheel.read("cnnviz_widgets/app/notebooks/explorer.ipynb")
+        == (ROOT / "notebooks" / "explorer.ipynb").read_bytes()
+    )
 
 
 def test_the_unpacked_wheel_shows_the_app_away_from_the_checkout(wheel, tmp_path):

@@ -1,4 +1,4 @@
-"""The app as a page: Voila in this process, on this computer only, with one notebook to show.
+"""The app as a page: Voila in this process, on this computer only. Every notebook of ours is a page beside it.
 
 Why not the `voila` command: a page must not wait for the internet, a port must be known before anything starts, the
 kernel must be this very Python, and a person should read one line instead of a log.
@@ -19,11 +19,12 @@ from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
 from traitlets.config import Config
 from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
 
 HOST = "127.0.0.1"
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parents[1]
-NOTEBOOK = "explorer.ipynb"
+FRONT = "explorer.ipynb"
 # Ports that are tried, one after another, where the person named none.
 ATTEMPTS = 100
 # A page that is closed ends its kernel; one that crashed cannot, so kernels without a page end after this. Seconds.
@@ -42,12 +43,12 @@ def reserve(port, or_next=False):
     raise OSError(f"The port must be free and allowed; try another --port. Received: {port} ({problem.strerror}).")
 
 
-def notebook():
-    """The path of the app's notebook: in an installed package beside this file, in a checkout in `notebooks/`."""
-    for folder in (HERE, CHECKOUT / "notebooks"):
-        if (folder / NOTEBOOK).is_file():
-            return folder / NOTEBOOK
-    raise FileNotFoundError(f"The app needs its notebook {NOTEBOOK} in the package. Received: {HERE} without it.")
+def notebooks():
+    """The folder of the pages: in an installed package beside this file, in a checkout `notebooks/`."""
+    for folder in (HERE, CHECKOUT):
+        if (folder / "notebooks" / FRONT).is_file():
+            return folder / "notebooks"
+    raise FileNotFoundError(f"The app needs its notebook {FRONT} in the package. Received: {HERE} without it.")
 
 
 def serve(sockets, port, theme="light", browser=True, announce=print):
@@ -58,7 +59,7 @@ def serve(sockets, port, theme="light", browser=True, announce=print):
     """
     config = configuration(port, theme)
     # The instance: what goes wrong in a notebook is logged by whichever application is the one.
-    server = Page.instance(sockets, browser, announce, config=config, notebook_path=str(notebook()))
+    server = Page.instance(sockets, browser, announce, config=config, notebook_path=str(notebooks() / FRONT))
     server.initialize([])
     server.start()
 
@@ -107,10 +108,19 @@ class ThisPython(KernelSpecManager):
 def _environment():
     """What a kernel needs beside our own environment."""
     needed = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # or the debugger that nobody uses complains in our terminal
-    if not (HERE / NOTEBOOK).is_file():
+    if notebooks().parent == CHECKOUT:
         # Kernels run in the notebook's folder: from a checkout that is not installed they must be told where we are.
         needed["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
     return needed
+
+
+class NotebookPage(TornadoVoilaHandler):
+    """A notebook as a page."""
+
+    async def prepare(self):
+        """Give the page the token without which its last message, to end its kernel, is refused."""
+        await super().prepare()
+        self.xsrf_token  # noqa: B018  asking for it sets the cookie
 
 
 class Page(Voila):
@@ -124,6 +134,12 @@ class Page(Voila):
         """Our template first: Voila's own, without what it would fetch from the internet."""
         super().setup_template_dirs()
         self.template_paths = [str(HERE / "templates"), *self.template_paths]
+
+    def init_handlers(self):
+        """Beside the front page, which has every other address, each notebook under its own name."""
+        *handlers, (rest, _, front) = super().init_handlers()
+        anywhere = {name: value for name, value in front.items() if name != "notebook_path"}
+        return [*handlers, (r"/(\w+\.ipynb)", NotebookPage, anywhere), (rest, NotebookPage, front)]
 
     def listen(self):
         """Serve until a signal says stop."""

@@ -54,7 +54,8 @@ class ImagePicker(Bound):
     def _show(self):
         session = self.session
         name = session.network.name if session.network is not None else session.opening
-        known = samples(name) if name in names() else ()
+        known = session.network.samples if session.network is not None else ()
+        known = known or (samples(name) if name in names() else ())
         if session.image is not None and session.image not in (*known, *self._own):
             self._own = (*self._own, session.image)
         images = (*known, *self._own)

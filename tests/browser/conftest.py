@@ -1,8 +1,9 @@
 """Real servers, a real Chromium: fixtures that open a notebook as a person would see it.
 
 ``voila(cells)``, ``jupyterlab(cells)`` and ``notebook7(cells)`` write a notebook with those cell sources, open it, run
-it, and return an `OpenNotebook`. ``open_notebook(app, cells)`` is the same for the whole session, for tests that share
-one page: a page costs 3 to 7 seconds. Servers start once a session, on 127.0.0.1, with their own configuration.
+it, and return an `OpenNotebook`; instead of cells they take the path of a notebook, of which they open a copy.
+``open_notebook(app, cells)`` is the same for the whole session, for tests that share one page: a page costs 3 to 7
+seconds. Servers start once a session, on 127.0.0.1, with their own configuration.
 """
 
 import json
@@ -204,15 +205,16 @@ def servers(tmp_path_factory):
 class OpenNotebook:
     """A notebook that is open and has run: its Playwright ``page`` and what went wrong in it."""
 
-    def __init__(self, app, browser, server, cells, **options):
+    def __init__(self, app, browser, server, cells, timeout=TIMEOUT, **options):
         self.app = app
         self.errors = []
         self.sent = []  # frames that went to the kernel
-        name = _write_notebook(server.notebooks, cells)
+        place = _copied if isinstance(cells, Path) else _write_notebook
+        name = place(server.notebooks, cells)
         options = {"viewport": {"width": 1400, "height": 1000}, **options}
         self.context = browser.new_context(**options)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(TIMEOUT)
+        self.page.set_default_timeout(timeout)
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("websocket", lambda ws: ws.on("framesent", lambda frame: self.sent.append(frame)))
@@ -239,6 +241,11 @@ class OpenNotebook:
 
     def close(self):
         self.context.close()
+
+
+def _copied(folder, notebook):
+    shutil.copy(notebook, folder)
+    return notebook.name
 
 
 def _write_notebook(folder, cells):
