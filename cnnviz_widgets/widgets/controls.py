@@ -6,8 +6,11 @@ from ..core.parameters import Choice, Slider, Switch, parameters_of
 from .bound import Bound
 from .text import paragraph, say
 
-WIDE = ipywidgets.Layout(width="100%")
-STYLE = {"description_width": "100px"}
+WIDE = ipywidgets.Layout(width="auto")  # as wide as the column, less the control's margins
+LABEL, LETTER = 100, 7  # px: the labels of a column, and a letter in one that needs more
+STYLE = {"description_width": f"{LABEL}px"}
+# The browser's slider gives 0.09999999999999999 back for 0.1: not a choice of the person's.
+DECIMALS = 9
 CUSTOM = "custom"  # what the presets' dropdown says of parameters that are nobody's preset
 
 
@@ -24,7 +27,7 @@ class ParameterControls(Bound):
         self._presets = ipywidgets.Dropdown(
             description="preset",
             style=STYLE,
-            layout=ipywidgets.Layout(width="100%"),  # its own, since it is hidden at times
+            layout=ipywidgets.Layout(width="auto"),  # its own, since it is hidden at times
             tooltip="Parameters that go together; change any of them and they are your own.",
         )
         self._preset_methods = {}
@@ -66,13 +69,16 @@ class ParameterControls(Bound):
         for name, control in self._controls.items():
             self.act(control, "value", lambda value, name=name: self._change(name, value))
         self.widget.children = (self._presets, *self._controls.values())
+        longest = max((len(control.description) for control in self._controls.values()), default=0)
+        for control in self.widget.children:
+            control.style.description_width = f"{max(LABEL, LETTER * longest)}px"
 
     def _change(self, name, value):
         method = self.session.method
         if isinstance(parameters_of(method)[name], Slider):
             # The ends are ours, not the widget's: a browser can move those.
             low, high, _ = self._ends[name]
-            value = type(getattr(method, name))(min(max(value, low), high))
+            value = type(getattr(method, name))(min(max(round(value, DECIMALS), low), high))
         self.session.method = method.changed(name, value)
         with self.following():  # also when it is the method that was there: a slider may stand where it may not
             _set(self._controls[name], getattr(self.session.method, name))

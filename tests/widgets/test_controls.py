@@ -6,6 +6,7 @@ import pytest
 from cnnviz_widgets.core.parameters import parameters_of
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.widgets.controls import MethodPicker, ParameterControls
 
@@ -40,6 +41,16 @@ def test_a_slider_pushed_beyond_our_ends_by_a_browser_is_brought_back(session):
     slider.max = 10**9
     slider.value = 10**9
     assert session.method.window == Occlusion.slider_ends("window", 32)[1]
+
+
+def test_what_a_browser_makes_of_a_tenth_is_still_a_tenth(session):
+    session.choose_method(MaximalActivation)
+    session.method = dataclasses.replace(session.method, learning_rate=0.1, steps=1)
+    controls = ParameterControls(session)
+    before, result = session.method, session.result
+    by_description(controls)["learning rate"].value = 0.09999999999999999  # noUiSlider's, when it is drawn
+    assert session.method == before
+    assert session.result is result
 
 
 def test_the_sliders_end_where_the_image_does(session):
