@@ -31,7 +31,7 @@ class GradientTimesInput(Method):
     uses = ("image", "target")
 
     relu: str = choice("standard", RELU, help="What a ReLU does to the gradient on its way back.")
-    baseline: float = slider(0.0, 0, 1, step=0.05, unit="of value range", help="The grey that counts as nothing.")
+    baseline: float = slider(0.0, 0, 1, step=0.05, unit="of range", help="The grey that counts as nothing.")
 
     def run(self, network, image, target):
         """Yield one result."""

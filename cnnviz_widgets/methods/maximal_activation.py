@@ -57,21 +57,21 @@ class MaximalActivation(Method):
         help="What is changed in a step.",
     )
     decay: float = slider(
-        1.3, 0, 2, step=0.1, help="How much slower short waves grow than long ones; more is smoother."
+        1.1, 0, 2, step=0.1, help="How much slower short waves grow than long ones; more is smoother."
     )
     decorrelate: bool = switch(True, help="Change colours as they vary in photographs, not red, green and blue alone.")
     jitter: int = slider(16, 0, 48, unit="px", help="How far the image is shifted at random before each step.")
-    rotate: float = slider(15.0, 0, 45, step=1.0, unit="degrees", help="How far it is rotated at random.")
+    rotate: float = slider(10.0, 0, 45, step=1.0, unit="°", help="How far it is rotated at random.")
     zoom: float = slider(0.2, 0, 0.5, step=0.05, unit="of size", help="How much it is enlarged or reduced at random.")
     pad: int = slider(16, 0, 48, unit="px", help="How much larger it is, on each side, than what the network sees.")
-    learning_rate: float = slider(0.1, 0.01, 0.5, step=0.01, help="How far a step goes.")
+    learning_rate: float = slider(0.07, 0.01, 0.5, step=0.01, help="How far a step goes.")
     norm: float = slider(0.0, 0, 2, step=0.05, help="Weight of a penalty on pixels that differ from the background.")
     power: float = slider(
         1.0, 1, 6, step=1.0, help="Which norm that is: 1 makes for few pixels, 6 against bright ones."
     )
-    total_variation: float = slider(0.05, 0, 2, step=0.05, help="Weight of a penalty on neighbours that differ.")
+    total_variation: float = slider(0.02, 0, 2, step=0.01, help="Weight of a penalty on neighbours that differ.")
     background: float = slider(
-        0.5, 0, 1, step=0.05, unit="of value range", help="Where the image begins, and what is around it."
+        0.5, 0, 1, step=0.05, unit="of range", help="Where the image begins, and what is around it."
     )
     seed: int = slider(0, 0, 99, help="Which noise it begins with; another one gives another picture.")
 
@@ -103,7 +103,7 @@ class MaximalActivation(Method):
             return cls(**scaled)
         scaled["jitter"] = round(0.11 * side)
         steps = min(default_of(cls, "steps"), side * side // 3)
-        return cls(**scaled, steps=steps, decay=1.4, learning_rate=0.05, total_variation=0.0)
+        return cls(**scaled, steps=steps, decay=1.4, rotate=15.0, learning_rate=0.05, total_variation=0.0)
 
     @classmethod
     def slider_ends(cls, name, side, layer=None):
