@@ -6,6 +6,8 @@ from .note import Note
 
 # Below this probability a person explains a class that the network does not see.
 UNLIKELY = 0.01
+# A map of whose variance chance makes more than this should be made of more samples.
+MOSTLY_CHANCE = 0.5
 
 
 def on_request(request):
@@ -91,3 +93,15 @@ def nothing_positive():
 def single_cell(layer):
     """A layer without places."""
     return Note("single_cell", f"{layer} has a grid of one cell, so the map cannot tell places apart.")
+
+
+def standard_error(error, spread, samples):
+    """How much of a map that was made of random samples is chance; `samples` is what one calls them."""
+    share = min((error / spread) ** 2, 1.0) if spread else 0.0
+    advice = f": take more {samples}." if share > MOSTLY_CHANCE else "."
+    return Note(
+        "standard_error",
+        f"The map spreads by {spread:.2g}, with a standard error of {error:.2g}; chance makes about {share:.0%} of its "
+        f"variance{advice}",
+        {"standard_error": error, "spread": spread, "share": share},
+    )

@@ -1,0 +1,97 @@
+"""SmoothGrad: the gradient averaged over noisy copies of the image, or how far it scatters among them.
+
+Smilkov, Thorat, Kim, Viégas, Wattenberg, "SmoothGrad: removing noise by adding noise", 2017, section 3
+(arXiv:1706.03825). `form="squared"`: Hooker, Erhan, Kindermans, Kim, "A Benchmark for Interpretability Methods in Deep
+Neural Networks", 2018, section 4.1 (arXiv:1806.10758). `form="variance"`, VarGrad: Adebayo et al., "Sanity Checks for
+Saliency Maps", 2018 (arXiv:1810.03292).
+
+We differ in two points: the noise is a share of the network's value range, not of the span that this image happens to
+have; and the average is taken of the gradient with its sign, before the channels become one number, so that what
+merely changes its sign cancels (some libraries average absolute or squared values under the plain name).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.method import Method, register
+from ..core.parameters import choice, slider
+from ..core.remarks import standard_error
+from ..core.result import Result
+from .gradient import REDUCE
+
+# Noisy copies in one batch: large enough to be fast, small enough to stop within a quarter of a second.
+BATCH = 8
+
+
+@register
+@dataclass(frozen=True)
+class SmoothGrad(Method):
+    """The mean, mean square or variance of the gradient over copies of the image with normal noise on every pixel.
+
+    (height, width); score per unit of pixel value, squared for the forms "squared" and "variance"; signed, positive
+    where a brighter pixel raises the score, for form="plain" with reduce="sum"; otherwise never negative. Without noise
+    the plain form is the gradient itself. Sample k of a seed is always the same, so more samples only refine the map.
+    """
+
+    title = "SmoothGrad"
+    family = "gradient"
+    summary = "The gradient averaged over noisy copies of the image, which takes its speckle away."
+    paper = "Smilkov et al. 2017, arXiv:1706.03825"
+    uses = ("image", "target")
+
+    noise: float = slider(
+        0.1, 0, 0.5, step=0.01, unit="of value range", help="Standard deviation of the noise on every pixel."
+    )
+    samples: int = slider(64, 1, 256, help="How many noisy copies; more is smoother and slower.")
+    form: str = choice(
+        "plain",
+        {
+            "plain": "The mean of the gradient, with its sign.",
+            "squared": "The mean of its square: what matters either way does not cancel.",
+            "variance": "Its variance, VarGrad: where it depends on the noise.",
+        },
+        help="What is told of the gradients of all copies.",
+    )
+    reduce: str = choice(
+        "max_abs",
+        {
+            "max_abs": "The largest absolute value among the channels.",
+            "sum": "The sum over the channels, with its sign.",
+        },
+        help="How the channels of the image become one number a pixel, after the copies became one.",
+    )
+    seed: int = slider(0, 0, 99, help="Which noise; maps that differ much between seeds need more samples.")
+
+    def run(self, network, image, target):
+        """Yield the map of the copies so far, after each batch of them."""
+        low, high = network.value_range
+        deviation = self.noise * (high - low)
+        count = self.samples if deviation else 1  # without noise all copies are the same
+        first, total, squares = None, 0.0, 0.0
+        for begin in range(0, count, BATCH):
+            indices = range(begin, min(begin + BATCH, count))
+            copies = image.array + deviation * np.stack([self._noise(index, image.shape) for index in indices])
+            gradients = network.gradient(copies, target).astype(np.float64)
+            first = gradients[0] if first is None else first
+            from_first = gradients - first  # small numbers: their squares lose nothing when they are subtracted
+            total, squares = total + from_first.sum(axis=0), squares + (from_first**2).sum(axis=0)
+            known = indices.stop
+            mean, variance = total / known, np.maximum(squares / known - (total / known) ** 2, 0)
+            forms = {"plain": first + mean, "squared": (first + mean) ** 2 + variance, "variance": variance}
+            yield Result(
+                REDUCE[self.reduce](forms[self.form].astype(np.float32)),
+                signed=self.form == "plain" and self.reduce == "sum",
+                unit="score / pixel unit" if self.form == "plain" else "(score / pixel unit)²",
+                progress=known / count,
+                notes=tuple(self._remarks(first + mean, variance, known)) if known == count > 1 else (),
+            )
+
+    def _remarks(self, mean, variance, count):
+        if self.form == "plain":
+            error = np.sqrt((variance / (count - 1)).mean())  # of all numbers, before the channels became one
+            yield standard_error(float(error), float(np.sqrt((mean**2).mean())), "samples")
+
+    def _noise(self, index, shape):
+        """Of sample `index`, whichever batch it is in."""
+        return np.random.default_rng((self.seed, index)).standard_normal(shape, np.float32)
