@@ -1,0 +1,154 @@
+"""Integrated gradients: the score's difference from a baseline, shared out among the pixels.
+
+Sundararajan, Taly, Yan, "Axiomatic Attribution for Deep Networks", ICML 2017, sections 3 and 5 (arXiv:1703.01365).
+
+We differ in two points. The integral is a midpoint or a Gauss-Legendre sum, which with as many steps lies nearer to it
+than the sum over right ends in section 5. And the baseline may be noise: several images of it, whose maps are
+averaged (Sturmfels, Lundberg, Lee, "Visualizing the Impact of Feature Attribution Baselines", Distill 2020).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.covering import FILLS
+from ..core.method import Method, register
+from ..core.note import Note
+from ..core.parameters import choice, slider
+from ..core.result import Result
+from .occlusion import coarse_to_fine
+
+# Images on the way in one batch: large enough to be fast, small enough to stop within a quarter of a second.
+BATCH = 8
+# Images of noise that together are the baseline "noise".
+NOISES = 4
+# An error of completeness is worth a warning beyond this share of the score's difference.
+TOLERANCE = 0.05
+# A difference below this share of all that the map gives and takes is near zero: what is left after cancelling.
+NEAR_ZERO = 0.02
+# Scores are float32: what is a smaller share of them is rounding.
+ROUNDING = 1e-5
+# Beyond this share of pixels that equal the baseline, the map says so.
+MANY = 0.1
+
+
+@register
+@dataclass(frozen=True)
+class IntegratedGradients(Method):
+    """What each pixel adds to the score on the straight way from a baseline image to this one.
+
+    (height, width), summed over the channels; score units; signed, positive where the pixel, as it is and not as in
+    the baseline, raises the score. All pixels together make the score's difference from that of the baseline
+    (completeness); by how much the sum misses it is always told. A pixel that equals the baseline gets zero, however
+    much it matters.
+    """
+
+    title = "Integrated gradients"
+    family = "gradient"
+    summary = "How the pixels share out the score's difference from that of a baseline image."
+    paper = "Sundararajan et al. 2017, arXiv:1703.01365"
+    uses = ("image", "target")
+
+    baseline: str = choice(
+        "grey",
+        {
+            "black": "The low end of the value range, the paper's for photographs.",
+            "grey": "The middle of the value range.",
+            "white": "The high end of the value range.",
+            "blur": "The image itself, blurred.",
+            "noise": f"Noise over the whole value range: the mean over {NOISES} images of it, each with all steps.",
+        },
+        help="The image that counts as nothing; a pixel that equals it gets zero.",
+    )
+    rule: str = choice(
+        "gauss-legendre",
+        {
+            "midpoint": "Every step counts the same, and is looked at in its middle.",
+            "gauss-legendre": "Steps lie closer near both ends of the way, where the score of a deep network jumps.",
+        },
+        help="How the integral becomes a sum.",
+    )
+    steps: int = slider(100, 5, 300, help="Images on the way from the baseline; more is more exact and slower.")
+    seed: int = slider(0, 0, 99, help="Which noise, for the baseline of that name.")
+
+    def run(self, network, image, target):
+        """Yield rough maps, from the whole way at large steps, then finer ones, then the exact one."""
+        baselines = self.baselines(image.array, network.value_range)
+        shares, weights = RULES[self.rule](self.steps)
+        order = [(which, step) for step in coarse_to_fine(1, self.steps)[:, 1] for which in range(len(baselines))]
+        total, known = np.zeros(image.shape), 0.0
+        for begin in range(0, len(order), BATCH):
+            which, step = np.transpose(order[begin : begin + BATCH])
+            distances = image.array - baselines[which]
+            on_the_way = baselines[which] + shares[step, None, None, None] * distances
+            gradients = network.gradient(on_the_way, target)
+            total += np.einsum("n,nhwc->hwc", weights[step], (gradients * distances).astype(np.float64))
+            known += weights[step].sum()  # in the end 1 for each baseline
+            array, done = total.sum(axis=-1) / known, begin + len(step)
+            yield Result(
+                array.astype(np.float32),
+                signed=True,
+                unit="score",
+                progress=done / len(order),
+                notes=tuple(self._remarks(network, image, target, baselines, array)) if done == len(order) else (),
+            )
+
+    def baselines(self, image, ends):
+        """(n, height, width, channels): the images (height, width, channels) from which the way leads to this one."""
+        if self.baseline != "noise":
+            return FILLS[self.baseline](image, ends)[np.newaxis]
+        random = np.random.default_rng(self.seed)
+        return random.uniform(*ends, (NOISES, *image.shape)).astype(image.dtype)
+
+    def _remarks(self, network, image, target, baselines, array):
+        score = float(network.scores(image, target))
+        from_score = float(network.scores(baselines, target).mean())
+        yield from completeness(array, score, from_score)
+        alike = float((image.array == baselines).all(axis=(0, -1)).mean())
+        if alike > MANY:
+            yield blind(alike)
+
+
+def midpoint(steps):
+    """(shares of the way, weights) of the middles of equal steps."""
+    return (np.arange(steps) + 0.5) / steps, np.full(steps, 1 / steps)
+
+
+def gauss_legendre(steps):
+    """(shares of the way, weights) that are exact for polynomials of a degree below twice the steps."""
+    nodes, weights = np.polynomial.legendre.leggauss(steps)  # from -1 to 1
+    return (nodes + 1) / 2, weights / 2
+
+
+RULES = {"midpoint": midpoint, "gauss-legendre": gauss_legendre}
+
+
+def completeness(array, score, from_score):
+    """Proposition 1 of the paper, section 3: yield how far it holds, and a warning where it does not."""
+    total, difference = float(array.sum()), score - from_score
+    error = total - difference
+    numbers = {"sum": total, "score": score, "from": from_score, "difference": difference, "error": error}
+    yield Note(
+        "completeness",
+        f"The map sums to {total:.4g}, and from the baseline to the image the score goes from {from_score:.4g} to "
+        f"{score:.4g}: an error of {error:.2g}.",
+        numbers,
+    )
+    near_zero = NEAR_ZERO * float(np.abs(array).sum())
+    if abs(error) > TOLERANCE * max(abs(difference), near_zero) + ROUNDING * max(abs(score), abs(from_score)):
+        yield Note(
+            "incomplete",
+            f"The sum misses the score's difference, {difference:.3g}, by {error:.2g}, more than {TOLERANCE:.0%}: "
+            "the map is not exact yet. More steps would bring it nearer.",
+            numbers,
+        )
+
+
+def blind(share):
+    """Where image and baseline are the same the method has nothing to say."""
+    return Note(
+        "equals_baseline",
+        f"{share:.0%} of the pixels equal the baseline and so get zero, however much they matter. "
+        "Another baseline would show them.",
+        {"share": share},
+    )
