@@ -73,6 +73,15 @@ def test_a_relu_rule_tells_what_it_changed_and_what_it_did_not():
     assert "Adebayo" in str(warning)
 
 
+def test_a_map_that_is_mostly_chance_asks_for_more_samples():
+    chance = remarks.standard_error(0.9, 1.0, "masks")
+    assert chance.text.endswith("chance makes about 81% of its variance: take more masks.")
+    assert chance.numbers == {"standard_error": 0.9, "spread": 1.0, "share": pytest.approx(0.81)}
+    assert remarks.standard_error(0.1, 1.0, "masks").text.endswith("about 1% of its variance.")
+    assert remarks.standard_error(2.0, 1.0, "masks").numbers["share"] == 1
+    assert remarks.standard_error(0.0, 0.0, "masks").numbers["share"] == 0
+
+
 def test_guided_maps_carry_their_warning(small, picture):
     kinds = kinds_of(compute(Gradient(relu="guided"), small, picture).notes)
     assert kinds[:2] == ["relus_rewritten", "barely_about_weights"]
@@ -87,6 +96,7 @@ def test_every_note_is_one_sentence_on_one_line():
         *remarks.rewritten(2, {"Tanh": 1}),
         remarks.nothing_positive(),
         remarks.single_cell("conv1"),
+        remarks.standard_error(1.0, 2.0, "samples"),
     ]
     for note in notes:
         assert note.text.endswith(".")
