@@ -49,7 +49,8 @@ class Windows:
 class Covered:
     """What a network says of an image as it is, and with a rectangle covered.
 
-    `clean` and `now` are (classes,) probabilities; `clean_score` and `score` are the target's, logits or activations.
+    `clean` and `now` are (classes,) probabilities, or a regression network's values; `clean_score` and `score` are the
+    target's, logits, values or activations.
     """
 
     clean: np.ndarray
@@ -68,15 +69,13 @@ def cover(network, image, fill, rectangle, target):
 
     `fill` (height, width, channels) shows in the `rectangle`, a pair of slices (rows, columns); None covers nothing.
     """
-    clean_logits, clean = network.outputs(image)  # the network keeps them
-    clean_score = network.scores(image, target) if target.layer else clean_logits[target.index]
+    clean = network.watch(image, target)  # the network keeps what it says of an image
     if rectangle is None:
-        return Covered(clean, clean, float(clean_score), float(clean_score))
+        return Covered(clean.readings, clean.readings, float(clean.scores), float(clean.scores))
     copies = image.array[np.newaxis].copy()
     put(fill, copies, [rectangle])
-    logits, probabilities = network.outputs(copies)
-    score = network.scores(copies, target)[0] if target.layer else logits[0, target.index]
-    return Covered(clean, probabilities[0], float(clean_score), float(score))
+    covered = network.watch(copies, target)
+    return Covered(clean.readings, covered.readings[0], float(clean.scores), float(covered.scores[0]))
 
 
 def put(picture, copies, windows):

@@ -13,6 +13,7 @@ import numpy as np
 from .cache import ByteBoundedCache
 from .image import InputImage
 from .opening import Opened, checked_shape, shape_of
+from .output import TASKS, pooled
 from .target import Target
 
 # Kept results and activations, per network.
@@ -29,6 +30,9 @@ class Network:
 
     `preprocess` is a function of a batch of images in `value_range`, written with Keras or TensorFlow operations, that
     makes what the model takes; it becomes part of the network, so that gradients are per unit of `value_range`.
+    `task` is "classification", "regression", or None for classification as far as one knows: of a regression network
+    the score is the output itself, whatever its last activation, and there are no probabilities. `class_names` are then
+    the names of the quantities. Where the output is a single number for yes or no, they may name both sides, (no, yes).
     `input_shape` (height, width, channels) is needed only for a subclassed model that does not tell it. `samples` are
     InputImages of the kind that the network knows; what is made for a score is compared with what they reach.
     """
@@ -42,18 +46,20 @@ class Network:
         name=None,
         input_shape=None,
         samples=(),
+        task=None,
     ):
         self.model = model
         self.name = name or getattr(model, "name", None) or type(model).__name__
         self.preprocess = preprocess
         self.value_range = _checked_range(value_range)
         self.samples = tuple(samples)
+        self.task = _checked_task(task)
         self.input_shape = checked_shape(input_shape) if input_shape else shape_of(model)
         self.cache = ByteBoundedCache(CACHE_BYTES)
         self._lock = threading.RLock()
         self._steady = threading.local()
         self._opened = None
-        self._class_names = None if class_names is None else tuple(map(str, class_names))
+        self.given_names = None if class_names is None else tuple(map(str, class_names))
 
     def __repr__(self):
         return f"Network({self.name!r})"
@@ -81,25 +87,25 @@ class Network:
 
     @property
     def class_count(self):
-        """How many classes the output tells apart; a single sigmoid counts as one."""
-        return self._open().traced.output_shape[-1]
+        """How many units the output has, one for each class or quantity; a single sigmoid counts as one."""
+        return self._open().output.count
 
     @property
     def class_names(self):
-        """The names of the classes, in the order of the output."""
-        count = self.class_count
-        if self._class_names is None:
-            return tuple(f"class {index}" for index in range(count))
-        if len(self._class_names) != count:
-            raise ValueError(
-                f"class_names must name every class of the output, {count} of them. "
-                f"Received: {len(self._class_names)} names."
-            )
-        return self._class_names
+        """The names of the classes, in the order of the output; of a single sigmoid two, if two were given."""
+        return self._open().output.names
+
+    @property
+    def classes(self):
+        """A Target for each of `class_names`: `Target(0)`, `Target(1)`, ...
+
+        Where a single sigmoid's two sides have names, these are `-Target(0)` and `Target(0)`.
+        """
+        return self._open().output.targets
 
     @property
     def head(self):
-        """What ends the network: "softmax", "sigmoid", "none" (the output is logits) or "hidden".
+        """What ends the network: "softmax", "sigmoid", "none" (the output is logits, or quantities) or "hidden".
 
         "hidden" means that the output is probabilities, but no softmax could be found in front of which to stop.
         """
@@ -123,28 +129,35 @@ class Network:
         return fitted
 
     def outputs(self, image):
-        """(logits, probabilities), from one pass through the network; each as below."""
-        if isinstance(image, InputImage):
-            image = self.fit(image)
-            key = ("outputs", image.digest, self.stamp())
-            if (kept := self.cache.get(key)) is None:
-                kept = tuple(values[0] for values in self._run(self._batch(image)))
-                self.cache.put(key, kept)
-            return kept
-        batch = self._batch(image)
-        answers = self._run(batch)
-        return answers if _is_batch(image) else tuple(values[0] for values in answers)
+        """(logits, probabilities) of every unit of the output, (units,) each; (n, units) for a batch; from one pass.
+
+        Where the network answers at every place, both are the mean over the places: of the logits, and of the
+        probabilities, which is the share of the image that a class has. The two then say different things. A
+        regression network has values and None.
+        """
+        logits, probabilities = (None if values is None else pooled(values) for values in self._answers(image))
+        if _is_batch(image):
+            return logits, probabilities
+        return logits[0], None if probabilities is None else probabilities[0]
 
     def logits(self, image):
-        """(classes,) in front of the softmax or sigmoid; (n, classes) for a batch.
+        """(units,) in front of the softmax or sigmoid; (n, units) for a batch.
 
-        Of a "hidden" head these are the logarithms of the probabilities.
+        Of a "hidden" head these are the logarithms of the probabilities, of a regression network the values.
         """
         return self.outputs(image)[0]
 
     def probabilities(self, image):
-        """(classes,) between 0 and 1; (n, classes) for a batch."""
-        return self.outputs(image)[1]
+        """(classes,) between 0 and 1, in the order of `class_names`; (n, classes) for a batch.
+
+        Raises ValueError for a regression network, which has none.
+        """
+        self._open().output.check_watched("probability")
+        return self._open().output.by_class(self.outputs(image)[1])
+
+    def readings(self, image):
+        """(classes,), what stands beside each of `class_names`: probabilities, or a regression network's values."""
+        return self.logits(image) if self.task == "regression" else self.probabilities(image)
 
     def activations(self, image, layer):
         """The output of a layer, (height, width, channels) or its own shape; (n, ...) for a batch."""
@@ -154,16 +167,33 @@ class Network:
         """The value of any tensor of the traced graph, by its name there; (n, ...) for a batch."""
         return self._ask(image, lambda batch: self._open().questions.values(tensor)(batch)[0])
 
-    def scores(self, image, target):
-        """The score of `target`: a float for an image, (n,) for a batch."""
+    def scores(self, image, target, of="logit"):
+        """The score of `target`: a float for an image, (n,) for a batch.
+
+        `of="probability"` takes the probabilities of classes instead of their logits, in sums as well.
+        """
         target = self.target(target, image)
-        if target.layer is None:
-            return self.logits(image)[..., target.index]
-        values = self.activations(image, target.layer)[..., target.index]
-        if target.position is not None:
-            return values[(..., *target.position)]
-        positions = tuple(range(1 if _is_batch(image) else 0, values.ndim))
-        return values.mean(axis=positions)
+        scores = self._score(None if target.layer else self._answers(image), image, target, of)
+        return scores if _is_batch(image) else scores[0]
+
+    def watch(self, image, target, of="logit"):
+        """The `Watched` of an image or of a batch: a target's scores and what else the same pass tells."""
+        target = self.target(target, image)
+        answers = self._answers(image)
+        scores = self._score(answers, image, target, of)
+        watched = self._open().output.watched(scores, *answers)
+        return watched if _is_batch(image) else watched.first()
+
+    def probability(self, image, target):
+        """How probable the target is in one image, between 0 and 1; where it has a region, the mean over that.
+
+        None for what has no probability: a channel, a quantity, a sum.
+        """
+        target, output = self.target(target, image), self._open().output
+        if not output.has_probability(target):
+            return None
+        probability = float(self.scores(image, target, of="probability"))
+        return probability if target.plain else 1 + probability
 
     def gradient(self, image, target, relu="standard"):
         """The gradient of the target's score at the image: (height, width, channels), per unit of pixel value."""
@@ -204,7 +234,7 @@ class Network:
         """
         image = self.fit(image)
         target = self.target(target, image)
-        hidden = target.layer is None and self.head == "hidden"
+        hidden = target.layer is None and self.head == "hidden"  # a logarithm, which is not linear, is still to come
         start, obstacle = self._open().traced.graph.linear_maps(self._objective(target))
         if hidden or obstacle:
             raise ValueError(f"{POOLED}{self.name}, with {'a hidden softmax' if hidden else obstacle} in between.")
@@ -242,29 +272,31 @@ class Network:
     def target(self, value, image=None):
         """The Target meant by a class index, a class name, a Target, or None for the top class of `image`.
 
-        Raises ValueError for a class, layer or channel that the network does not have.
+        Of a regression network None means the first quantity. Raises ValueError for a class, layer, channel or place
+        that the network does not have.
         """
         if isinstance(value, Target):
-            self._check_index(value)
+            self._check(value)
             return value
-        if value is None and image is None:
-            raise ValueError("A target of None means the top class of an image. Received: no image.")
         if value is None:
-            return Target(int(np.argmax(self.logits(image))))
+            return self._top(image)
         if isinstance(value, str):
-            return Target(self._class_named(value))
+            return self._open().output.named(value)
         if isinstance(value, (bool, float)) or not hasattr(value, "__index__"):
             raise TypeError(f"A target is a class index, a class name, a Target or None. Received: {value!r}.")
+        if self._open().output.two_sided:
+            raise ValueError(f"{self._open().output.sides} Received: {value!r}.")
         target = Target(int(value))
-        self._check_index(target)
+        self._check(target)
         return target
 
+    def class_of(self, target):
+        """The number of a target in `class_names`; None for a sum, a region or a channel."""
+        return self._open().output.number_of(target)
+
     def describe(self, target):
-        """A Target in words: "Egyptian cat", or "channel 17 of block3_project_bn"."""
-        if target.layer is None:
-            return self.class_names[target.index]
-        channel = f"channel {target.index} of {target.layer}"
-        return channel if target.position is None else f"unit {target.position} of {channel}"
+        """A Target in words: "Egyptian cat", "Egyptian cat rather than tabby", "channel 17 of block3_project_bn"."""
+        return self._open().output.describe(target)
 
     def stamp(self):
         """A value that changes when the model's weights do."""
@@ -310,11 +342,32 @@ class Network:
         _, gradient = opened.questions.tail(frontier, objective, relu)(kept, opened.place(target))
         return kept[0], gradient
 
+    def _answers(self, image):
+        """(logits, probabilities or None) of every unit of the output at every place: (n, ..., units) each."""
+        if not isinstance(image, InputImage):
+            return self._run(self._batch(image))
+        image = self.fit(image)
+        key = ("outputs", image.digest, self.stamp())
+        if (kept := self.cache.get(key)) is None:
+            kept = self._run(self._batch(image))
+            for values in kept:
+                if values is not None:
+                    values.setflags(write=False)
+            self.cache.put(key, kept)
+        return kept
+
     def _run(self, batch):
         opened = self._open()
         ask = opened.questions.values(opened.traced.logits, opened.traced.output)
-        logits, output = (_pooled(_float32(value)) for value in ask(batch))
-        return _scores_and_probabilities(logits, output, opened.head)
+        return opened.output.answers(*map(_float32, ask(batch)))
+
+    def _score(self, answers, image, target, of):
+        """(n,): the target's scores, from `_answers` where they are of classes."""
+        if target.layer is not None:
+            values = self.activations(image, target.layer)
+            return target.of(values if _is_batch(image) else values[np.newaxis])
+        self._open().output.check_watched(of)
+        return target.of(answers[0 if of == "logit" else 1])
 
     def _ask(self, image, question):
         answer = _float32(question(self._batch(image)))
@@ -335,10 +388,7 @@ class Network:
         return self._open().tensors[self.layer(layer).path]
 
     def _objective(self, target):
-        opened = self._open()
-        if target.layer is not None:
-            return self._tensor(target.layer)
-        return opened.traced.output if opened.head == "hidden" else opened.traced.logits
+        return self._open().objective if target.layer is None else self._tensor(target.layer)
 
     def _connected(self, gradient, target, layer):
         if gradient is None:
@@ -348,53 +398,16 @@ class Network:
             )
         return gradient
 
-    def _class_named(self, name):
-        for names in (self.class_names, tuple(known.lower() for known in self.class_names)):
-            if name in names or name.lower() in names:
-                return names.index(name if name in names else name.lower())
-        near = difflib.get_close_matches(name, self.class_names, 3)
-        hint = f" Near to it: {', '.join(near)}." if near else ""
-        raise ValueError(f"No class named {name!r} among the {self.class_count} of {self.name}.{hint}")
+    def _top(self, image):
+        if self.task == "regression":
+            return Target(0)
+        if image is None or _is_batch(image):
+            what = "no image" if image is None else f"{len(image)} images"
+            raise ValueError(f"A target of None means the top class of an image. Received: {what}.")
+        return self.classes[int(self._open().output.winners(self.logits(image)))]
 
-    def _check_index(self, target):
-        if target.layer is None:
-            count, kind = self.class_count, "Class"
-        else:
-            count, kind = self.layer(target.layer).channels, f"Channel of {target.layer!r}"
-        if count is None:
-            raise ValueError(f"{kind} needs a last axis of known length. Received: {target.index}.")
-        if not 0 <= target.index < count:
-            raise ValueError(f"{kind} must be between 0 and {count - 1}. Received: {target.index}.")
-        if target.position is not None:
-            self._check_position(target)
-
-    def _check_position(self, target):
-        info = None if target.layer is None else self.layer(target.layer)
-        if info is None or not info.spatial:
-            what = "a class" if info is None else f"{info.path!r} with output {info.size}"
-            raise ValueError(f"A position needs a layer with rows and columns. Received: {what}.")
-        inside = (n is None or 0 <= k < n for k, n in zip(target.position, info.output_shape, strict=False))
-        if not all(inside):
-            raise ValueError(
-                f"position must lie in the grid of {info.path!r}, {info.size}. Received: {target.position}."
-            )
-
-
-def _scores_and_probabilities(logits, output, head):
-    """((n, classes) scores, (n, classes) probabilities) for each way a network may end."""
-    if head == "hidden":
-        return np.log(np.maximum(output, np.finfo(np.float32).tiny)), output
-    if head in ("softmax", "sigmoid"):
-        return logits, output
-    if logits.shape[-1] == 1:
-        return logits, 1 / (1 + np.exp(-logits))
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return logits, powers / powers.sum(axis=-1, keepdims=True)
-
-
-def _pooled(values):
-    """(n, classes): a network that classifies every place, (n, rows, columns, classes), is averaged over them."""
-    return values.mean(axis=tuple(range(1, values.ndim - 1))) if values.ndim > 2 else values
+    def _check(self, target):
+        self._open().output.check(target, None if target.layer is None else self.layer(target.layer))
 
 
 def _is_batch(image):
@@ -411,3 +424,10 @@ def _checked_range(value_range):
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"value_range must be (low, high) with low < high. Received: {value_range!r}.")
     return low, high
+
+
+def _checked_task(task):
+    if task not in TASKS:
+        known = ", ".join(map(repr, TASKS))
+        raise ValueError(f"task must be one of {known}. Received: {task!r}.")
+    return task

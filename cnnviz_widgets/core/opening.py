@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from .layer import LayerInfo
+from .output import Output
 from .source import plain_text
 from .start import start_tensorflow
 
@@ -46,9 +47,16 @@ class Opened:
         self.place = place_of
         self.head = self.traced.head
         self.questions = Questions(self.traced)
-        if self.head == "none" and self._gives_probabilities(network):
+        if network.task == "regression":
+            self.head = "none"  # whatever it is, the value behind it is the score
+        elif self.head == "none" and self._gives_probabilities(network):
             self.head = "hidden"
             self.questions = Questions(self.traced, log=True)
+        behind = network.task == "regression" or self.head == "hidden"
+        # The tensor in whose values a class has its score.
+        self.objective = self.traced.output if behind else self.traced.logits
+        grid = tuple(self.traced.graph.tensor(self.objective).shape[1:])
+        self.output = Output(network.name, grid, self.head, network.task, network.given_names)
 
     def _gives_probabilities(self, network):
         """True where noise comes out as two or more numbers from 0 to 1 that sum to 1: a softmax we cannot see."""

@@ -16,13 +16,25 @@ from .graph import ForwardGraph
 KEPT = 40
 # The smallest probability whose logarithm is taken; float32 ends a little below.
 TINY = 1e-37
-# How a target reaches a compiled answer: [channel, row, column], row and column -1 for all positions.
-PLACE = tf.TensorSpec([3], tf.int32)
+# How a target reaches a compiled answer: k terms, each a weight, a unit of the output, and the box of cells
+# [top, bottom, left, right] over which the unit's mean is taken. The number of terms is open.
+PLACE = {
+    "weights": tf.TensorSpec([None], tf.float32),
+    "units": tf.TensorSpec([None], tf.int32),
+    "boxes": tf.TensorSpec([None, 4], tf.int32),
+}
+# The box that holds every grid.
+EVERYWHERE = ((0, tf.int32.max), (0, tf.int32.max))
 
 
 def place_of(target):
-    """A Target as the tensor that compiled answers take, see `PLACE`."""
-    return tf.constant([target.index, *(target.position or (-1, -1))], tf.int32)
+    """A Target as the tensors that compiled answers take, see `PLACE`."""
+    boxes = [[end for ends in term.region or EVERYWHERE for end in ends] for term in target.terms]
+    return {
+        "weights": tf.constant([term.weight for term in target.terms], tf.float32),
+        "units": tf.constant([term.index for term in target.terms], tf.int32),
+        "boxes": tf.constant(boxes, tf.int32),
+    }
 
 
 class Questions:
@@ -71,18 +83,16 @@ class Questions:
         return tail
 
     def scores(self, objective, values, place):
-        """(n,): of what `objective` gives, the unit at `place`, or a channel's mean over all positions.
+        """(n,): the weighted sum of the units at `place`, see `PLACE`, in the `values` of `objective`.
 
-        `place` is a tensor [channel, row, column], row -1 for the mean. For use inside a `tf.function`.
+        For use inside a `tf.function`.
         """
-        chosen = tf.gather(values, place[0], axis=-1)
+        chosen = tf.gather(values, place["units"], axis=-1)  # (n, ..., k)
         if objective == self._log_of:
             chosen = tf.math.log(tf.maximum(chosen, TINY))
         chosen = tf.cast(chosen, tf.float32) if chosen.dtype != tf.float64 else chosen
-        mean = tf.reduce_mean(chosen, axis=list(range(1, chosen.shape.rank)))
-        if chosen.shape.rank != 3:
-            return mean  # there are no rows and columns to choose from
-        return tf.cond(place[1] < 0, lambda: mean, lambda: chosen[:, place[1], place[2]])
+        means = _means(chosen, place["boxes"])
+        return tf.reduce_sum(means * tf.cast(place["weights"], means.dtype), axis=-1)
 
     def _spec(self, name):
         tensor = self.graph.tensor(name)
@@ -98,3 +108,16 @@ class Questions:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return self._kept[key]
+
+
+def _means(values, boxes):
+    """(n, k): of values (n, ..., k), each mean over all places; over those of its box where they are a grid."""
+    if values.shape.rank != 4:
+        return tf.reduce_mean(values, axis=list(range(1, values.shape.rank - 1)))
+    top, bottom, left, right = tf.unstack(boxes, axis=-1)
+    rows, columns = (tf.range(tf.shape(values)[axis])[:, tf.newaxis] for axis in (1, 2))
+    in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
+    inside = in_rows[:, tf.newaxis] & in_columns  # (rows, columns, k)
+    cells = tf.cast(tf.math.count_nonzero(inside, axis=[0, 1]), values.dtype)
+    # Not a product with 0: what is infinite outside of the box does not concern it.
+    return tf.reduce_sum(tf.where(inside, values, tf.zeros_like(values)), axis=[1, 2]) / cells

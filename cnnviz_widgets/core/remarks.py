@@ -13,13 +13,29 @@ MOSTLY_CHANCE = 0.5
 def on_request(request):
     """Notes about what was asked: the image and the target."""
     notes = list(request.image.notes) if request.image else []
-    if request.image is not None and request.target is not None and request.target.layer is None:
-        probability = float(request.network.probabilities(request.image)[request.target.index])
-        if probability < UNLIKELY:
-            notes.append(unlikely(request.network.describe(request.target), probability))
-    if request.target is not None and request.network.head == "hidden":
-        notes.append(hidden_head())
+    if request.target is not None and request.target.layer is None:
+        notes += _unseen(request) if request.image is not None else ()
+        notes += _about_the_score(request.network)
     return tuple(notes)
+
+
+def _unseen(request):
+    """A note for each class in the target, where the network sees none of them in the image."""
+    network, image, target = request.network, request.image, request.target
+    whole = network.probability(image, target)
+    classes = [target] if whole is not None else [part for _, part in target.parts]
+    shares = [network.probability(image, part) for part in classes]
+    if all(share is not None and share < UNLIKELY for share in shares):
+        return [unlikely(network.describe(part), share) for part, share in zip(classes, shares, strict=True)]
+    return []
+
+
+def _about_the_score(network):
+    if network.head == "hidden":
+        return [hidden_head()]
+    # Two names, for no and for yes, say as clearly that it is one as the task does.
+    unsaid = network.task is None and network.head == "none" and len(network.classes) == 1
+    return [taken_as_logit()] if unsaid else []
 
 
 def on_result(result):
@@ -47,6 +63,15 @@ def hidden_head():
     return Note(
         "hidden_head",
         "No softmax was found in front of the probabilities: the score is their logarithm, not a logit.",
+    )
+
+
+def taken_as_logit():
+    """A single number without an activation may be a quantity."""
+    return Note(
+        "taken_as_logit",
+        "The network ends in a single number without an activation: it is taken as the logit of a yes. If it is a "
+        "quantity, open it by Network(..., task='regression'); task='classification' confirms that it is a logit.",
     )
 
 

@@ -1,6 +1,33 @@
-"""What is being explained: a class, or a channel of a layer. Both are "a score that the network computes"."""
+"""What is being explained: a class, a channel of a layer, a part of either, or sums and differences of such.
 
+All are "a score that the network computes". `Target(285) - Target(282)` asks why the one rather than the other.
+"""
+
+import math
 from dataclasses import dataclass
+from numbers import Real
+
+
+@dataclass(frozen=True)
+class Term:
+    """One unit of an output: its score, times a weight. `region` is None for all places."""
+
+    weight: float
+    index: int
+    region: tuple | None = None
+
+    @property
+    def order(self):
+        """By what terms are sorted: what counts for the sum comes first, what counts against it last."""
+        return (-self.weight, self.index, self.region or ())
+
+    def of(self, values):
+        """(n,) of an output's values (n, ..., units): the weighted mean of the unit over its places."""
+        chosen = values[..., self.index]
+        if self.region is not None:
+            (top, bottom), (left, right) = self.region
+            chosen = chosen[:, top:bottom, left:right]
+        return self.weight * chosen.mean(axis=tuple(range(1, chosen.ndim)))
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -8,25 +35,139 @@ class Target:
     """`Target(285)` is class 285; `Target("conv3", 17)` is channel 17 of that layer.
 
     `Target("conv3", 17, (4, 5))` is one unit of that channel: the one in row 4, column 5 of the layer's grid.
+    `Target("conv3", 17, region=((2, 5), (1, 6)))` is a box of units: rows 2 to 4 and columns 1 to 5 of the grid, its
+    ends as in a slice. Of a network that classifies every place, `Target(3, region=...)` and `Target(3, position=...)`
+    are class 3 in a part of the output's grid.
 
     The score of a class is its logit, the number in front of the softmax or sigmoid. The score of a channel is
-    its mean over all positions (the convention of keras-vis); of a layer without positions, the unit itself.
+    its value (the convention of keras-vis); of a layer without positions, the unit itself. Where there are places, it
+    is the mean over all of them, or over those of the region.
+
+    Targets of one output (classes, or channels of one layer) can be added, subtracted, negated, and multiplied by a
+    number: `Target(285) - Target(282)`, `0.5 * Target(3)`. Equal sums are equal targets, in whatever order they were
+    written. `terms` are the parts, the largest weight first; a `plain` target is one part with weight 1 and has an
+    `index`, a `region` and, where that is a single cell, a `position`.
     """
 
     layer: str | None
-    index: int
-    position: tuple | None
+    terms: tuple
 
-    def __init__(self, layer, index=None, position=None):
+    # So that a NumPy number times a target asks the target, and does not take it for an array.
+    __array_ufunc__ = None
+
+    def __init__(self, layer, index=None, position=None, region=None):
         if index is None:
             layer, index = None, layer
+        term = Term(1.0, _whole(index, "index"), _box(position, region))
         object.__setattr__(self, "layer", layer)
-        object.__setattr__(self, "index", _whole(index, "index"))
-        object.__setattr__(self, "position", None if position is None else _pair(position))
+        object.__setattr__(self, "terms", (term,))
+
+    @property
+    def plain(self):
+        """Whether it is one class or channel as it is: no sum, and no multiple."""
+        return len(self.terms) == 1 and self.terms[0].weight == 1
+
+    @property
+    def index(self):
+        """The number of the class or channel. Raises ValueError for a sum, which has none of its own."""
+        return self._only.index
+
+    @property
+    def region(self):
+        """((top, bottom), (left, right)) in cells of the output's grid, or None for all places; as for `index`."""
+        return self._only.region
+
+    @property
+    def position(self):
+        """(row, column) where the region is a single cell, else None; as for `index`."""
+        (top, bottom), (left, right) = self.region or ((0, 0), (0, 0))
+        return (top, left) if (bottom - top, right - left) == (1, 1) else None
+
+    @property
+    def everywhere(self):
+        """Whether it is of all places, in every part."""
+        return all(term.region is None for term in self.terms)
+
+    @property
+    def parts(self):
+        """((weight, plain Target), ...)."""
+        return tuple((term.weight, _target(self.layer, [Term(1.0, term.index, term.region)])) for term in self.terms)
+
+    def of(self, values):
+        """(n,): the target's score in the values of its output, an array (n, ..., units)."""
+        return sum(term.of(values) for term in self.terms)
+
+    def __add__(self, other):
+        return _sum(self, other) if isinstance(other, Target) else NotImplemented
+
+    def __sub__(self, other):
+        return _sum(self, -other) if isinstance(other, Target) else NotImplemented
+
+    def __neg__(self):
+        return -1 * self
+
+    def __mul__(self, weight):
+        if isinstance(weight, bool) or not isinstance(weight, Real):
+            return NotImplemented
+        return _target(self.layer, [Term(float(weight) * term.weight, term.index, term.region) for term in self.terms])
+
+    __rmul__ = __mul__
 
     def __repr__(self):
-        parts = [part for part in (self.layer, self.index, self.position) if part is not None]
-        return f"Target({', '.join(map(repr, parts))})"
+        text = "".join(f"{_factor(weight)}{_written(part)}" for weight, part in self.parts)
+        return f"-{text[3:]}" if text.startswith(" - ") else text[3:]
+
+    @property
+    def _only(self):
+        if not self.plain:
+            raise ValueError(f"Only one class or channel by itself has an index and a region. Received: {self!r}.")
+        return self.terms[0]
+
+
+def _target(layer, terms):
+    """The Target of these terms, sorted."""
+    for term in terms:
+        if not math.isfinite(term.weight) or term.weight == 0:
+            raise ValueError(f"A target's weight must be a finite number other than 0. Received: {term.weight:g}.")
+    target = object.__new__(Target)
+    object.__setattr__(target, "layer", layer)
+    object.__setattr__(target, "terms", tuple(sorted(terms, key=lambda term: term.order)))
+    return target
+
+
+def _sum(one, other):
+    """The sum of two targets: what is in both is one term, what cancels out is none."""
+    if one.layer != other.layer:
+        raise ValueError(
+            "All parts of a sum of targets must be of one output: classes, or channels of one layer. "
+            f"Received: {one!r} and {other!r}."
+        )
+    weights = {}
+    for term in (*one.terms, *other.terms):
+        place = (term.index, term.region)
+        weights[place] = weights.get(place, 0) + term.weight
+    terms = [Term(weight, *place) for place, weight in weights.items() if weight]
+    if not terms:
+        raise ValueError(f"A sum of targets must leave something to explain. Received: {one!r} and {other!r}.")
+    return _target(one.layer, terms)
+
+
+def _factor(weight):
+    """What stands in front of a part in a sum: " + ", " - 0.5 * "."""
+    size = abs(weight)
+    number = "" if size == 1 else f"{int(size) if size.is_integer() else size!r} * "
+    return f"{' - ' if weight < 0 else ' + '}{number}"
+
+
+def _written(target):
+    """A plain target as one types it."""
+    place, box = target.position, target.region
+    parts = [repr(part) for part in (target.layer, target.index) if part is not None]
+    if place is not None:
+        parts.append(f"{'position=' if target.layer is None else ''}{place!r}")
+    elif box is not None:
+        parts.append(f"region={box!r}")
+    return f"Target({', '.join(parts)})"
 
 
 def _whole(value, what):
@@ -35,7 +176,25 @@ def _whole(value, what):
     return int(value)
 
 
-def _pair(position):
-    if not isinstance(position, (tuple, list)) or len(position) != 2:
-        raise TypeError(f"A target's position is (row, column). Received: {position!r}.")
-    return tuple(_whole(place, "row or column") for place in position)
+def _box(position, region):
+    """The region of a target; a position is the box of one cell."""
+    if position is not None and region is not None:
+        raise ValueError(f"A target has a position or a region, not both. Received: {position!r} and {region!r}.")
+    if position is not None:
+        row, column = _pair(position, "position is (row, column)", "row or column")
+        return ((row, row + 1), (column, column + 1))
+    if region is None:
+        return None
+    form = "region is ((top, bottom), (left, right))"
+    if not isinstance(region, (tuple, list)) or len(region) != 2:
+        raise TypeError(f"A target's {form}. Received: {region!r}.")
+    box = tuple(_pair(ends, form, "end of a region") for ends in region)
+    if any(low >= high for low, high in box):
+        raise ValueError(f"A target's {form} with top < bottom and left < right. Received: {region!r}.")
+    return box
+
+
+def _pair(values, form, what):
+    if not isinstance(values, (tuple, list)) or len(values) != 2:
+        raise TypeError(f"A target's {form}. Received: {values!r}.")
+    return tuple(_whole(value, what) for value in values)

@@ -183,14 +183,19 @@ def _remarks(network, target, way):
     if len({score for _, score in way.course}) == 1 < len(way.course):
         yield unmoved()
     yield reached(way.score, *_best_sample(network, target))
-    if target.layer is None and network.class_count > 1:
-        probabilities = network.probabilities(way.picture)
-        probability, top = float(probabilities[target.index]), int(probabilities.argmax())
-        names = network.class_names
-        if top == target.index:
-            yield recognised(names[top], probability)
-        else:
-            yield mistaken(names[target.index], probability, names[top], float(probabilities[top]))
+    if target.layer is None and len(network.class_names) > 1 and network.task != "regression":
+        yield _seen(network, target, way.picture)
+
+
+def _seen(network, target, picture):
+    """What the network takes a picture for, which was made for a target of classes."""
+    probabilities, number = network.probabilities(picture), network.class_of(target)
+    names, top = network.class_names, int(probabilities.argmax())
+    if number is None:
+        return taken_for(names[top], float(probabilities[top]))
+    if number == top:
+        return recognised(names[top], float(probabilities[top]))
+    return mistaken(names[number], float(probabilities[number]), names[top], float(probabilities[top]))
 
 
 def _best_sample(network, target):
@@ -220,6 +225,11 @@ def reached(score, count=0, sample=None, name=None, best=None):
 def recognised(name, probability):
     """The network takes the picture for what it was made for."""
     return Note("recognised", f"The network takes it for {name} ({probability:.1%}).", {"probability": probability})
+
+
+def taken_for(name, probability):
+    """What the network sees in a picture that was made for no single class."""
+    return Note("taken_for", f"The network takes it for {name} ({probability:.1%}).", {"top": probability})
 
 
 def mistaken(name, probability, other, others):

@@ -32,7 +32,8 @@ class Occlusion(Method):
 
     (height, width) of the image; logit units, or probability for score="probability"; signed, positive where covering
     lowers the score. `class_map` tells the top class when the window stands at (or nearest to) a pixel. With `surround`
-    more than the window is covered, and its drop counts for the window in the middle.
+    more than the window is covered, and its drop counts for the window in the middle. Of a regression network it is the
+    value that drops, there is no class map, and score="probability" is refused.
     """
 
     title = "Occlusion"
@@ -83,7 +84,8 @@ class Occlusion(Method):
         if None in sides:  # they depend on the image
             return {}
         default = cls.suited_to(min(sides))
-        article = replace(default, stride=default.window, surround=5, fill="grey", score="probability")
+        score = "logit" if network.task == "regression" else "probability"
+        article = replace(default, stride=default.window, surround=5, fill="grey", score=score)
         return {"default": default, "article": article}
 
     def changed(self, name, value):
@@ -107,7 +109,8 @@ class Occlusion(Method):
         """Yield rough maps, then finer ones, then the exact one."""
         rows, columns = self.windows(image.shape)
         fill = FILLS[self.fill](image.array, network.value_range)
-        clean = self._watch(network, image, target)[0]  # the network keeps what it makes of an image
+        clean = network.watch(image, target, self.score)  # the network keeps what it makes of an image
+        has_classes = clean.winners is not None
         drops = np.full((len(rows), len(columns)), np.nan)
         tops = np.full(drops.shape, -1)
         order = coarse_to_fine(*drops.shape)
@@ -116,26 +119,26 @@ class Occlusion(Method):
             places = order[begin : begin + BATCH]
             windows = [(rows.covered[row], columns.covered[column]) for row, column in places]
             put(fill, copies, windows)
-            scores, top = self._watch(network, copies[: len(windows)], target)
+            covered = network.watch(copies[: len(windows)], target, self.score)
             put(image.array, copies, windows)  # uncovered again, for the next batch
-            drops[tuple(places.T)] = clean - scores
-            tops[tuple(places.T)] = top
+            drops[tuple(places.T)] = clean.scores - covered.scores
+            if has_classes:
+                tops[tuple(places.T)] = covered.winners
             known = begin + len(places)
+            classes = nearest_known(tops, order, known)[np.ix_(rows.nearest, columns.nearest)]
             yield Result(
                 paint(nearest_known(drops, order, known), rows, columns),
                 signed=True,
-                unit=f"drop in {self.score if target.layer is None else 'activation'}",
+                unit=f"drop in {self._watched(network, target)}",
                 progress=known / len(order),
-                class_map=nearest_known(tops, order, known)[np.ix_(rows.nearest, columns.nearest)],
+                class_map=classes if has_classes else None,
             )
 
-    def _watch(self, network, batch, target):
-        """The score of an image, or those of a batch, and the top class of each."""
-        logits, probabilities = network.outputs(batch)
+    def _watched(self, network, target):
+        """What the score is, in a word."""
         if target.layer is not None:
-            return network.scores(batch, target), logits.argmax(axis=-1)
-        watched = logits if self.score == "logit" else probabilities
-        return watched[..., target.index], logits.argmax(axis=-1)
+            return "activation"
+        return "value" if network.task == "regression" else self.score
 
 
 def paint(drops, rows, columns):

@@ -241,8 +241,11 @@ def test_units_give_their_own_gradients_and_sum_to_the_channels(small, picture):
     [
         (Target("conv1", 0, (99, 0)), r"position must lie in the grid of 'conv1', .* Received: \(99, 0\)"),
         (Target("conv1", 0, (0, -1)), r"position must lie in the grid"),
-        (Target(None, 0, (0, 0)), "A position needs a layer with rows and columns. Received: a class"),
-        (Target("scores", 0, (0, 0)), "A position needs a layer with rows and columns. Received: 'scores'"),
+        (
+            Target(None, 0, (0, 0)),
+            "needs rows and columns. Received: one in the output, of shape 5",
+        ),
+        (Target("scores", 0, (0, 0)), "A position or region needs rows and columns. Received: one in 'scores'"),
     ],
 )
 def test_a_unit_that_is_not_there_is_refused(target, sentence, small):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cnnviz_widgets.core.covering import FILLS, blurred, cover
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.output import Watched
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import occlusion
@@ -23,6 +24,7 @@ class Linear:
 
     value_range = (0, 1)
     name = "linear"
+    task = None
 
     def __init__(self, weights):
         self.weights = weights
@@ -30,6 +32,12 @@ class Linear:
     def outputs(self, image):
         logits = np.tensordot(getattr(image, "array", image), self.weights, 3)  # an image, or a batch
         return logits, np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+
+    def watch(self, image, target, of="logit"):
+        logits, probabilities = self.outputs(image)
+        return Watched(
+            (logits if of == "logit" else probabilities)[..., target.index], probabilities, logits.argmax(-1)
+        )
 
 
 def random_linear(height, width, classes=3, seed=0):
