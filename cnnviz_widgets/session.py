@@ -62,8 +62,8 @@ class Session(HasTraits):
     """What is looked at, and what is seen.
 
     `settings` is what the person has chosen; `session.method = ...` and the like change it and ask for a new result.
-    What comes of it: `result`, the last good one; `probabilities` of the image's classes; `status`; `message`, a
-    sentence for the person; `progress` and `seconds_left`.
+    What comes of it: `result`, the last good one; `probabilities` of the image's classes, or of a regression network
+    the `values`; `status`; `message`, a sentence for the person; `progress` and `seconds_left`.
 
     `method` may be a method class: its parameters then suit the network and the image.
 
@@ -80,6 +80,7 @@ class Session(HasTraits):
     result = Instance(Result, allow_none=True)
     results = Tuple()
     probabilities = Any(None)  # (classes,) of the image, an array, or None
+    values = Any(None)  # (outputs,) that a regression network gives for the image, an array, or None
     status = Enum(("empty", "loading", "running", "done", "stopped", "failed"), "empty")
     message = Unicode()
     progress = Float()
@@ -223,9 +224,9 @@ class Session(HasTraits):
                 yield lambda: self.update_status("done", "")
                 return
             with network.steady():
-                probabilities = None if image is None else network.probabilities(image)
+                readings = None if image is None else network.readings(image)
                 stamp = network.stamp()
-            yield lambda: self.set_trait("probabilities", probabilities)
+            yield lambda: self._show_readings(network, readings)
             for variant in variants:
                 for answer in self._answers(variant, network, image, stamp):
                     results = (*before, answer)
@@ -237,6 +238,11 @@ class Session(HasTraits):
                 yield self._failed(ValueError(before[0].sentence))
         except Exception as error:
             yield self._failed(error)
+
+    def _show_readings(self, network, readings):
+        regression = network.task == "regression"
+        with self.hold_trait_notifications():
+            self.probabilities, self.values = (None, readings) if regression else (readings, None)
 
     def _answers(self, variant, network, image, stamp):
         """Yield the results of one variant, or a Refusal in its place."""

@@ -199,11 +199,14 @@ class View {
   drawAnswer() {
     const { page: p } = this, bars = this.get("bars"), top = bars.find((bar) => bar.top), failed = this.get("failed");
     const was = bars.reduce((best, bar) => (bar.clean > (best?.clean ?? -1) ? bar : best), null);
-    const same = top === was || (top && top.clean === was.clean); // two as probable as each other are one answer
+    const same = !top || top === was || top.clean === was.clean; // two as probable as each other are one answer
     p.root.classList.toggle("cnnviz-occluder-failed", failed);
     p.verdict.classList.toggle("cnnviz-occluder-changed", !same);
     p.verdict.replaceChildren(...(top ? [same ? "Top class: " : "Top class now: ", h("strong", { textContent: top.name }), same ? "" : `, it was ${was.name}`] : []));
-    p.bars.replaceChildren(...bars.map(drawBar));
+    const quantities = this.get("quantities");
+    p.bars.replaceChildren(...bars.map((bar) => drawBar(bar, quantities)));
+    p.bars.setAttribute("aria-label", quantities ? "Values" : "Probabilities");
+    p.key.style.display = quantities ? "none" : "";
     p.caption.textContent = this.get("caption");
     p.caption.setAttribute("role", failed ? "alert" : "note");
     clearTimeout(this.resting);
@@ -226,15 +229,17 @@ function pulled([top, left, tall, wide], edges, row, column) {
   return [has("n") ? row : top, has("w") ? column : left, has("s") ? row : top + tall, has("e") ? column : left + wide];
 }
 
-function drawBar({ name, clean, now, target, top }) {
-  const changed = percent(clean) !== percent(now);
-  const value = h("span", { className: "cnnviz-occluder-value" }, ...(changed ? [h("span", { textContent: `${percent(clean)} → ` })] : []), h("b", { textContent: percent(now) }));
+/** A class with its share; or a quantity with its value, which has no length that a bar could show. */
+function drawBar({ name, clean, now, target, top }, quantity) {
+  const said = quantity ? (value) => String(Number(value.toPrecision(4))) : percent;
+  const changed = said(clean) !== said(now);
+  const value = h("span", { className: "cnnviz-occluder-value" }, ...(changed ? [h("span", { textContent: `${said(clean)} → ` })] : []), h("b", { textContent: said(now) }));
   const bar = h("span", { className: "cnnviz-occluder-bar" }), tick = h("span", { className: "cnnviz-occluder-tick" });
   bar.style.width = `${100 * now}%`;
   tick.style.left = `${100 * clean}%`;
   const label = h("span", { className: "cnnviz-occluder-name", textContent: name, title: name });
-  const words = target ? [label, h("small", { textContent: "target", title: "The class that is being explained" })] : [label];
-  return h("li", { className: top ? "cnnviz-occluder-top" : "" }, ...words, value, h("span", { className: "cnnviz-occluder-track" }, bar, tick));
+  const words = target ? [label, h("small", { textContent: "target", title: "What is being explained" })] : [label];
+  return h("li", { className: top ? "cnnviz-occluder-top" : "" }, ...words, value, ...(quantity ? [] : [h("span", { className: "cnnviz-occluder-track" }, bar, tick)]));
 }
 
 // ---- Hands
@@ -305,7 +310,7 @@ function render({ model, el }) {
     "change:image change:covering change:image_shape": () => { view.readPixels(); view.schedule(); },
     "change:rectangle": () => { if (!view.held && !view.wanted) view.rectangle = model.get("rectangle"); view.schedule(); },
     "change:window": () => { view.window = model.get("window"); view.schedule(); },
-    "change:bars change:caption change:failed": () => view.schedule(true),
+    "change:bars change:quantities change:caption change:failed": () => view.schedule(true),
     "change:fill change:fills": () => view.drawFills(),
     "change:answered": () => view.answered(),
   };

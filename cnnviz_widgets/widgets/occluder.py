@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 
 class Occluder(BrowserState, anywidget.AnyWidget):
-    """A rectangle over an image, and bars of probabilities.
+    """A rectangle over an image, and bars of probabilities, or a regression network's values.
 
     Whoever owns it answers what is `asked`: see `OcclusionByHand`.
     """
@@ -32,6 +32,7 @@ class Occluder(BrowserState, anywidget.AnyWidget):
     fills = Dict(help="What may cover the image: {name: a sentence about it}.").tag(sync=True)
     window = List(Int(), help="[top, left, height, width] within the rectangle, or [].").tag(sync=True)
     bars = List(Dict(), help="{'name', 'clean', 'now': probabilities, 'target', 'top': bool} each.").tag(sync=True)
+    quantities = Bool(False, help="`clean` and `now` are values of any size, shown as numbers.").tag(sync=True)
     caption = Unicode(help="What covering does to the target, in a sentence.").tag(sync=True)
     failed = Bool(False, help="The caption says why there is no answer.").tag(sync=True)
     answered = Int(0, help="The last `asked` that `bars` and `caption` answer.").tag(sync=True)

@@ -112,7 +112,8 @@ class OcclusionByHand(Bound):
                 target = network.target(settings.target, image)
                 answer = cover(network, image, covering, _slices(place.rectangle), target)
             bars, caption = bars_of(answer, target, network), caption_of(answer, target, network, place, image)
-            yield lambda: self._say(number, caption, bars=bars)
+            quantities = network.task == "regression"
+            yield lambda: self._say(number, caption, bars=bars, quantities=quantities)
         except Exception as error:
             sentence = sentence_of(error)
             yield lambda: self._say(number, sentence, failed=True)
@@ -127,10 +128,16 @@ class OcclusionByHand(Bound):
 
 
 def bars_of(answer, target, network):
-    """The target class, the top classes of the uncovered image, and the class that wins now, in this order."""
-    own = [target.index] if target.layer is None else []
-    top = np.argsort(-answer.clean, kind="stable")[:TOP].tolist()
-    winner = int(answer.now.argmax())
+    """The target's classes, the top ones of the uncovered image, and the one that wins now, in this order.
+
+    Of a regression network the first quantities, of which none wins.
+    """
+    own = _classes_of(target, network)
+    if network.task == "regression":  # the largest quantity has won nothing
+        top, winner = list(range(min(TOP, len(answer.clean)))), None
+    else:
+        top, winner = np.argsort(-answer.clean, kind="stable")[:TOP].tolist(), int(answer.now.argmax())
+    shown = dict.fromkeys([*own, *top, *([] if winner is None else [winner])])
     return [
         {
             "name": network.class_names[index],
@@ -139,22 +146,29 @@ def bars_of(answer, target, network):
             "target": index in own,
             "top": index == winner,
         }
-        for index in dict.fromkeys([*own, *top, winner])
+        for index in shown
     ]
+
+
+def _classes_of(target, network):
+    """The numbers of the classes that a target speaks of."""
+    numbers = [network.class_of(part) for part in (target, *(part for _, part in target.parts))]
+    return numbers[:1] if numbers[0] is not None else [number for number in numbers if number is not None]
 
 
 def caption_of(answer, target, network, place, image):
     """ "Window at row 96, column 112. Egyptian cat: 38.5 % → 8.0 %, logit drop 2.31"."""
     name = network.describe(target)
     if not place.rectangle:
-        return f"Nothing is covered. {name}: {_clean(answer, target)}."
+        return f"Nothing is covered. {name}: {_clean(answer, target, network)}."
     top, left = (place.window or place.rectangle)[:2]
     share = place.rectangle[2] * place.rectangle[3] / (image.height * image.width)
     where = f"Window at row {top}, column {left}" if place.window else f"{percent(share)} of the image covered"
-    if target.layer is not None:
+    number = _share_of(target, network)
+    if number is None:
         return f"{where}. {name}: {answer.clean_score:.3g} → {answer.score:.3g}, drop {answer.drop:.3g}."
     change = f"logit {'drop' if answer.drop >= 0 else 'rise'} {abs(answer.drop):.2f}"
-    clean, now = answer.clean[target.index], answer.now[target.index]
+    clean, now = answer.clean[number], answer.now[number]
     return f"{where}. {name}: {percent(clean)} → {percent(now)}, {change}."
 
 
@@ -165,8 +179,14 @@ def percent(share):
     return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
 
 
-def _clean(answer, target):
-    return f"{answer.clean_score:.3g}" if target.layer is not None else percent(answer.clean[target.index])
+def _clean(answer, target, network):
+    number = _share_of(target, network)
+    return f"{answer.clean_score:.3g}" if number is None else percent(answer.clean[number])
+
+
+def _share_of(target, network):
+    """The number of the class whose probability is the target's; None for what has none, or none of its own."""
+    return None if network.task == "regression" else network.class_of(target)
 
 
 def _numbers(slices):

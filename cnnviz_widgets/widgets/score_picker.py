@@ -5,6 +5,7 @@ import ipywidgets
 from ..core.target import Target
 from .bound import Bound
 from .pick_list import NOTHING, PickList
+from .text import paragraph, say
 
 KINDS = {
     "class": "A class of the network: its logit.",
@@ -28,10 +29,11 @@ class ScorePicker(Bound):
         self._layer = PickList(label="Layer", placeholder="search layers", height=150)
         self._channel, self._row, self._column = (_number(name) for name in ("channel", "row", "column"))
         self._of_channel = ipywidgets.VBox([self._layer, self._channel, self._row, self._column])
-        self.widget = ipywidgets.VBox([self._kind, self._classes, self._of_channel])
+        self._other = paragraph()
+        self.widget = ipywidgets.VBox([self._kind, self._classes, self._of_channel, self._other])
         self.follow(self._show, "settings")
         self.act(self._kind, "value", self._change_kind)
-        self.act(self._classes, "selected", lambda index: index >= 0 and self._choose(Target(index)))
+        self.act(self._classes, "selected", self._choose_class)
         self.act(self._layer, "selected", lambda index: index >= 0 and self._choose(self._of(self._layers[index], 0)))
         for control in (self._channel, self._row, self._column):
             self.act(control, "value", lambda _: self._change_number())
@@ -50,14 +52,24 @@ class ScorePicker(Bound):
             return
         if self.session.network is not self._network:
             self._offer(self.session.network)
-        kind = "class" if target.layer is None else "channel" if target.position is None else "unit"
+        network = self.session.network
+        kind = self._kind_of(target)
         self._kind.value = kind
+        say(self._other, "" if kind else f"Now: {network.describe(target)}")
         self._classes.layout.display = None if kind == "class" else "none"
-        self._of_channel.layout.display = "none" if kind == "class" else None
+        self._of_channel.layout.display = None if kind in ("channel", "unit") else "none"
         self._row.layout.display = self._column.layout.display = None if kind == "unit" else "none"
-        self._classes.selected = target.index if kind == "class" else NOTHING
-        if kind != "class":
+        self._classes.selected = network.class_of(target) if kind == "class" else NOTHING
+        if kind in ("channel", "unit"):
             self._show_unit(target)
+
+    def _kind_of(self, target):
+        """Which of `KINDS` it is; None for a sum, or a region of more than one cell: told of, not picked here."""
+        if self.session.network.class_of(target) is not None:
+            return "class"
+        if target.layer is None or not target.plain:
+            return None
+        return "channel" if target.everywhere else "unit" if target.position else None
 
     def _show_unit(self, target):
         info = self.session.network.layer(target.layer)
@@ -77,13 +89,14 @@ class ScorePicker(Bound):
         self._kind.disabled = not self._layers
 
     def _change_kind(self, kind):
-        target = self.target
+        target, network = self.target, self.session.network
         if kind == "class":
-            self._choose(target if target.layer is None else Target(0))
+            self._choose(target if self._kind_of(target) == "class" else network.classes[0])
         elif target.layer is None:
             self._choose(self._of(self._layers[len(self._layers) // 2], 0))
         else:
-            self._choose(self._of(self.session.network.layer(target.layer), target.index))
+            _, channel = target.parts[0]
+            self._choose(self._of(network.layer(target.layer), channel.index))
 
     def _change_number(self):
         info = self.session.network.layer(self.target.layer)
@@ -93,6 +106,10 @@ class ScorePicker(Bound):
         """The channel of a layer, or its unit: the one in the middle, where no position is given."""
         middle = tuple((side or 2) // 2 for side in info.output_shape[:2])
         return Target(info.path, channel, (position or middle) if self._kind.value == "unit" else None)
+
+    def _choose_class(self, number):
+        if number >= 0:
+            self._choose(self.session.network.classes[number])
 
     def _choose(self, target):
         self.session.target = target

@@ -5,6 +5,7 @@ import ipywidgets
 from ..core.image import InputImage
 from ..core.target import Target
 from ..networks import names, samples
+from .against import Against, rather_than, readings_for, show_readings
 from .bound import Bound
 from .controls import STYLE, WIDE
 from .gallery import Gallery
@@ -114,11 +115,15 @@ class LayerPicker(Bound):
 
 
 class TargetPicker(Bound):
-    """Classes by falling probability, found by name; and the way back from a channel to the classes."""
+    """Classes by falling probability, found by name; a second class to set the first one against; a channel.
+
+    Of a regression network the quantities, in their order, with their values.
+    """
 
     def __init__(self, session):
         super().__init__(session)
         self._list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
+        self._against = Against(session, self._classes)
         self._channel = ipywidgets.BoundedIntText(
             description="or channel",
             min=0,
@@ -130,35 +135,68 @@ class TargetPicker(Bound):
         self._of_layer = paragraph(css="font-size:12px;overflow-wrap:anywhere")
         channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=ipywidgets.Layout(align_items="center"))
         self._network = None
-        self.widget = ipywidgets.VBox([self._list, channel_row])
+        self.widget = ipywidgets.VBox([self._list, self._against.widget, channel_row])
         self.follow(self._show_channels, "settings", "result")
         self.act(self._channel, "value", self._choose_channel)
         self.follow(self._show_classes, "settings")
-        self.follow(self._show_probabilities, "probabilities")
-        self.follow(self._show_target, "settings", "probabilities")
+        self.follow(self._show_readings, "probabilities", "values")
+        self.follow(self._show_target, "settings", "probabilities", "values")
         self.act(self._list, "selected", self._choose)
+
+    def close(self):
+        """Follow no more."""
+        self._against.close()
+        super().close()
 
     def _show_classes(self):
         network = self.session.network
         if network is not None and network is not self._network:
             self._network = network
-            self._list.none_name = "Top class"
+            self._list.placeholder = f"search {'outputs' if self._quantities else 'classes'}"
+            self._list.none_name = self._none_name()
             self._list.offer(network.class_names)
 
-    def _show_probabilities(self):
-        if self._probabilities is not None:
-            self._list.show_values(self._probabilities)
+    def _show_readings(self):
+        show_readings(self._list, self.session)
 
     def _show_target(self):
         session = self.session
         if session.network is None:
             return
         target = None if session.target is None else session.network.target(session.target)
-        channel = target is not None and target.layer is not None
-        self._list.label = f"Class · now: {session.network.describe(target)}" if channel else "Class"
-        top = "" if self._probabilities is None else f": {self._list.names[int(self._probabilities.argmax())]}"
-        self._list.none_name = f"Top class{top}"
-        self._list.selected = NOTHING if channel else -1 if target is None else target.index
+        first, _ = self._classes()
+        kind = "Output" if self._quantities else "Class"
+        known = target is None or first is not None
+        self._list.label = kind if known else f"{kind} · now: {session.network.describe(target)}"
+        self._list.none_name = self._none_name()
+        self._list.selected = NOTHING if not known else -1 if target is None else first
+
+    def _none_name(self):
+        if self._quantities:
+            return f"First output: {self._list.names[0]}" if self._list.names else "First output"
+        probabilities = readings_for(self._list, self.session)
+        return "Top class" + ("" if probabilities is None else f": {self._list.names[int(probabilities.argmax())]}")
+
+    @property
+    def _quantities(self):
+        return self.session.network.task == "regression"
+
+    def _classes(self):
+        """The numbers of (the class, the one that it is set against) in the target, each None where there is none."""
+        network, target = self.session.network, self.session.target
+        if network is None or target is None:
+            return None, None
+        target = network.target(target)
+        if [weight for weight, _ in target.parts] == [1, -1]:
+            one, other = (network.class_of(part) for _, part in target.parts)
+            return (None, None) if None in (one, other) else (one, other)
+        return network.class_of(target), None
+
+    def _choose(self, number):
+        if number == NOTHING:
+            return
+        other = self._classes()[1]
+        self.session.target = None if number < 0 else rather_than(self.session.network, number, other)
 
     def _show_channels(self):
         """A channel can be named of the layer in view; in a method without layers, of the last one that was."""
@@ -173,22 +211,11 @@ class TargetPicker(Bound):
             self._channel.max = session.network.layer(shown).channels - 1
             say(self._of_layer, f"of {shown}")
             self._layer = shown
-        if of_target:
+        if of_target and target.plain:
             self._channel.value = target.index
 
     def _choose_channel(self, index):
         self.session.target = Target(self._layer, index)
-
-    @property
-    def _probabilities(self):
-        """Those of the session, unless they are still another network's."""
-        probabilities = self.session.probabilities
-        fits = probabilities is not None and len(probabilities) == len(self._list.names)
-        return probabilities if fits else None
-
-    def _choose(self, index):
-        if index != NOTHING:
-            self.session.target = None if index < 0 else Target(index)
 
 
 def _hint(layer):

@@ -105,6 +105,27 @@ def test_another_class_gives_another_picture(explorer):
     explorer.wait_done("Egyptian cat")
 
 
+def test_one_class_rather_than_another_is_asked_by_keyboard_and_given_up_again(explorer):
+    alone, page = explorer.pixels(), explorer.page
+    rather = page.get_by_role("button", name="rather than")
+    assert "not for another one" in rather.get_attribute("title")
+    rather.press("Enter")
+    search = page.get_by_placeholder("search the other class")
+    search.fill("tabby")
+    search.press("Enter")
+    explorer.wait_done("Egyptian cat rather than tabby")
+    assert explorer.changed(alone) > 0.02
+    others = page.get_by_role("listbox", name="Rather than")
+    assert others.locator("[aria-selected=true]").inner_text().startswith("tabby")
+    rather.press("Enter")
+    others.wait_for(state="detached")
+    explorer.wait_done("· Egyptian cat")
+    assert "rather than" not in explorer.said()[2]
+    assert explorer.changed(alone) < 0.001
+    page.locator(".cnnviz-pick-row", has_text="Top class").click()
+    explorer.wait_done("Egyptian cat")
+
+
 def test_another_layer_gives_another_picture_and_arrow_keys_walk_on(explorer):
     before = explorer.pixels()
     search = explorer.page.get_by_placeholder("search layers")

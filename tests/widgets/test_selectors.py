@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from PIL import Image
 
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -200,3 +202,163 @@ def test_another_network_with_fewer_classes_takes_over_cleanly(session):
     assert session.status == "done", session.message
     assert picker._list.names == ["left", "right"]
     assert session.target is None
+
+
+# ---- Rather than another class
+
+
+@pytest.fixture
+def picker(session):
+    session.target = Target(0)
+    picker = TargetPicker(session)
+    yield picker
+    picker.close()
+
+
+def is_open(against):
+    return against._list in against.widget.children
+
+
+def test_one_class_rather_than_another_is_their_difference(session, picker):
+    against = picker._against
+    assert not is_open(against)
+    against._button.value = True
+    assert is_open(against)
+    assert session.target == Target(0)
+    against._list.selected = 2
+    assert session.target == Target(0) - Target(2)
+    assert session.result.request.caption.endswith("cat rather than dog")
+    assert (picker._list.selected, against._list.selected) == (0, 2)
+    assert against._button.description == "rather than dog"
+
+
+@pytest.mark.parametrize("way", ["the button", "the first row", "the class itself"])
+def test_there_are_ways_back_to_the_class_alone(way, session, picker):
+    session.target = Target(0) - Target(2)
+    against = picker._against
+    assert against._button.value
+    assert against._list.none_name == "no other: cat alone"
+    if way == "the button":
+        against._button.value = False
+        assert not is_open(against)
+    else:
+        against._list.selected = -1 if way == "the first row" else 0
+        assert against._list.selected == -1
+    assert session.target == Target(0)
+    assert against._button.description == "rather than …"
+
+
+def test_picking_the_class_itself_as_the_other_leaves_it_alone(session, picker):
+    picker._against._button.value = True
+    picker._against._list.selected = 0
+    assert session.target == Target(0)
+    assert picker._against._list.selected == -1
+    assert session.status == "done"
+
+
+def test_the_top_class_is_set_against_another_by_its_name(session, picker):
+    session.target = None
+    top = int(session.probabilities.argmax())
+    other = (top + 1) % 3
+    picker._against._button.value = True
+    picker._against._list.selected = other
+    assert session.target == Target(top) - Target(other)
+    assert picker._list.selected == top
+    picker._list.selected = -1  # the row "Top class"
+    assert session.target is None
+
+
+def test_another_first_class_keeps_the_one_that_it_is_set_against(session, picker):
+    session.target = Target(0) - Target(2)
+    picker._list.selected = 1
+    assert session.target == Target(1) - Target(2)
+    picker._list.selected = 2
+    assert session.target == Target(2)
+
+
+def test_one_channel_or_sum_is_named_and_set_against_no_class(session, picker):
+    for target, name in ((Target("conv1", 3), "channel 3 of conv1"), (Target(0) + Target(2), "cat + dog")):
+        session.target = target
+        assert picker._list.label == f"Class · now: {name}"
+        assert picker._list.selected == NOTHING
+        assert picker._against._button.disabled
+        assert not is_open(picker._against)
+    session.target = Target("conv1", 3) - Target("conv1", 2)
+    assert picker._list.label == "Class · now: channel 3 of conv1 rather than channel 2 of conv1"
+
+
+@pytest.mark.parametrize("method", [method for method in all_methods() if "target" in method.uses])
+def test_every_method_with_a_target_explains_one_class_rather_than_another(method, session):
+    session.update(method=fast(method), target=Target(0) - Target(2), layer=None)
+    assert session.status == "done", session.message
+    assert "cat rather than dog" in session.result.request.caption
+
+
+def fast(method):
+    """A method with few steps, for an image of 32 px."""
+    chosen = method.suited_to(32)
+    return replace(chosen, steps=2) if hasattr(chosen, "steps") else chosen
+
+
+def test_the_button_has_a_tooltip_and_back_undoes_the_difference(session, picker):
+    assert "for this class and not for another" in picker._against._button.tooltip
+    session.target = Target(0) - Target(2)
+    assert picker._against._button.tooltip == "Back to the class alone."
+    session.undo()
+    assert session.target == Target(0)
+    assert picker._against._list.selected == -1
+
+
+def test_another_network_closes_the_second_list(session, picker):
+    session.target = Target(0) - Target(2)
+    session.open(small_network("two_classes", classes=["left", "right"], seed=3))
+    assert not is_open(picker._against)
+    assert picker._against._list.names == ["left", "right"]
+    assert session.target is None
+
+
+# ---- Quantities, and the two sides of one number
+
+
+def network_with(head, **options):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    body = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3, activation="relu", name="conv1")]
+    return Network(
+        keras.Sequential([keras.Input((32, 32, 3)), *body, layers.GlobalAveragePooling2D(), head]), **options
+    )
+
+
+def test_quantities_are_shown_with_their_values_and_not_as_percentages(image):
+    import keras
+
+    network = network_with(keras.layers.Dense(2), task="regression", class_names=["age", "height"])
+    session = Session(network, image, method=Gradient, runner=Inline())
+    picker = TargetPicker(session)
+    values = network.logits(image)
+    assert session.probabilities is None
+    assert picker._list.details == [f"{value:.4g}" for value in values]
+    assert picker._list.values == b""
+    assert (picker._list.label, picker._list.none_name) == ("Output", "First output: age")
+    picker._list.selected = 1
+    assert session.target == Target(1)
+    assert session.result.request.caption.endswith(" · height")
+
+
+def test_both_sides_of_a_sigmoid_can_be_picked(image):
+    import keras
+
+    network = network_with(keras.layers.Dense(1, activation="sigmoid"), class_names=["cat", "dog"])
+    session = Session(network, image, method=Gradient, runner=Inline())
+    picker = TargetPicker(session)
+    (yes,) = network.outputs(image)[1]
+    np.testing.assert_allclose(np.frombuffer(picker._list.values, "<f4"), [1 - yes, yes], rtol=1e-5)
+    assert picker._against.widget.layout.display == "none"
+    picker._list.selected = 0
+    assert session.target == -Target(0)
+    assert session.result.request.caption.endswith(" · cat")
+    picker._list.selected = 1
+    assert session.target == Target(0)
+    assert session.result.request.caption.endswith(" · dog")

@@ -64,22 +64,21 @@ class CAMExplorer(Comparison):
         """The rule; in a row of classes the class and its probability."""
         if self.mode.value == "rules" or not isinstance(asked.target, Target):
             return RULES[asked.method.relu] if isinstance(asked.method, GradCAM) else asked.method.title
-        probabilities, index = self.session.probabilities, asked.target.index
+        probabilities, number = self.session.probabilities, asked.network.class_of(asked.target)
         name = asked.network.describe(asked.target)
-        if asked.target.layer is not None or probabilities is None:
+        if number is None or probabilities is None:
             return name
-        return f"{percent(probabilities[index])} · {name}"
+        return f"{percent(probabilities[number])} · {name}"
 
     def _row(self, settings):
         """The targets of a row: the one that was chosen, if it is not among the others, stands first."""
         network, chosen = settings.network, settings.target
         if self._classes is not None:
             return [network.target(each) for each in self._classes]
-        if network.class_count <= FEW:
-            row = [Target(index) for index in range(network.class_count)]
-        else:
-            likeliest = (-network.probabilities(settings.image)).argsort()[: self.count.value]
-            row = [Target(int(index)) for index in likeliest]
+        row = list(network.classes)
+        if len(row) > FEW:
+            likeliest = (-network.readings(settings.image)).argsort()[: self.count.value]
+            row = [row[number] for number in likeliest]
         chosen = None if chosen is None else network.target(chosen)
         return row if chosen is None or chosen in row else [chosen, *row]
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import ipywidgets
 
-from ...core.target import Target
 from ...methods.maximal_activation import MaximalActivation
 from ..bound import Bound
 from ..controls import ParameterControls
@@ -51,14 +50,14 @@ class MaximalActivationExplorer(SessionExplorer):
     def variants(self, settings):
         """The target, or every class of the chosen ones."""
         if self._many:
-            return tuple(replace(settings, target=Target(index)) for index in self.classes.indices)
+            return tuple(replace(settings, target=target) for target in self.classes.targets)
         return (replace(settings, target=settings.target or self.usual_target(settings.network)),)
 
     def usual_classes(self, network):
         """The names of the classes with which the grid begins."""
         names = network.class_names
         if self._given_classes is not None:
-            return tuple(names[network.target(name).index] for name in self._given_classes)
+            return tuple(network.describe(network.target(name)) for name in self._given_classes)
         known = tuple(name for name in FAVOURITES if name in names)
         return known if known and len(names) > ALL_OF else names[:ALL_OF]
 
@@ -101,11 +100,11 @@ class ClassSet(Bound):
         self.act(self._tags, "value", lambda _: session.again())
 
     @property
-    def indices(self):
-        """The chosen classes, by number."""
+    def targets(self):
+        """The chosen classes."""
         network = self.session.network
         names = self._tags.value if network is self._network else self._usual(network)
-        return tuple(network.class_names.index(name) for name in names)
+        return tuple(network.target(name) for name in names)
 
     def _show(self):
         network = self.session.network
