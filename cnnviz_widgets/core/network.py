@@ -195,6 +195,12 @@ class Network:
         probability = float(self.scores(image, target, of="probability"))
         return probability if target.plain else 1 + probability
 
+    def unit(self, target, of="logit"):
+        """What a score is, in a word: "logit" or "probability", "activation" of a channel, "value" of a quantity."""
+        if target.layer is not None:
+            return "activation"
+        return "value" if self.task == "regression" else of
+
     def gradient(self, image, target, relu="standard"):
         """The gradient of the target's score at the image: (height, width, channels), per unit of pixel value."""
         target = self.target(target, image)

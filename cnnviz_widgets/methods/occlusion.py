@@ -129,16 +129,10 @@ class Occlusion(Method):
             yield Result(
                 paint(nearest_known(drops, order, known), rows, columns),
                 signed=True,
-                unit=f"drop in {self._watched(network, target)}",
+                unit=f"drop in {network.unit(target, self.score)}",
                 progress=known / len(order),
                 class_map=classes if has_classes else None,
             )
-
-    def _watched(self, network, target):
-        """What the score is, in a word."""
-        if target.layer is not None:
-            return "activation"
-        return "value" if network.task == "regression" else self.score
 
 
 def paint(drops, rows, columns):

@@ -68,6 +68,11 @@ class RISE(Method):
     centred: bool = switch(True, help="Take off the mean score of all masks; without, it is the paper's map.")
     seed: int = slider(0, 0, 99, help="Which masks; maps that differ much between seeds need more masks.")
 
+    @classmethod
+    def presets(cls, network):
+        """Where there are no probabilities, the values themselves."""
+        return {"default": cls(score="logit")} if network.task == "regression" else {}
+
     def run(self, network, image, target):
         """Yield the map of the masks so far, after each batch of them."""
         if self.keep > 1:
@@ -78,11 +83,11 @@ class RISE(Method):
             indices = range(begin, min(begin + BATCH, self.masks))
             masks = np.stack([self.mask(index, image.shape) for index in indices])
             shown = fill + masks[..., np.newaxis] * (image.array - fill)
-            average.add(masks, self._watch(network, shown, target))
+            average.add(masks, network.scores(shown, target, of=self.score))
             yield Result(
                 (average.map() - (average.mean if self.centred else 0)).astype(np.float32),
                 signed=self.centred or self.score == "logit" or target.layer is not None,
-                unit=self.score if target.layer is None else "activation",
+                unit=network.unit(target, self.score),
                 progress=indices.stop / self.masks,
                 notes=tuple(self._remarks(average)) if indices.stop == self.masks else (),
             )
@@ -95,12 +100,6 @@ class RISE(Method):
             cell = -(-side // self.cells)  # px, rounded up
             values = enlarged(values, cell, random.integers(cell) + np.arange(side)).T
         return values
-
-    def _watch(self, network, batch, target):
-        if target.layer is not None:
-            return network.scores(batch, target)
-        logits, probabilities = network.outputs(batch)
-        return (logits if self.score == "logit" else probabilities)[..., target.index]
 
     def _remarks(self, average):
         if self.centred:

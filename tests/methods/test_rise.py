@@ -27,6 +27,12 @@ class Linear:
         logits = np.einsum("nhwc,hw->n", images, self.weights)[:, np.newaxis]
         return logits, 1 / (1 + np.exp(-logits))
 
+    def scores(self, images, target, of):
+        return self.outputs(images)[0 if of == "logit" else 1][:, 0]
+
+    def unit(self, target, of):
+        return of
+
 
 def last(method, network, image):
     *_, result = method.run(network, image, Target(0))
