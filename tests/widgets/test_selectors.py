@@ -297,7 +297,7 @@ def test_every_method_with_a_target_explains_one_class_rather_than_another(metho
 def fast(method):
     """A method with few steps, for an image of 32 px."""
     chosen = method.suited_to(32)
-    return replace(chosen, steps=2) if hasattr(chosen, "steps") else chosen
+    return replace(chosen, steps=8) if hasattr(chosen, "steps") else chosen
 
 
 def test_the_button_has_a_tooltip_and_back_undoes_the_difference(session, picker):
