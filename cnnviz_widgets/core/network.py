@@ -224,6 +224,27 @@ class Network:
         activations, gradient = self._split(image, target, start, relu)
         return _float32(activations)[0], _float32(self._connected(gradient, target, layer))[0]
 
+    def scores_behind(self, image, target, layer, activations):
+        """(n,): the target's score with each of `activations` (n, height, width, channels) as the layer's output.
+
+        What skips past the layer is that of the image. Only the part behind the layer runs.
+        """
+        image = self.fit(image)
+        target = self.target(target, image)
+        opened, start, objective = self._open(), self._tensor(layer), self._objective(target)
+        if not opened.traced.graph.reaches(start, objective):
+            self._connected(None, target, layer)
+        frontier, (own, *skips) = self._kept(image, start, objective)
+        activations = np.asarray(activations)
+        if activations.shape[1:] != tuple(own.shape[1:]) or not len(activations):
+            raise ValueError(
+                f"activations must be of shape (n, {str(tuple(own.shape[1:]))[1:-1]}), as layer {layer!r} gives them, "
+                f"n at least 1. Received: {activations.shape}."
+            )
+        activations = activations.astype(own.dtype.as_numpy_dtype, copy=False)
+        ask, place = opened.questions.scores_behind(frontier, objective), opened.place(target)
+        return _float32(ask([activations, *skips], place))
+
     def ascent(self, target, recipe):
         """The `Ascent` to an image that raises the target's score; `recipe` is a MaximalActivation, or like one."""
         from .ascent import Ascent
@@ -339,14 +360,20 @@ class Network:
     def _split(self, image, target, start, relu="standard"):
         """(values, gradient or None), for a batch of one: of the tensor `start`, the first part of the network kept."""
         opened, objective = self._open(), self._objective(target)
+        frontier, kept = self._kept(image, start, objective)
+        _, gradient = opened.questions.tail(frontier, objective, relu)(kept, opened.place(target))
+        return kept[0], gradient
+
+    def _kept(self, image, start, objective):
+        """(frontier, its values for a batch of one): what is needed to go on from `start`, computed once an image."""
+        opened = self._open()
         frontier = opened.traced.graph.frontier(start, objective)
         key = ("frontier", image.digest, self.stamp(), frontier)
         kept = self.cache.get(key)
         if kept is None:
             kept = opened.questions.values(*frontier)(self._batch(image))
             self.cache.put(key, kept)
-        _, gradient = opened.questions.tail(frontier, objective, relu)(kept, opened.place(target))
-        return kept[0], gradient
+        return frontier, kept
 
     def _answers(self, image):
         """(logits, probabilities or None) of every unit of the output at every place: (n, ..., units) each."""

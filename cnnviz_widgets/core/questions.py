@@ -63,6 +63,16 @@ class Questions:
         """
         return self.keep(("tail", frontier, objective, rule), lambda: self._make_tail(frontier, objective, rule))
 
+    def scores_behind(self, frontier, objective):
+        """(n values of the frontier's first tensor and one of each other, place) -> the scores (n,)."""
+        ask = self.keep(("scores", frontier, objective), lambda: self._make_scores(frontier, objective))
+        if self._repeatable(frontier[1:]):
+            return ask
+        # Something that is no batch of values, the number of images say, skips past: it is right for one image.
+        return lambda values, place: tf.concat(
+            [ask([values[0][n : n + 1], *values[1:]], place) for n in range(len(values[0]))], axis=0
+        )
+
     def _make_values(self, tensors):
         @tf.function(autograph=False, input_signature=[self._spec(self.graph.input)])
         def values(images):
@@ -82,6 +92,26 @@ class Questions:
 
         return tail
 
+    def _make_scores(self, frontier, objective):
+        specs, repeatable = [self._spec(tensor) for tensor in frontier], self._repeatable(frontier[1:])
+
+        @tf.function(autograph=False, input_signature=[specs, PLACE])
+        def scores(values, place):
+            first, *others = values
+            if repeatable:
+                times = tf.shape(first)[0]
+                others = [tf.tile(other, [times] + [1] * (other.shape.rank - 1)) for other in others]
+            feeds = dict(zip(frontier, (first, *others), strict=True))
+            (result,) = self.graph(feeds, [objective])
+            return self.scores(objective, result, place)
+
+        return scores
+
+    def _repeatable(self, tensors):
+        """Whether each of these tensors has a value for each image, along its first axis."""
+        shapes = [self.graph.tensor(tensor).shape for tensor in tensors]
+        return all(shape.rank and shape[0] is None for shape in shapes)
+
     def scores(self, objective, values, place):
         """(n,): the weighted sum of the units at `place`, see `PLACE`, in the `values` of `objective`.
 
@@ -96,7 +126,7 @@ class Questions:
 
     def _spec(self, name):
         tensor = self.graph.tensor(name)
-        return tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype)
+        return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)
 
     def keep(self, key, make):
         """The concrete function of the `tf.function` that `make()` gives; made once, kept under `key`."""
