@@ -26,6 +26,7 @@ class Method(ABC):
     summary: ClassVar[str]
     paper: ClassVar[str]
     uses: ClassVar[tuple] = ("image", "target")
+    leads: ClassVar[bool] = False  # stands first in its family, whatever its title
 
     def __post_init__(self):
         for name, parameter in parameters_of(self).items():
@@ -101,8 +102,10 @@ def register(method):
 
 
 def registered():
-    """The registered method classes in display order: by family, then by title."""
-    return tuple(sorted(_registered, key=lambda method: (FAMILIES.index(method.family), method.title)))
+    """The registered method classes in display order: by family, in it the one that leads, then by title."""
+    return tuple(
+        sorted(_registered, key=lambda method: (FAMILIES.index(method.family), not method.leads, method.title))
+    )
 
 
 def _scaled(pixels, side):

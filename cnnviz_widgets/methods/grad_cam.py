@@ -6,12 +6,9 @@ section 3, equations 1 and 2 (arXiv:1610.02391).
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from ..core.cams import finished, ruled
 from ..core.method import Method, register
 from ..core.parameters import choice, switch
-from ..core.remarks import nothing_positive, rewritten, single_cell
-from ..core.result import Result
 from .gradient import RELU
 
 
@@ -20,8 +17,8 @@ from .gradient import RELU
 class GradCAM(Method):
     """The layer's channels, each weighted by the mean gradient of the score, summed.
 
-    (rows, columns) of the layer's grid; score units times activation units over the number of cells; with the final
-    ReLU never negative, without it negative where the layer speaks against the target.
+    (rows, columns) of the layer's grid; score units (a gradient is score per activation, and multiplies activations);
+    with the final ReLU never negative, without it negative where the layer speaks against the target.
     """
 
     title = "Grad-CAM"
@@ -29,6 +26,7 @@ class GradCAM(Method):
     summary = "Where the activations of a layer speak for the target."
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
     uses = ("image", "target", "layer")
+    leads = True
 
     relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
     final_relu: bool = switch(True, help="Keep only what speaks for the target, as in the paper.")
@@ -38,11 +36,5 @@ class GradCAM(Method):
         activations, gradient = network.layer_gradient(image, target, layer, self.relu)
         alpha = gradient.mean(axis=(0, 1))  # eq. 1: one weight a channel
         cam = activations @ alpha  # eq. 2, before its ReLU
-        notes = () if self.relu == "standard" else rewritten(*network.gates(layer, target, self.relu))
-        if cam.size == 1:
-            notes += (single_cell(layer),)
-        if self.final_relu:
-            if cam.max() <= 0:
-                notes += (nothing_positive(),)
-            cam = np.maximum(cam, 0)
-        yield Result(cam, signed=not self.final_relu, unit="score × activation", notes=notes)
+        notes = ruled(network, layer, target, self.relu)
+        yield finished(cam, layer, self.final_relu, "score", notes)

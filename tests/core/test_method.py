@@ -53,8 +53,15 @@ def test_the_same_class_made_again_takes_the_place_of_the_old_one(clean_register
 
 def test_methods_stand_by_family_then_by_title(clean_register):
     make()
-    order = [(FAMILIES.index(each.family), each.title) for each in registered()]
+    order = [(FAMILIES.index(each.family), each.title) for each in registered() if not each.leads]
     assert order == sorted(order)
+
+
+def test_what_a_person_would_try_first_leads_its_family_and_the_list(clean_register):
+    make().leads = True
+    order = registered()
+    assert order[0] is GradCAM
+    assert next(each for each in order if each.family == "gradient").title == "Mine"
 
 
 def test_a_method_without_run_is_no_method():

@@ -12,19 +12,6 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.grad_cam import GradCAM
 
 
-@pytest.fixture(scope="module")
-def worked():
-    """A 4x4 image, two 3x3 filters, two scores; every number of it small enough for paper."""
-    image = keras.Input((4, 4, 1))
-    maps = layers.Conv2D(2, 3, use_bias=False, name="maps")(image)
-    model = keras.Model(image, layers.Dense(2, use_bias=False)(layers.Flatten()(maps)))
-    sums, minus_middle = np.ones((3, 3)), np.zeros((3, 3))
-    minus_middle[1, 1] = -1
-    first = [1, 0, 2, -4, 3, 0, 4, 0]  # of each of the four cells: its weight for map 0, for map 1
-    model.set_weights([np.stack([sums, minus_middle], -1)[:, :, None], np.stack([first, [-n for n in first]], -1)])
-    return Network(model, value_range=(0, 15)), np.arange(16.0).reshape(4, 4, 1)
-
-
 def test_a_worked_example(worked):
     network, image = worked
     # Map 0 holds the sums over 3x3: 45 54 / 81 90; its weight is the mean of 1 2 3 4: 2.5.

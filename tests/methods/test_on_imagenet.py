@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.methods.ablation_cam import AblationCAM
+from cnnviz_widgets.methods.eigen_cam import EigenCAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.grad_cam_plus_plus import GradCAMPlusPlus
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.hires_cam import HiResCAM
+from cnnviz_widgets.methods.layer_cam import LayerCAM
+from cnnviz_widgets.methods.score_cam import ScoreCAM
+from cnnviz_widgets.methods.x_grad_cam import XGradCAM
 from cnnviz_widgets.networks import load, samples
 
 EGYPTIAN_CAT = 285
@@ -36,7 +43,21 @@ def similarity(one, other):
     return np.corrcoef(one.ravel(), other.ravel())[0, 1]
 
 
-def test_grad_cam_lies_on_the_cats_face(cam):
+CAMS = [
+    GradCAM(),
+    GradCAMPlusPlus(),
+    LayerCAM(),
+    XGradCAM(),
+    HiResCAM(),
+    EigenCAM(),
+    AblationCAM(),
+    ScoreCAM(channels=16),
+]
+
+
+@pytest.mark.parametrize("method", CAMS, ids=str)
+def test_class_activation_maps_lie_on_the_cats_face(method, network, cat):
+    cam = compute(method, network, cat, EGYPTIAN_CAT).on_image()
     assert cam[face()].mean() > 2 * cam[~face()].mean()
     assert face()[np.unravel_index(cam.argmax(), cam.shape)]
 

@@ -1,0 +1,67 @@
+"""Ablation-CAM: each channel weighted by how much the score drops without it; no gradient.
+
+Desai, Ramaswamy, "Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free Localization",
+WACV 2020, section 3 (doi:10.1109/WACV45572.2020.9093360).
+
+We differ in one point: the paper divides a drop by the score, which turns the map round where the score is negative; we
+divide by its absolute value, and a note says so. A score of zero is refused.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.cams import by_variance, finished
+from ..core.method import Method, register
+from ..core.note import Note
+from ..core.parameters import switch
+
+# Copies of the layer in one batch: large enough to be fast, small enough to stop within a quarter of a second.
+BATCH = 16
+
+
+@register
+@dataclass(frozen=True)
+class AblationCAM(Method):
+    """The layer's channels, each weighted by the share of the score that is lost when it is set to zero, summed.
+
+    (rows, columns) of the layer's grid; activation units; with the final ReLU never negative, without it negative where
+    the layer holds the score down. The channels that vary most over the places come first.
+    """
+
+    title = "Ablation-CAM"
+    family = "class activation map"
+    summary = "Where those channels of a layer are active without which the score drops."
+    paper = "Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360"
+    uses = ("image", "target", "layer")
+
+    final_relu: bool = switch(True, help="Keep only what speaks for the target, as in the paper.")
+
+    def run(self, network, image, target, layer):
+        """Yield the map of the channels so far after every batch. Raises ValueError for a score of zero."""
+        activations = network.activations(image, layer)
+        (score,) = network.scores_behind(image, target, layer, activations[np.newaxis])
+        if score == 0:
+            raise ValueError("Ablation-CAM divides by the score, which must not be zero. Received: a score of 0.")
+        notes = (turned(float(score)),) if score < 0 else ()
+        cam, order = np.zeros(activations.shape[:2]), by_variance(activations)
+        for begin in range(0, len(order), BATCH):
+            channels = order[begin : begin + BATCH]
+            scores = network.scores_behind(image, target, layer, without_each(activations, channels))
+            weights = (score - scores) / abs(score)
+            cam += activations[..., channels] @ weights
+            progress = (begin + len(channels)) / len(order)
+            yield finished(cam.copy(), layer, self.final_relu, "activation", notes, progress)
+
+
+def without_each(activations, channels):
+    """(n, rows, columns, channels): a copy of `activations` for each of n `channels`, which is zero in it."""
+    copies = np.repeat(activations[np.newaxis], len(channels), axis=0)
+    copies[np.arange(len(channels)), ..., channels] = 0
+    return copies
+
+
+def turned(score):
+    """A note: as the paper has it, the map would be upside down."""
+    sentence = f"The score is negative, {score:.3g}: drops are divided by its absolute value, so that high stays high."
+    return Note("negative_score", sentence, {"score": score})
