@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from .fusion import fused
 from .image import InputImage
 from .method import Method
 from .network import Network
@@ -13,14 +14,15 @@ from .target import Target
 class Request:
     """Everything that a result depends on, and nothing else: equal requests have equal answers.
 
-    What the method does not use is None. `weights` is the network's stamp, so training makes a new request.
+    What the method does not use is None. `layer` is a path, or several in order of execution for one map of them all.
+    `weights` is the network's stamp, so training makes a new request.
     """
 
     method: Method
     network: Network
     image: InputImage | None
     target: Target | None
-    layer: str | None
+    layer: str | tuple | None
     weights: int
 
     @classmethod
@@ -41,14 +43,15 @@ class Request:
                 network=network,
                 image=image if "image" in uses else None,
                 target=target,
-                layer=_layer(method, network, layer, target) if "layer" in uses else None,
+                layer=_layers(method, network, layer, target) if "layer" in uses else None,
                 weights=network.stamp(),
             )
 
     @property
     def caption(self):
         """What is shown, in a line: "Grad-CAM · head_activation · Egyptian cat"."""
-        parts = [str(self.method), self.layer, self.target and self.network.describe(self.target)]
+        layers = " + ".join(self.layer) if isinstance(self.layer, tuple) else self.layer
+        parts = [str(self.method), layers, self.target and self.network.describe(self.target)]
         return " · ".join(part for part in parts if part)
 
     @property
@@ -66,16 +69,36 @@ class Request:
         if kept is not None:
             yield kept
             return
+        for result in self._fused() if isinstance(self.layer, tuple) else self._answers():
+            result = replace(result, request=self)
+            if result.complete:
+                self.network.cache.put(self, result)
+            yield result
+
+    def _answers(self):
+        """Yield what the method finds, with the notes that belong beside it."""
         with self.network.steady(self.weights):
             notes = on_request(self)
         given = {name: getattr(self, name) for name in self.method.uses}
         run = self.method.run(self.network, **given)
         while (result := self._next(run)) is not None:
-            notes_here = (*result.notes, *notes, *on_result(result))
-            result = replace(result, request=self, notes=notes_here)
-            if result.complete:
-                self.network.cache.put(self, result)
-            yield result
+            yield replace(result, notes=(*result.notes, *notes, *on_result(result)))
+
+    def _fused(self):
+        """Yield one map of all layers, better with every step of one of them; each layer's own map is kept as well."""
+        with self.network.steady(self.weights):
+            grid = max((self._grid(path) for path in self.layer), key=lambda grid: grid[0] * grid[1])
+        complete = []
+        for path in self.layer:
+            for result in replace(self, layer=path).steps():
+                progress = (len(complete) + result.progress) / len(self.layer)
+                yield fused([*complete, result], self.layer, grid, progress)
+            complete.append(result)
+
+    def _grid(self, path):
+        """(rows, columns) of a layer; where they depend on the image, of this image's."""
+        grid = self.network.layer(path).output_shape[:2]
+        return self.network.activations(self.image, path).shape[:2] if None in grid else grid
 
     def _next(self, run):
         # Steady for one step only: between two steps whoever asked may train the network.
@@ -87,8 +110,9 @@ def steps(method, network, image=None, target=None, layer=None):
     """Yield results from rough to complete. Leave the loop to cancel.
 
     `target` is a class index, a class name, a Target, or None for the image's top class; `layer` is a path, or None
-    for the method's default (the target's own layer where the target is a channel). Raises TypeError or ValueError,
-    in a sentence, for what cannot be done.
+    for the method's default (the target's own layer where the target is a channel). Class activation maps also take
+    several paths: the result is the mean of the layers' maps on the finest of their grids, each divided by its own
+    largest absolute value. Raises TypeError or ValueError, in a sentence, for what cannot be done.
     """
     yield from Request.of(method, network, image, target, layer).steps()
 
@@ -97,6 +121,20 @@ def compute(method, network, image=None, target=None, layer=None):
     """The complete result; arguments as for `steps`."""
     *_, result = Request.of(method, network, image, target, layer).steps()
     return result
+
+
+def _layers(method, network, layer, target):
+    """The path that is meant, or the paths in order of execution where several are named."""
+    if not isinstance(layer, (tuple, list)):
+        return _layer(method, network, layer, target)
+    if method.family != "class activation map":
+        raise ValueError(
+            f"{method.title} takes one layer; several of them only make one class activation map. Received: {layer!r}."
+        )
+    paths = {_layer(method, network, network.layer(path).path, target) for path in layer}
+    if not paths or len(paths) < len(layer):
+        raise ValueError(f"Several layers must be at least one, each named once. Received: {layer!r}.")
+    return paths.pop() if len(paths) == 1 else tuple(info.path for info in network.layers if info.path in paths)
 
 
 def _layer(method, network, layer, target):
