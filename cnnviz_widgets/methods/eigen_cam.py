@@ -45,15 +45,27 @@ class EigenCAM(Method):
             )
         rows = activations.reshape(-1, activations.shape[-1])  # (places, channels)
         values = rows - rows.mean(axis=0) if self.centred else rows
-        _, strengths, vectors = np.linalg.svd(values, full_matrices=False)
-        sign = -1 if (rows @ vectors[0]).sum() < 0 else 1
-        cam = (values @ vectors[0]).reshape(activations.shape[:2]) * sign
-        yield finished(cam, layer, False, "activation", share_of(strengths, self.centred))
+        vector, share = first_component(values)
+        sign = -1 if (rows @ vector).sum() < 0 else 1
+        cam = (values @ vector).reshape(activations.shape[:2]) * sign
+        yield finished(cam, layer, False, "activation", (share_of(share, self.centred),))
 
 
-def share_of(strengths, centred):
-    """A note, in a tuple, that tells how much of a layer the first of its singular values stands for."""
-    total = float((strengths**2).sum())
-    share = float(strengths[0] ** 2) / total if total else 0.0
+def first_component(values):
+    """The first right singular vector of `values` (places, channels), and its share of the sum of their squares.
+
+    By the smaller of the two products of `values` with itself: a whole decomposition takes ten times as long.
+    """
+    by_place = len(values) < values.shape[1]
+    squares, vectors = np.linalg.eigh(values @ values.T if by_place else values.T @ values)
+    vector = values.T @ vectors[:, -1] if by_place else vectors[:, -1]
+    total = float((values**2).sum())
+    if not total:
+        return np.zeros(values.shape[1]), 0.0
+    return vector / np.linalg.norm(vector), float(squares[-1]) / total
+
+
+def share_of(share, centred):
+    """A note: how much of the layer one pattern stands for."""
     what = "variance over the places" if centred else "sum of squared activations"
-    return (Note("first_component", f"This pattern holds {share:.0%} of the layer's {what}.", {"share": share}),)
+    return Note("first_component", f"This pattern holds {share:.0%} of the layer's {what}.", {"share": share})

@@ -77,6 +77,7 @@ def test_what_skips_past_and_is_no_batch_is_right_as_well(skipping):
     assert len(skips) == 1
     own = network.activations(picture, "conv1")
     found = network.scores_behind(picture, INDEX, "conv1", np.stack([own, 2 * own, own]))
+    assert network.layer_gradient(picture, INDEX, "conv1")[0] == pytest.approx(own)  # fed the same way
     bias = model.layers[-1].bias.numpy()[INDEX]
     score = float(network.scores(picture, INDEX))
     assert found == pytest.approx([score, 2 * score - bias, score], abs=1e-5)  # all behind the layer is linear

@@ -10,7 +10,7 @@ from kinds import KINDS, Probe
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.cam import CAM
-from cnnviz_widgets.methods.eigen_cam import EigenCAM
+from cnnviz_widgets.methods.eigen_cam import EigenCAM, first_component
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.grad_cam_plus_plus import GradCAMPlusPlus
 from cnnviz_widgets.methods.hires_cam import HiResCAM
@@ -194,16 +194,16 @@ def test_the_papers_formula_on_the_tapes_gradients(title, name, opened, image):
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("layer", ["conv1", "relu1", "conv2"])
 def test_eigen_cam_is_the_strongest_direction_of_all(centred, layer, small, picture):
-    """By the eigenvectors of the channels' second moments, and by comparing with random directions."""
+    """By NumPy's whole decomposition, and by comparing with random directions."""
     rows = small.activations(picture, layer).astype(np.float64)
     grid, rows = rows.shape[:2], rows.reshape(-1, rows.shape[-1])
     values = rows - rows.mean(axis=0) if centred else rows
-    strengths, vectors = np.linalg.eigh(values.T @ values)
+    _, strengths, vectors = np.linalg.svd(values, full_matrices=False)
     result = compute(EigenCAM(centred=centred), small, picture, layer=layer)
-    expected = (values @ vectors[:, -1]).reshape(grid)
-    expected *= np.sign((rows @ vectors[:, -1]).sum())
+    expected = (values @ vectors[0]).reshape(grid)
+    expected *= np.sign((rows @ vectors[0]).sum())
     assert result.array == pytest.approx(expected, abs=1e-5 * np.abs(expected).max())
-    assert result.notes[0].numbers["share"] == pytest.approx(strengths[-1] / strengths.sum(), rel=1e-6)
+    assert result.notes[0].numbers["share"] == pytest.approx(strengths[0] ** 2 / (strengths**2).sum(), rel=1e-6)
     directions = np.random.default_rng(0).normal(size=(100, rows.shape[-1]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     assert ((values @ directions.T) ** 2).sum(axis=0).max() <= (result.array.astype(np.float64) ** 2).sum() * 1.00001
@@ -211,16 +211,26 @@ def test_eigen_cam_is_the_strongest_direction_of_all(centred, layer, small, pict
     assert not centred or abs(result.array.mean()) < 1e-5 * np.abs(result.array).max()
 
 
+@pytest.mark.parametrize("places", [1, 5, 30])
+def test_few_places_or_few_channels_give_the_vector_of_the_whole_decomposition(places):
+    values = np.random.default_rng(0).normal(size=(places, 12))
+    vector, share = first_component(values)
+    _, strengths, vectors = np.linalg.svd(values)
+    assert np.abs(vector) == pytest.approx(np.abs(vectors[0]), abs=1e-10)
+    assert abs(vector @ vectors[0]) == pytest.approx(1)
+    assert share == pytest.approx(strengths[0] ** 2 / (strengths**2).sum())
+
+
 @pytest.mark.parametrize("centred", [False, True])
 def test_the_sign_that_a_library_gives_does_not_matter(centred, small, picture, monkeypatch):
     before = compute(EigenCAM(centred=centred), small, picture, layer="relu1").array
-    decompose = np.linalg.svd
+    decompose = np.linalg.eigh
 
-    def turned(values, full_matrices):
-        left, strengths, right = decompose(values, full_matrices)
-        return -left, strengths, -right
+    def turned(products):
+        squares, vectors = decompose(products)
+        return squares, -vectors
 
-    monkeypatch.setattr(np.linalg, "svd", turned)
+    monkeypatch.setattr(np.linalg, "eigh", turned)
     small.cache.clear()
     assert np.array_equal(compute(EigenCAM(centred=centred), small, picture, layer="relu1").array, before)
 
