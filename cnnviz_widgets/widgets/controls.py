@@ -86,7 +86,8 @@ class ParameterControls(Bound):
     def _slider_ends(self):
         session, method = self.session, type(self.session.method)
         side = min(session.fitted.shape[:2]) if session.image is not None and session.network else 224
-        layer = session.network.layer(session.layer) if session.network and session.layer else None
+        one = session.network is not None and isinstance(session.layer, str)  # several layers may be fused
+        layer = session.network.layer(session.layer) if one else None
         sliders = [name for name, parameter in parameters_of(method).items() if isinstance(parameter, Slider)]
         return {name: method.slider_ends(name, side, layer) for name in sliders}
 

@@ -205,7 +205,8 @@ class TargetPicker(Bound):
         of_target = target and target.layer
         request = session.result.request if session.result else None
         seen = request.layer if request and request.network is session.network else None
-        shown = of_target or session.layer or seen
+        paths = (of_target, session.layer, seen)
+        shown = next((path for path in paths if isinstance(path, str)), None)  # of several layers it would be none's
         self._channel.disabled = session.network is None or shown is None
         if not self._channel.disabled:
             self._channel.max = session.network.layer(shown).channels - 1

@@ -13,10 +13,13 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.methods.score_cam import ScoreCAM
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.widgets.explorers.architecture import ArchitectureExplorer
 from cnnviz_widgets.widgets.explorers.explorer import Explorer
 from cnnviz_widgets.widgets.live_view import alt_text
+from cnnviz_widgets.widgets.pick_list import NOTHING
 
 
 def shown(explorer):
@@ -82,6 +85,22 @@ def test_two_sessions_are_not_linked(network, image):
     other = Explorer(session=Session(network, image, runner=Inline()))
     one.session.target = Target(1)
     assert other.session.target is None
+
+
+def test_several_layers_are_shown_as_one_map_and_no_single_one_is_picked(session):
+    explorer, architecture = Explorer(session=session), ArchitectureExplorer(session=session)
+    layers = ("conv1", "conv2")
+    for method in (GradCAM(), ScoreCAM()):
+        session.update(method=method, layer=layers)
+        assert (session.status, session.message) == ("done", "")
+        assert session.result.request.layer == layers
+        np.testing.assert_array_equal(shown(explorer), session.result.array)
+        assert explorer.layer_picker._list.selected == NOTHING
+        assert explorer.target_picker._channel.disabled
+        assert architecture.view.diagram.selected == ""
+    session.choose_method(Activations)  # which takes one layer
+    assert session.layer is None
+    assert session.status == "done"
 
 
 def test_a_failed_request_dims_the_last_good_picture_and_says_why(session):

@@ -134,6 +134,7 @@ class AnatomyView(Bound):
         request = session.result.request if session.result else None
         seen = request.layer if request and request.network is session.network else None
         path = session.layer or seen or ""
+        path = path if isinstance(path, str) else ""  # several layers, fused into one map
         self.table.selected = self.diagram.selected = path
         facts = next((one for one in (*known.layers, *known.containers) if one.path == path), None)
         say(self.title, "" if facts is None else f"{facts.path} · {facts.info.kind}")
