@@ -90,9 +90,7 @@ class ScoreCAM(Method):
 
     def _watch(self, network, batch, target):
         """(n,): what the weights are made of."""
-        if self.weights == "probability" and target.layer is None:
-            return network.probabilities(batch)[:, target.index]
-        return network.scores(batch, target)
+        return network.scores(batch, target, of="probability" if self.weights == "probability" else "logit")
 
     def _weighted(self, scores):
         """(n,): the weights of the channels that have these scores."""
