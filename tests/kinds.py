@@ -4,10 +4,17 @@ Each kind can be built twice over: as a person would write it, and as a twin for
 of the softmax (`head=None`) and adds `probe`, a layer that adds a variable, in the middle: TensorFlow's own
 GradientTape then tells the gradient of a logit, at the image and at that layer, by a route that shares no code
 with ours.
+
+Many kinds are one function written in many ways. They say so by `plain`: the kind that writes it plainly and has, from
+one seed, the same weights. Whatever a method makes of the one it must make of the other.
 """
 
+import importlib.util
+import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -27,17 +34,26 @@ class Kind:
     relus: int = 2  # how many of them a ReLU rule finds
     options: dict = field(default_factory=dict)  # for Network
     classes: int = CLASSES
+    given: Callable = lambda images: images  # what the model takes, of images (n, height, width, channels)
+    output: int = 0  # which of its outputs is the one explained
+    channels_first: bool = False
+    plain: tuple | None = None  # (a kind that is the same function, {layer: the same layer there})
+
+    def called(self, model, images):
+        """The output that is explained, of a model of this kind, for images as a person has them."""
+        images = self.options.get("preprocess", lambda images: images)(images)
+        return tf.nest.flatten(model(self.given(images), training=False))[self.output]
 
 
-def kind(**facts):
-    """Put the function that builds a kind of model into KINDS, under its name."""
+def kind(ready=False, **facts):
+    """Put the function that builds a kind of model into KINDS, under its name. `ready`: it comes with its weights."""
 
     def keep(build):
         own_head = facts.get("head", "softmax")
 
         def fixed_build(head=own_head, probe=None):
             keras.utils.set_random_seed(1)
-            return fixed(build(head, probe))
+            return build(head, probe) if ready else fixed(build(head, probe))
 
         KINDS[build.__name__] = Kind(fixed_build, **facts)
         return build
@@ -88,7 +104,7 @@ def functional_with(activation, head, probe, shape=(12, 12, 3)):
 # ---- How models are put together
 
 
-@kind()
+@kind(plain=("relu_activation", {"conv1": "conv1", "conv2": "conv2"}))
 def sequential(head, probe):
     middle = [] if probe is None else [probe]
     first = layers.Conv2D(4, 3, activation="relu", name="conv1")
@@ -97,12 +113,13 @@ def sequential(head, probe):
     return keras.Sequential([keras.Input((12, 12, 3)), first, *middle, second, *last])
 
 
-@kind()
+@kind(plain=("functional", {"conv1": "relu1"}))
 def lazily_built_sequential(head, probe):
     middle = [] if probe is None else [probe]
     first = layers.Conv2D(4, 3, activation="relu", name="conv1")
-    last = [layers.Conv2D(6, 3, activation="relu"), layers.GlobalAveragePooling2D(), layers.Dense(5, activation=head)]
-    model = keras.Sequential([first, *middle, *last])
+    second = layers.Conv2D(6, 3, activation="relu")
+    last = [layers.GlobalAveragePooling2D(), layers.Dense(CLASSES, activation=head)]
+    model = keras.Sequential([first, *middle, second, *last])
     model(np.zeros((1, 12, 12, 3), np.float32))
     return model
 
@@ -133,7 +150,7 @@ def block(name, filters, probe=None):
     return keras.Model(image, second, name=name)
 
 
-@kind(middle="base/conv")
+@kind(middle="base/conv", plain=("functional", {"base/conv": "relu1", "base/last": "conv2"}))
 def nested_in_sequential(head, probe):
     tail = [layers.GlobalAveragePooling2D(), layers.Dense(CLASSES, activation=head)]
     return keras.Sequential([keras.Input((12, 12, 3)), block("base", 6, probe), *tail])
@@ -145,7 +162,15 @@ def nested_in_functional(head, probe):
     return keras.Model(image, ending(block("top", 6, probe)(block("base", 4)(image)), head))
 
 
-@kind(middle="outer/base/conv", relus=3)
+@kind(relus=3)
+def three_convolutions(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")(image)
+    second = layers.Conv2D(4, 3, activation="relu", name="conv2")(probed(first, probe))
+    return keras.Model(image, ending(layers.Conv2D(4, 1, activation="relu", name="conv3")(second), head))
+
+
+@kind(middle="outer/base/conv", relus=3, plain=("three_convolutions", {"outer/base/last": "conv2", "outer": "conv3"}))
 def nested_twice(head, probe):
     inner = keras.Input((12, 12, 3))
     outer = keras.Model(
@@ -169,7 +194,7 @@ class Subclassed(keras.Model):
         return self.scores(self.pool(ops.relu(self.second(middle))))
 
 
-@kind()
+@kind(plain=("functional", {"conv1": "relu1"}))
 def subclassed(head, probe):
     model = Subclassed(head, probe)
     model(np.zeros((1, 12, 12, 3), np.float32))
@@ -225,7 +250,7 @@ class CompiledModel(Subclassed):
         return super().call(images)
 
 
-@kind(middle=None)
+@kind(middle=None, plain=("functional", {}))
 def model_that_is_a_tf_function(head, probe):
     model = CompiledModel(head)
     tf.config.run_functions_eagerly(True)  # variables made inside a tf.function keep their first values in there
@@ -258,19 +283,72 @@ def shared_layer(head, probe):
     return keras.Model(image, ending(probed(shared(shared(image)), probe), head))
 
 
+# ---- Several inputs, several outputs
+
+
+AGE = np.array([0.2, -1.0, 0.7], np.float32)
+
+
+@kind(
+    options={"image_input": "picture", "other_inputs": {"age": AGE}},
+    given=lambda images: [tf.tile(AGE[np.newaxis], [tf.shape(images)[0], 1]), images],
+)
+def image_and_numbers(head, probe):
+    age, image = keras.Input((3,), name="age"), keras.Input((12, 12, 3), name="picture")
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(first))
+    both = layers.Concatenate()([pooled, layers.Dense(4, activation="tanh")(age)])
+    return keras.Model([age, image], layers.Dense(CLASSES, activation=head)(both))
+
+
+@kind(
+    options={"image_input": "picture", "other_inputs": {"mask": 0.5}},
+    given=lambda images: {"picture": images, "mask": tf.fill([*images.shape[:3], 1], 0.5)},
+)
+def dictionary_of_two_images(head, probe):
+    image, mask = keras.Input((12, 12, 3)), keras.Input((12, 12, 1))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(layers.Concatenate()([image, mask])), probe)
+    values = layers.Conv2D(6, 3, activation="relu")(first)
+    return keras.Model({"picture": image, "mask": mask}, {"answer": ending(values, head)})
+
+
 @kind()
 def several_outputs(head, probe):
+    return with_two_outputs(probe, lambda values: [ending(values, head), layers.Flatten()(values)])
+
+
+@kind(options={"output": "scores"}, output=1)
+def the_second_of_two_outputs(head, probe):
+    return with_two_outputs(probe, lambda values: [layers.Flatten(name="flat")(values), ending(values, head)])
+
+
+@kind(options={"output": "answer"})
+def dictionary_of_outputs(head, probe):
+    return with_two_outputs(probe, lambda values: {"rest": layers.Flatten()(values), "answer": ending(values, head)})
+
+
+def with_two_outputs(probe, outputs):
     image = keras.Input((12, 12, 3))
     first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
-    values = layers.Conv2D(4, 3, activation="relu")(first)
-    return keras.Model(image, [ending(values, head), layers.Flatten()(values)])
+    return keras.Model(image, outputs(layers.Conv2D(4, 3, activation="relu")(first)))
 
 
-@kind(relus=1)
+@kind(relus=1, given=lambda images: {"picture": images})
 def dictionary_in_and_out(head, probe):
     image = keras.Input((12, 12, 3), name="picture")
     first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
     return keras.Model({"picture": image}, {"answer": ending(first, head)})
+
+
+@kind(head="sigmoid", classes=1)
+def one_number_an_image(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    second = layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(first))
+    return keras.Model(image, ops.squeeze(layers.Dense(1, activation=head)(second), -1))
+
+
+# ---- What the person does to the image first
 
 
 @kind(options={"preprocess": lambda images: keras.applications.resnet50.preprocess_input(images * 255) / 100})
@@ -285,19 +363,19 @@ def headless(head, probe):
     return functional_with(ops.relu, None, probe)
 
 
-@kind()
+@kind(plain=("relu_layer", {"conv1": "conv1", "conv2": "conv2"}))
 def separate_softmax(head, probe):
     model = headless(head, probe)
     return model if head is None else keras.Model(model.inputs, layers.Softmax()(model.output))
 
 
-@kind()
+@kind(plain=("relu_layer", {"conv1": "conv1", "conv2": "conv2"}))
 def softmax_from_ops(head, probe):
     model = headless(head, probe)
     return model if head is None else keras.Model(model.inputs, ops.softmax(model.output))
 
 
-@kind()
+@kind(plain=("relu_layer", {"conv1": "conv1", "conv2": "conv2"}))
 def softmax_activation(head, probe):
     model = headless(head, probe)
     return model if head is None else keras.Model(model.inputs, layers.Activation("softmax")(model.output))
@@ -341,7 +419,7 @@ def convolution_as_head(head, probe):
 # ---- How a ReLU can be written, and what is none
 
 
-@kind()
+@kind(plain=("relu_layer", {}))
 def relu_activation(head, probe):
     return with_activation("relu", head, probe)
 
@@ -351,17 +429,17 @@ def relu_layer(head, probe):
     return functional_with(layers.ReLU(), head, probe)
 
 
-@kind()
+@kind(plain=("relu_layer", {"conv1": "conv1", "conv2": "conv2"}))
 def relu_activation_layer(head, probe):
     return functional_with(layers.Activation("relu"), head, probe)
 
 
-@kind()
+@kind(plain=("relu_layer", {"conv1": "conv1", "conv2": "conv2"}))
 def relu_lambda(head, probe):
     return functional_with(layers.Lambda(tf.nn.relu), head, probe)
 
 
-@kind()
+@kind(plain=("relu_layer", {"conv1": "conv1", "conv2": "conv2"}))
 def relu_from_ops(head, probe):
     return functional_with(ops.relu, head, probe)
 
@@ -371,7 +449,7 @@ def relu6_activation(head, probe):
     return with_activation("relu6", head, probe)
 
 
-@kind()
+@kind(plain=("relu6_from_ops", {"conv1": "conv1"}))
 def relu6_layer(head, probe):
     return functional_with(layers.ReLU(6.0), head, probe)
 
@@ -416,6 +494,13 @@ def batch_norm_dropout_augmentation(head, probe):
     return keras.Model(image, ending(layers.GaussianNoise(0.3)(values), head))
 
 
+@kind()
+def grouped_convolution(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    return keras.Model(image, ending(layers.Conv2D(6, 3, groups=2, activation="relu")(first), head))
+
+
 @kind(relus=1)
 def rescaling_inside(head, probe):
     image = keras.Input((12, 12, 3))
@@ -430,6 +515,121 @@ def mixed_float16(head, probe):
     second = layers.Conv2D(6, 3, activation="relu", dtype="mixed_float16")(probed(first, probe))
     pooled = layers.GlobalAveragePooling2D(dtype="mixed_float16")(second)
     return keras.Model(image, layers.Dense(CLASSES, activation=head, dtype="float32")(pooled))
+
+
+# ---- Few bits
+
+
+def quantised(mode, head, probe):
+    model = fixed(functional(head, probe))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the layers that stay as they are
+        model.quantize(mode)
+    return model
+
+
+@kind(ready=True, middle="relu1")
+def int8(head, probe):
+    return quantised("int8", head, probe)
+
+
+@kind(ready=True, middle="relu1")
+def int4(head, probe):
+    return quantised("int4", head, probe)
+
+
+@kind(ready=True, middle="relu1")
+def float8(head, probe):
+    return quantised("float8", head, probe)
+
+
+# ---- Channels first
+
+
+def turned(images):
+    return tf.transpose(images, (0, 3, 1, 2))
+
+
+FIRST = {"data_format": "channels_first"}
+
+
+@kind(given=turned, channels_first=True, middle="relu1", plain=("functional", {"relu1": "relu1", "conv2": "conv2"}))
+def channels_first(head, probe):
+    image = keras.Input((3, 12, 12))
+    first = probed(layers.ReLU(name="relu1")(layers.Conv2D(4, 3, name="conv1", **FIRST)(image)), probe)
+    second = layers.Conv2D(6, 3, activation="relu", name="conv2", **FIRST)(first)
+    pooled = layers.GlobalAveragePooling2D(**FIRST)(second)
+    return keras.Model(image, layers.Dense(CLASSES, activation=head, name="scores")(pooled))
+
+
+@kind(given=turned, channels_first=True, middle="base/conv", relus=3)
+def channels_first_of_many_layers(head, probe):
+    inner = keras.Input((3, 12, 12))
+    first = layers.Conv2D(4, 3, padding="same", strides=2, activation="relu", name="conv", **FIRST)(inner)
+    first = layers.BatchNormalization(axis=1)(layers.DepthwiseConv2D(3, padding="same", **FIRST)(probed(first, probe)))
+    side = layers.SeparableConv2D(4, 3, padding="same", activation="relu", **FIRST)(first)
+    base = keras.Model(inner, layers.Concatenate(axis=1)([first, side]), name="base")
+    image = keras.Input((3, 12, 12))
+    values = layers.MaxPooling2D(2, **FIRST)(layers.ZeroPadding2D(1, **FIRST)(base(layers.Rescaling(2.0)(image))))
+    values = layers.Conv2D(6, 3, groups=2, padding="same", activation="relu", **FIRST)(values)
+    values = layers.AveragePooling2D(2, **FIRST)(layers.UpSampling2D(2, **FIRST)(values))
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.Flatten()(values)))
+
+
+# ---- From elsewhere
+
+
+def saved(head):
+    """The folder of a SavedModel of `functional`."""
+    folder = tempfile.mkdtemp()
+    tf.saved_model.save(fixed(functional(head, None)), folder)
+    return folder
+
+
+@kind(ready=True, middle=None, plain=("functional", {}))
+def saved_model(head, probe):
+    layer = layers.TFSMLayer(saved(head), call_endpoint="serving_default")  # gives a dictionary
+    image = keras.Input((12, 12, 3))
+    return keras.Model(image, layer(image))
+
+
+def from_keras2(name, head):
+    """A model in a file that Keras 2 wrote, see `networks/keras2/make.py`."""
+    from cnnviz_widgets.networks import load
+
+    model = load(Path(__file__).parent / "networks" / "keras2" / f"{name}.h5").model
+    last = model.layers[-1]
+    while hasattr(last, "layers"):
+        last = last.layers[-1]
+    if head is None:
+        last.activation = keras.activations.linear
+    return model
+
+
+@kind(ready=True, middle=None, relus=2)
+def keras2_file(head, probe):
+    return from_keras2("mobile", head)
+
+
+@kind(ready=True, middle=None, relus=2)
+def keras2_file_of_nested_models(head, probe):
+    return from_keras2("teachable", head)
+
+
+if importlib.util.find_spec("tf_keras"):
+
+    @kind(middle=None, plain=("functional", {"relu1": "relu1", "conv2": "conv2"}))
+    def keras2_object(head, probe):
+        import tf_keras
+
+        image = tf_keras.Input((12, 12, 3))
+        first = tf_keras.layers.ReLU(name="relu1")(tf_keras.layers.Conv2D(4, 3, name="conv1")(image))
+        second = tf_keras.layers.Conv2D(6, 3, activation="relu", name="conv2")(first)
+        pooled = tf_keras.layers.GlobalAveragePooling2D()(second)
+        return tf_keras.Model(image, tf_keras.layers.Dense(CLASSES, activation=head)(pooled))
+
+
+# ---- Images of other shapes
 
 
 @kind(shape=(12, 12, 1))

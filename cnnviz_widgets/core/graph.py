@@ -15,6 +15,8 @@ from functools import cached_property
 import tensorflow as tf
 
 from .inlining import inlined
+from .layout import channels_last, turns_to_first
+from .recorded import RECORDED, Part, has_own_gradient, is_cut
 
 # Operations that gate a signal as a ReLU does: those that a ReLU rule rewrites ...
 RELUS = ("Relu", "Relu6")
@@ -66,11 +68,12 @@ def remembered(answer):
 class ForwardGraph:
     """The operations of one traced function from `input` to its results, and which of them feed which."""
 
-    def __init__(self, function):
-        """`function` is a concrete function of one tensor."""
+    def __init__(self, function, backward=None):
+        """`function` is a concrete function of one tensor, `backward` the gradients that its layers brought along."""
         self._remembered = {}
+        self.backward = backward or {}  # see `recorded`
         traced = function.graph.as_graph_def()
-        self.definition = inlined(traced)
+        self.definition = channels_last(inlined(traced))
         self.input = function.inputs[0].name
         self.variables = function.variables
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
@@ -140,7 +143,9 @@ class ForwardGraph:
 
     def _is_grid(self, tensor):
         shape = self.tensor(tensor).shape
-        return shape.rank == 4 and tuple(shape[1:3]) != (1, 1)
+        # A grid that was turned to have its channels first is none of ours; what was turned is.
+        turned = turns_to_first(self._nodes[operation(tensor)], self._nodes)
+        return shape.rank == 4 and tuple(shape[1:3]) != (1, 1) and not turned
 
     @remembered
     def gates(self, start, end):
@@ -163,6 +168,31 @@ class ForwardGraph:
     def __call__(self, feeds, fetches, rule="standard"):
         """Inside a `tf.function`: the tensors `fetches`, when the tensors named in `feeds` have the given values."""
         needed = self._needed(feeds, fetches)
+        computed = [name for name in fetches if name not in feeds]
+        imported = self._imported(needed, feeds, computed, rule)
+        if imported:
+            Part(self, imported[0].name.removesuffix(computed[0]), feeds)
+        found = dict(zip(computed, imported, strict=True)) | feeds
+        return [found[name] for name in fetches]
+
+    def continued(self, ends, feeds, there):
+        """The tensors `ends`, beside a part that was imported before: `there(name)` is the tensor in it, or None."""
+        known = {name: there(name) for name in ends} | feeds
+        needed, waiting = set(), [operation(name) for name in ends if known[name] is None]
+        while waiting:
+            name = waiting.pop()
+            for tensor in map(tensor_name, self._nodes[name].input):
+                known.setdefault(tensor, None if operation(tensor) in needed else there(tensor))
+                if known[tensor] is None and operation(tensor) not in needed:
+                    waiting.append(operation(tensor))
+            needed.add(name)
+        known = {name: value for name, value in known.items() if value is not None}
+        computed = [name for name in ends if name not in known]
+        found = dict(zip(computed, self._imported(needed, known, computed), strict=True)) | known
+        return [found[name] for name in ends]
+
+    def _imported(self, needed, feeds, computed, rule="standard"):
+        """The tensors `computed`, when the operations `needed` for them have been imported."""
         definition = self._part(needed, rule)
         graph = tf.compat.v1.get_default_graph()
         used = {tensor_name(name) for node in definition.node for name in node.input}
@@ -170,10 +200,7 @@ class ForwardGraph:
         for name, variable in self._variables.items():
             if operation(name) in needed:
                 values[name] = graph.capture(variable)
-        computed = [name for name in fetches if name not in feeds]
-        imported = tf.graph_util.import_graph_def(definition, input_map=values, return_elements=computed, name="part")
-        found = dict(zip(computed, imported, strict=True)) | feeds
-        return [found[name] for name in fetches]
+        return tf.graph_util.import_graph_def(definition, input_map=values, return_elements=computed, name="part")
 
     def for_one_image(self, height, width):
         """(graph, image): all operations under their own names, with every shape that follows from that of one image.
@@ -218,10 +245,12 @@ class ForwardGraph:
         if rule != "standard":
             register_rules()
         for node in part.node:
-            if "_gradient_op_type" in node.attr and node.attr["_gradient_op_type"].s.startswith(b"CustomGradient"):
+            if has_own_gradient(node):
                 # A gradient written in Python (`tf.nn.silu` has one) holds tensors of the graph in which it was
                 # traced. The operations themselves were written down too: their own gradient takes its place.
                 del node.attr["_gradient_op_type"]
+                if is_cut(node, self._nodes):
+                    node.attr["_gradient_op_type"].s = RECORDED.encode()
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
         return part

@@ -14,6 +14,7 @@ from .cache import ByteBoundedCache
 from .image import InputImage
 from .opening import Opened, checked_shape, shape_of
 from .output import TASKS, pooled
+from .ports import inputs_of
 from .target import Target
 
 # Kept results and activations, per network.
@@ -35,6 +36,11 @@ class Network:
     the names of the quantities. Where the output is a single number for yes or no, they may name both sides, (no, yes).
     `input_shape` (height, width, channels) is needed only for a subclassed model that does not tell it. `samples` are
     InputImages of the kind that the network knows; what is made for a score is compared with what they reach.
+
+    Of several inputs, `image_input` (name or index) is the one that takes the image, and `other_inputs` {name or index:
+    number or array without a batch axis} says what the others hold, for every image the same. Of several outputs,
+    `output` (name or index) is the one that is explained, the first if none is named. Images have their channels last
+    for us, also `preprocess` and `input_shape`, where the model counts its channels first.
     """
 
     def __init__(
@@ -47,6 +53,9 @@ class Network:
         input_shape=None,
         samples=(),
         task=None,
+        image_input=None,
+        other_inputs=None,
+        output=None,
     ):
         self.model = model
         self.name = name or getattr(model, "name", None) or type(model).__name__
@@ -54,7 +63,9 @@ class Network:
         self.value_range = _checked_range(value_range)
         self.samples = tuple(samples)
         self.task = _checked_task(task)
-        self.input_shape = checked_shape(input_shape) if input_shape else shape_of(model)
+        self.inputs = inputs_of(model, image_input, other_inputs)
+        self.output = output
+        self.input_shape = checked_shape(input_shape) if input_shape else shape_of(model, self.inputs)
         self.cache = ByteBoundedCache(CACHE_BYTES)
         self._lock = threading.RLock()
         self._steady = threading.local()
@@ -84,6 +95,11 @@ class Network:
     def spatial_layers(self):
         """The layers whose output is a grid of channels."""
         return tuple(info for info in self.layers if info.spatial)
+
+    @property
+    def output_names(self):
+        """The names of the model's outputs, of which `output` is the one explained; "0", "1" where they have none."""
+        return self._open().traced.output_names
 
     @property
     def class_count(self):

@@ -18,20 +18,20 @@ class Opened:
     def __init__(self, network):
         start_tensorflow()
         from .questions import Questions, place_of
-        from .tracing import trace
+        from .tracing import call_once, read
 
-        model = network.model
-        self.dtype = float_type(model)
+        model, inputs = network.model, network.inputs
+        self.dtype = inputs.dtype
         try:
-            self.traced = trace(model, network.input_shape, self.dtype, network.preprocess)
+            call = call_once(model, inputs, network.input_shape, self.dtype, network.preprocess)
         except Exception as error:  # the model's own code runs here
             raise ValueError(
                 "A model must run on a batch of images as a TensorFlow graph, and so must its preprocess. "
                 f"{network.name} does not, it said: {what_it_said(error)}"
             ) from error
-        refuse_channels_first(network.name, [tap.layer for tap in self.traced.taps])
+        self.traced = read(call, network.output)
         # Those in the trace and those that Keras knows: each list lacks some that the other has.
-        own = [weight.value for weight in getattr(model, "weights", ())]
+        own = [_variable(weight) for weight in getattr(model, "weights", ())]
         self.weights = Weights({id(variable): variable for variable in (*self.traced.graph.variables, *own)}.values())
         self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
         self.layers = tuple(
@@ -67,14 +67,9 @@ class Opened:
         return output.shape[-1] > 1 and output.min() >= 0 and sums_to_one
 
 
-def refuse_channels_first(name, layers):
-    """Raise ValueError for a network that counts channels before rows and columns: its maps would be read wrongly."""
-    for layer in layers:
-        if getattr(layer, "data_format", None) == "channels_first":
-            raise ValueError(
-                "A network must have its channels last; channels first is not supported yet. "
-                f"Received: {name}, whose layer {layer.name!r} has data_format='channels_first'."
-            )
+def _variable(weight):
+    """TensorFlow's variable behind a weight of Keras 3; one of Keras 2 is itself one."""
+    return weight if callable(weight.value) else weight.value
 
 
 def what_it_said(error, longest=200):
@@ -87,23 +82,10 @@ def what_it_said(error, longest=200):
     return plain_text(" ".join(said[own:]) or type(error).__name__, longest)
 
 
-def float_type(model):
-    """The type of numbers that the model takes: "float64" or "float32"."""
-    inputs = getattr(model, "inputs", None)
-    name = str(inputs[0].dtype) if inputs else str(getattr(model, "compute_dtype", "float32"))
-    return name if name == "float64" else "float32"
-
-
-def shape_of(model):
-    """(height, width, channels) that a Keras model takes, None where any size goes."""
-    inputs = getattr(model, "inputs", None)
-    if inputs and len(inputs) > 1:
-        raise ValueError(
-            f"A network takes one image; models with several inputs are not supported yet. "
-            f"Received: {model.name!r} with {len(inputs)} inputs."
-        )
-    if inputs:
-        return checked_shape(inputs[0].shape[1:])
+def shape_of(model, inputs):
+    """(height, width, channels) that a model takes by its `Inputs`, None where any size goes."""
+    if inputs.shape is not None:
+        return checked_shape(inputs.shape)
     if not getattr(model, "built", False):
         raise ValueError(
             "The model must have its weights before one can look inside: call it once on a batch of images. "
@@ -111,7 +93,8 @@ def shape_of(model):
         )
     shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
     if len(shapes) == 1 and shapes[0] is not None:
-        return checked_shape(shapes[0][1:])
+        shape = tuple(shapes[0][1:])
+        return checked_shape((*shape[1:], shape[0]) if inputs.channels_first else shape)
     raise ValueError(
         "This model does not tell the shape of its images: give Network(..., input_shape=(height, width, channels)). "
         f"Received: {type(model).__name__}."

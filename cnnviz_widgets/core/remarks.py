@@ -15,7 +15,7 @@ def on_request(request):
     notes = list(request.image.notes) if request.image else []
     if request.target is not None and request.target.layer is None:
         notes += _unseen(request) if request.image is not None else ()
-        notes += _about_the_score(request.network)
+        notes += (*_about_the_score(request.network), *first_of_several_outputs(request.network))
     return tuple(notes)
 
 
@@ -73,6 +73,16 @@ def taken_as_logit():
         "The network ends in a single number without an activation: it is taken as the logit of a yes. If it is a "
         "quantity, open it by Network(..., task='regression'); task='classification' confirms that it is a logit.",
     )
+
+
+def first_of_several_outputs(network):
+    """Nobody said which of several outputs is meant: one note; none where somebody did, or there is one."""
+    names = network.output_names
+    if network.output is not None or len(names) < 2:
+        return ()
+    others = ", ".join(names[1:])
+    text = f"The model has {len(names)} outputs, and this explains the first, {names[0]}; there is also {others}."
+    return (Note("first_of_several_outputs", text, {"outputs": len(names)}),)
 
 
 def not_finite(count, size):

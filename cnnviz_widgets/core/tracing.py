@@ -11,17 +11,19 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
 
 from .graph import ForwardGraph
+from .inside import layer_paths
+from .ports import TO_FIRST, TO_LAST, Inputs, names_in, output_number
+from .recorded import record_gradients
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
 _one_trace = threading.RLock()
 
 HEADS = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
 # What may stand between a head and the model's output without changing a value.
-TRANSPARENT = ("Identity", "IdentityN", "Cast", "Reshape", "Squeeze")
+TRANSPARENT = ("Identity", "IdentityN", "Cast", "ExpandDims", "Reshape", "Squeeze")
 
 
 @dataclass(frozen=True)
@@ -44,86 +46,118 @@ class TracedModel:
     logits: str
     head: str  # "softmax", "sigmoid", or "none" where the output is not behind either
     output_shape: tuple
+    output_names: tuple[str, ...] = ("0",)
 
 
-def trace(model, shape, dtype="float32", preprocess=None):
-    """Trace `model` on batches of images of `shape` (height, width, channels), None where any size goes."""
-    calls = []
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A model called once: the function that was traced, what its layers returned meanwhile, its outputs' names."""
+
+    function: object
+    paths: list
+    heard: list  # (layer, what it returned)
+    names: tuple[str, ...]
+    backward: dict  # see `recorded`
+
+
+def trace(model, shape, dtype="float32"):
+    """Trace `model`, which takes one image, on batches of images of `shape` (height, width, channels)."""
+    return read(call_once(model, Inputs(), shape, dtype))
+
+
+def call_once(model, inputs, shape, dtype="float32", preprocess=None):
+    """The `Call` of a model, None in `shape` where any size goes. May raise anything: the model's code runs."""
+    paths, heard, seen = layer_paths(model), [], {}
+    layers, turned = [layer for layer, _ in paths], inputs.channels_first
 
     @tf.function
     def forward(images):
-        return model(_as_taken(model, images if preprocess is None else preprocess(images)), training=False)
+        images = images if preprocess is None else preprocess(images)
+        outputs = model(inputs.filled(images), training=False)
+        seen["names"] = names_in(outputs, getattr(model, "output_names", None))
+        seen["backward"] = record_gradients(tf.compat.v1.get_default_graph())
+        return [_as_read(tensor, turned) for tensor in tf.nest.flatten(outputs)]
 
-    paths = layer_paths(model)
-    with _one_trace, _listening([layer for layer, _ in paths], calls):
-        concrete = forward.get_concrete_function(tf.TensorSpec([None, *shape], dtype))
-    outputs = [tensor for tensor in tf.nest.flatten(concrete.outputs) if tf.is_tensor(tensor)]
-    graph = ForwardGraph(concrete)
+    with _one_trace, _listening(layers, heard, turned):
+        function = forward.get_concrete_function(tf.TensorSpec([None, *shape], dtype))
+    return Call(function, paths, heard, seen["names"], seen["backward"])
+
+
+def _as_read(output, turned):
+    """An output of a model with its numbers along the last axis."""
+    if not tf.is_tensor(output):
+        return output
+    if output.shape.rank == 1:  # one number an image
+        return tf.expand_dims(output, -1)
+    return tf.transpose(output, TO_LAST) if turned and output.shape.rank == 4 else output
+
+
+def read(call, output=None):
+    """The `TracedModel` of a `Call`. Raises ValueError for an output that is not there or no row of numbers."""
+    function, number = call.function, output_number(output, call.names)
+    graph = ForwardGraph(function, call.backward)
+    made = function.structured_outputs[number]
+    if not tf.is_tensor(made) or made.shape.rank in (None, 0) or made.shape[-1] is None:
+        raise ValueError(
+            "The output must be a tensor whose last axis is the classes, a known number of them. "
+            f"Received: {call.names[number]!r}, {'of shape' if tf.is_tensor(made) else 'a'} "
+            f"{made.shape if tf.is_tensor(made) else type(made).__name__}."
+        )
     # What a layer returned inside a function of its own (a `@tf.function`, a loop), or to another thread that was
     # running the model meanwhile, has no place in this graph.
-    calls = [(layer, output) for layer, output in calls if getattr(output, "graph", None) is concrete.graph]
-    output = graph.tensor(outputs[0].name)
+    heard = [(layer, tensor) for layer, tensor in call.heard if getattr(tensor, "graph", None) is function.graph]
+    output = graph.tensor(function.outputs[_place(function.structured_outputs, number)].name)
     logits, head = _head(output)
     return TracedModel(
         graph=graph,
-        taps=_taps(paths, calls),
+        taps=_taps(call.paths, heard),
         output=output.name,
         logits=logits.name,
         head=head,
         output_shape=_shape(output),
+        output_names=call.names,
     )
 
 
-def _as_taken(model, images):
-    """The images inside what the model takes them in: a list of one, a dictionary of one."""
-    structure = getattr(model, "_inputs_struct", None)
-    return images if structure is None else tf.nest.map_structure(lambda _: images, structure)
-
-
-def layer_paths(model):
-    """Every layer inside `model` with its path, nested models before their own layers: [(layer, "base/conv2")]."""
-    found, seen = [], set()
-
-    def walk(parent, prefix):
-        for layer in _children(parent):
-            if id(layer) not in seen:
-                seen.add(id(layer))
-                path = f"{prefix}{layer.name}"
-                found.append((layer, path))
-                walk(layer, f"{path}/")
-
-    walk(model, "")
-    return found
-
-
-def _children(layer):
-    # `Model.layers` hides a Sequential's inner machinery; other layers list what they hold privately.
-    if isinstance(layer, keras.Model) and layer.layers:
-        return layer.layers
-    return layer._flatten_layers(recursive=False, include_self=False)
+def _place(structured, number):
+    """Which of a function's tensors output `number` is: what is no tensor has none."""
+    before = tf.nest.flatten(structured[:number], expand_composites=True)
+    return sum(tensor is not None for tensor in before)
 
 
 @contextmanager
-def _listening(layers, calls):
-    """For as long as the block runs, append (layer, output) to `calls` whenever a layer is called."""
-    own = [layer.__dict__.get("call") for layer in layers]  # a call that somebody else put on the instance
+def _listening(layers, heard, turned):
+    """For as long as the block runs, append (layer, output) to `heard` whenever a layer is called."""
+    entries = [_entry(layer) for layer in layers]
+    # A call that somebody else put on the instance.
+    own = [layer.__dict__.get(entry) for layer, entry in zip(layers, entries, strict=True)]
     try:
-        for layer in layers:
-            layer.__dict__["call"] = _shadow(layer, calls)  # not setattr: Keras tracks attributes
+        for layer, entry in zip(layers, entries, strict=True):
+            layer.__dict__[entry] = _shadow(layer, entry, heard, turned)  # not setattr: Keras tracks attributes
         yield
     finally:
-        for layer, call in zip(layers, own, strict=True):
-            layer.__dict__.pop("call", None)
+        for layer, entry, call in zip(layers, entries, own, strict=True):
+            layer.__dict__.pop(entry, None)
             if call is not None:
-                layer.__dict__["call"] = call
+                layer.__dict__[entry] = call
 
 
-def _shadow(layer, calls):
-    original = layer.call
+def _entry(layer):
+    """The method that Keras runs when the layer is called."""
+    return "call" if getattr(layer, "quantization_mode", None) is None else "quantized_call"
+
+
+def _shadow(layer, entry, heard, turned):
+    original = getattr(layer, entry)
 
     def call(*arguments, **keywords):
         output = original(*arguments, **keywords)
-        calls.append((layer, output))
+        if turned and tf.is_tensor(output) and output.shape.rank == 4:
+            # By way of a tensor with its channels last: one can look at it, and feed it.
+            last = tf.transpose(output, TO_LAST)
+            heard.append((layer, last))
+            return tf.transpose(last, TO_FIRST)
+        heard.append((layer, output))
         return output
 
     call.__signature__ = inspect.signature(original)

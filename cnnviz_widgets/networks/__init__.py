@@ -7,6 +7,7 @@ A bundled network is one module with ``build()`` (a ``keras.Model`` that takes 0
 import difflib
 import os
 
+from cnnviz_widgets.core.inside import is_model
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.start import start_tensorflow
 from cnnviz_widgets.networks import applications, digits, efficientnet_lite0, files
@@ -58,9 +59,7 @@ def load(source):
 
 
 def _of_model(source):
-    import keras
-
-    if not isinstance(source, keras.Model):
+    if not is_model(source):
         raise TypeError(
             f"A network is loaded from a name, a path, a keras.Model or a Network. Received: {type(source).__name__}."
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.source import plain_text
+from cnnviz_widgets.networks import keras2
 
 ENDINGS = (".keras", ".h5")
 
@@ -33,7 +34,8 @@ def load_file(source):
 
     try:
         # custom_objects stays away: code of one's own goes in by way of a model object.
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        with keras2.readable(path) as file:
+            model = keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds for a broken or foreign file
         raise ValueError(_reason(error, path)) from error
     return Network(model, name=path.stem)
@@ -95,6 +97,11 @@ def _reason(error, path):
     """Return one sentence for what Keras says in paragraphs."""
     text = str(error)
     advice = "load it yourself and pass the model object"
+    if path.suffix == ".keras" and (version := keras2.version_of(path)).startswith("2."):
+        return (
+            f"'{path.name}' was written by Keras {version}, and Keras 3 cannot read such a .keras file: save the model"
+            " there as .h5, or pass the object of tf_keras."
+        )
     if "lambda" in text.lower() or "safe_mode" in text:
         return (
             f"'{path.name}' holds Python code (such as a Lambda layer), which is never run from a"

@@ -173,17 +173,3 @@ def test_a_subclassed_model_that_does_not_tell_its_shape_asks_for_it():
 )
 def test_a_long_error_becomes_the_part_that_helps(text, sentence):
     assert what_it_said(RuntimeError(text)) == sentence
-
-
-def test_a_network_with_its_channels_first_is_refused_in_a_sentence():
-    model = keras.Sequential(
-        [
-            keras.Input((3, 12, 12)),
-            keras.layers.Conv2D(4, 3, data_format="channels_first"),
-            keras.layers.GlobalAveragePooling2D(data_format="channels_first"),
-        ]
-    )
-    with pytest.raises(
-        ValueError, match="channels first is not supported yet. Received: .*data_format='channels_first'"
-    ):
-        Network(model).layer("any")

@@ -11,9 +11,10 @@ import tensorflow as tf
 from keras import layers
 from kinds import KINDS, Subclassed, fixed
 
+from cnnviz_widgets.core.inside import layer_paths
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.request import compute
-from cnnviz_widgets.core.tracing import layer_paths, trace
+from cnnviz_widgets.core.tracing import trace
 from cnnviz_widgets.methods import all_methods
 
 UNTOUCHED = ["functional", "nested_twice", "subclassed", "lazily_built_sequential", "batch_norm_dropout_augmentation"]

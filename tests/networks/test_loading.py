@@ -1,14 +1,18 @@
 """`load`: names, models, files and keras.applications, and one sentence for what cannot be loaded."""
 
+import json
 import zipfile
+from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from kinds import KINDS
 
 from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.networks import applications, imagenet, load
+from cnnviz_widgets.networks import applications, imagenet, keras2, load
 
 
 @pytest.fixture
@@ -191,6 +195,70 @@ def test_a_process_without_safe_mode_loads_no_file(model, tmp_path, request):
     keras.config.enable_unsafe_deserialization()
     with pytest.raises(RuntimeError, match="enable_unsafe_deserialization"):
         load(tmp_path / "model.keras")
+
+
+# ---- Files of Keras 2
+
+
+OLD = Path(__file__).parent / "keras2"
+
+
+@pytest.mark.parametrize("name", ["plain", "mobile", "nested", "teachable"])
+def test_an_h5_file_of_keras_2_answers_as_it_did_there(name):
+    with np.load(OLD / "answers.npz") as answers:
+        image, output = answers[f"{name}_image"], answers[f"{name}_output"]
+    network = load(OLD / f"{name}.h5")
+    assert network.name == name
+    assert network.head == "softmax"
+    np.testing.assert_allclose(network.probabilities(image), output, atol=1e-6)
+
+
+def test_layers_from_keras_2_are_those_of_keras_3():
+    (base,) = load(OLD / "nested.h5").model.layers[1:2]
+    assert type(base.get_layer("depthwise")) is layers.DepthwiseConv2D
+
+
+@pytest.mark.parametrize("setting", [{"groups": 2}, {"colour": "red"}])
+def test_a_setting_that_would_change_the_numbers_is_not_dropped(setting, tmp_path):
+    config = {"class_name": "DepthwiseConv2D", "config": {"name": "d", "kernel_size": 3, **setting}}
+    assert keras2.modernised(config) == config
+    changed = tmp_path / "mobile.h5"
+    changed.write_bytes((OLD / "mobile.h5").read_bytes())
+    with h5py.File(changed, "r+") as file:
+        model = json.loads(file.attrs["model_config"])
+        model["config"]["layers"][1]["config"].update(setting)
+        file.attrs["model_config"] = json.dumps(model)
+    with pytest.raises(ValueError, match="Keras could not read 'mobile.h5' as a model. It said: ") as refusal:
+        load(changed)
+    assert "\n" not in str(refusal.value)
+
+
+def test_code_in_a_file_of_keras_2_is_not_run(tmp_path):
+    changed = tmp_path / "code.h5"
+    changed.write_bytes((OLD / "mobile.h5").read_bytes())
+    with h5py.File(changed, "r+") as file:
+        model = json.loads(file.attrs["model_config"])
+        code = {"name": "d", "function": ["4wEAAAA=", None, None], "function_type": "lambda"}
+        model["config"]["layers"][3] |= {"class_name": "Lambda", "config": code}
+        file.attrs["model_config"] = json.dumps(model)
+    with pytest.raises(ValueError, match="'code.h5' holds Python code .* never run from a file"):
+        load(changed)
+
+
+def test_a_keras_file_of_keras_2_is_answered_with_what_to_do(model, tmp_path):
+    model.save(tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as new, zipfile.ZipFile(tmp_path / "old.keras", "w") as old:
+        old.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+        old.writestr("config.json", json.dumps({"module": "tf_keras.src", "class_name": "Functional", "config": {}}))
+        old.writestr("model.weights.h5", new.read("model.weights.h5"))
+    with pytest.raises(ValueError, match=r"was written by Keras 2.15.0, .* save the model there as .h5"):
+        load(tmp_path / "old.keras")
+
+
+@pytest.mark.skipif("keras2_object" not in KINDS, reason="needs tf-keras: python -m pip install tf-keras")
+def test_a_model_of_tf_keras_is_opened_as_it_is():
+    model = KINDS["keras2_object"].build()
+    assert load(model).model is model
 
 
 # ---- keras.applications
