@@ -21,28 +21,31 @@ def opened():
 
     A test that changes the model, or counts what the network keeps, opens its own.
     """
+    return cache(network_of_kind)
+
+
+def network_of_kind(name):
+    """(the kind of that name, a Network of it)."""
     import kinds
 
     from cnnviz_widgets.core.network import Network
 
-    @cache
-    def of(name):
-        kind = kinds.KINDS[name]
-        return kind, Network(kind.build(), value_range=(0, 1), name=name, **kind.options)
-
-    return of
+    kind = kinds.KINDS[name]
+    return kind, Network(kind.build(), value_range=(0, 1), name=name, **kind.options)
 
 
 @pytest.fixture(scope="session")
 def image():
     """`image(kind)`: noise that this kind of model takes."""
+    return image_for
+
+
+def image_for(kind, seed=0):
+    """An InputImage of noise that this kind of model takes."""
     from cnnviz_widgets.core.image import InputImage
 
-    def of(kind, seed=0):
-        shape = [12 if n is None else n for n in kind.shape]
-        return InputImage(np.random.default_rng(seed).uniform(0, 1, shape))
-
-    return of
+    shape = [12 if n is None else n for n in kind.shape]
+    return InputImage(np.random.default_rng(seed).uniform(0, 1, shape))
 
 
 @pytest.fixture(scope="session")

@@ -37,11 +37,12 @@ class Kind:
     given: Callable = lambda images: images  # what the model takes, of images (n, height, width, channels)
     output: int = 0  # which of its outputs is the one explained
     channels_first: bool = False
+    aside: tuple = ()  # the layers that the image does not reach
     plain: tuple | None = None  # (a kind that is the same function, {layer: the same layer there})
 
     def called(self, model, images):
         """The output that is explained, of a model of this kind, for images as a person has them."""
-        images = self.options.get("preprocess", lambda images: images)(images)
+        images = self.options.get("preprocess", lambda images: images)(tf.convert_to_tensor(images))
         return tf.nest.flatten(model(self.given(images), training=False))[self.output]
 
 
@@ -292,12 +293,13 @@ AGE = np.array([0.2, -1.0, 0.7], np.float32)
 @kind(
     options={"image_input": "picture", "other_inputs": {"age": AGE}},
     given=lambda images: [tf.tile(AGE[np.newaxis], [tf.shape(images)[0], 1]), images],
+    aside=("of_age",),
 )
 def image_and_numbers(head, probe):
     age, image = keras.Input((3,), name="age"), keras.Input((12, 12, 3), name="picture")
     first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
     pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(first))
-    both = layers.Concatenate()([pooled, layers.Dense(4, activation="tanh")(age)])
+    both = layers.Concatenate()([pooled, layers.Dense(4, activation="tanh", name="of_age")(age)])
     return keras.Model([age, image], layers.Dense(CLASSES, activation=head)(both))
 
 

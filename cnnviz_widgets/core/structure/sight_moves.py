@@ -46,7 +46,9 @@ def placed(reach, order, rank):
 def _concatenation(operation, inputs):
     """Along the channels, which are taken together, it is a hull; along rows or columns the cells move."""
     axis = int(constant(operation.inputs[-1])) % operation.outputs[0].shape.rank
-    if axis == operation.outputs[0].shape.rank - 1 and operation.outputs[0].shape.rank == 4:
+    paces = [[reach.pace and reach.pace[0] for reach in sight.reaches] for sight in inputs if sight]
+    channels = 1 if paces == [[2, 3]] * len(paces) else 3  # first, where rows and columns lie along the other two
+    if axis == channels and operation.outputs[0].shape.rank == 4:
         return [together(operation.inputs[:-1], inputs[:-1])]
     return _move(operation, inputs)
 

@@ -118,5 +118,6 @@ COUNTS = {
     "MatMul": _matmul,
     "BatchMatMul": _matmul,
     "BatchMatMulV2": _matmul,
+    "BatchMatMulV3": _matmul,
     "Einsum": _einsum,
 }

@@ -1,0 +1,156 @@
+"""Every method on every kind of model: what comes of it, told as a verdict, and the table of all of them.
+
+`tests/test_matrix.py` asserts it, `tools/matrix.py` writes it down for people.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from fingerprint import fingerprint
+from kinds import KINDS
+
+from cnnviz_widgets.core.parameters import Slider, parameters_of
+from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE
+from cnnviz_widgets.methods import all_methods
+
+SIDE = 12
+# What a method does more often to be more exact, and how often is enough to see whether it works.
+OFTEN = ("steps", "samples", "masks", "channels")
+FEW = 4
+# How far two ways of writing one function may differ, relative to the largest value.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a method on a kind: "right", or the sentence with which it refused; and what is wrong with it."""
+
+    refusal: str | None = None
+    faults: tuple = ()
+
+
+def cheap(method):
+    """The method with its defaults for a small image, and few repetitions."""
+    setting = method.suited_to(SIDE)
+    few = {
+        name: max(parameter.low, min(FEW, getattr(setting, name)))
+        for name, parameter in parameters_of(method).items()
+        if name in OFTEN and isinstance(parameter, Slider)
+    }
+    return replace(setting, **few)
+
+
+def verdict(method, name, opened, image):
+    """The Verdict of a method on the kind `name`; `opened` and `image` are the fixtures of these names."""
+    kind, network = opened(name)
+    picture = image(kind)
+    asked = (
+        cheap(method),
+        network,
+        picture if "image" in method.uses else None,
+        0 if "target" in method.uses else None,
+    )
+    images = np.repeat(picture.array[np.newaxis], 2, axis=0)
+    before = fingerprint(network.model, kind, images)
+    try:
+        result = compute(*asked)
+    except ValueError as error:
+        return Verdict(str(error), tuple(_faults_of_sentence(str(error))))
+    network.cache.clear()
+    faults = list(_faults_of_result(result, picture, network))
+    if not np.array_equal(compute(*asked).array, result.array):
+        faults.append("asked again it gives other numbers")
+    if fingerprint(network.model, kind, images) != before:
+        faults.append("the model is not as it was")
+    if kind.plain is not None:
+        faults += _differences(method, kind, network, opened(kind.plain[0])[1], picture)
+    return Verdict(None, tuple(faults))
+
+
+def _faults_of_sentence(sentence):
+    if "Received: " not in sentence:
+        yield f"a refusal that does not say what arrived: {sentence}"
+    if "\n" in sentence:
+        yield f"a refusal of several lines: {sentence}"
+
+
+def _faults_of_result(result, picture, network):
+    if not result.complete:
+        yield "not complete"
+    if not np.isfinite(result.array).all():
+        yield "numbers that are not finite"
+    if result.array.ndim != len(result.axes) or result.array.size == 0:
+        yield f"axes {result.axes} for an array of shape {result.array.shape}"
+    if result.axes in (MAP, COLOUR_MAP) and result.on_image().shape[:2] != picture.shape[:2]:
+        yield f"a map of shape {result.on_image().shape} for an image of shape {picture.shape}"
+    if result.axes == PICTURE and len(result.array.shape) != len(network.input_shape):
+        yield f"a picture of shape {result.array.shape}"
+
+
+def _differences(method, kind, network, plain, picture):
+    """Where the method gives other numbers than on the same function written plainly."""
+    layers = kind.plain[1].items() if "layer" in method.uses else [(None, None)]
+    usable = {info.path for info in method.layers(network)}, {info.path for info in method.layers(plain)}
+    for own, others in layers:
+        if own is not None and not (own in usable[0] and others in usable[1]):
+            continue
+        found, expected = (
+            compute(
+                cheap(method),
+                each,
+                picture if "image" in method.uses else None,
+                0 if "target" in method.uses else None,
+                layer,
+            ).array
+            for each, layer in ((network, own), (plain, others))
+        )
+        if found.shape != expected.shape:
+            yield f"shape {found.shape} where {kind.plain[0]} has {expected.shape}"
+        elif np.abs(found - expected).max() > TOLERANCE * max(np.abs(expected).max(), 1e-12):
+            yield f"at layer {own} it differs from {kind.plain[0]} by {np.abs(found - expected).max():.2g}"
+
+
+# ---- For people
+
+HEAD = """# Methods on models of every kind
+
+Written by `python -m tools.matrix`, from the models in `tests/kinds.py`; a test looks whether it is up to date.
+
+**right**: the method gives finite numbers of the right shape, the same again, and leaves the model as it was (weights,
+configuration, attributes, activations). For every kind the numbers that all methods are made of, outputs and gradients
+at the image and at a layer, are compared with TensorFlow's own tape on a twin model (`tests/core/test_network.py`).
+Where the second column names a kind, that one is the same function written plainly, with the same weights, and each
+method gives the same map for both, to 1e-4 of its largest value.
+
+A number is a refusal, in one sentence, below the table.
+"""
+
+
+def table(verdicts):
+    """The page: `verdicts` is {(kind, method): Verdict}."""
+    sentences = {}
+    methods = all_methods()
+    lines = [HEAD, f"| Kind of model | Same function as | {' | '.join(method.__name__ for method in methods)} |"]
+    lines.append("| --- | --- |" + " :-: |" * len(methods))
+    for name, kind in KINDS.items():
+        cells = [_cell(verdicts[name, method], name, sentences) for method in methods]
+        plain = "" if kind.plain is None else words(kind.plain[0])
+        lines.append(f"| {words(name)} | {plain} | {' | '.join(cells)} |")
+    notes = [f"{number}. {sentence}" for sentence, number in sentences.items()]
+    return "\n".join([*lines, "", *notes, ""])
+
+
+def words(name):
+    """A kind's name as people write it."""
+    return name.replace("_", " ")
+
+
+def _cell(verdict, name, sentences):
+    if verdict.faults:
+        return "wrong"
+    if verdict.refusal is None:
+        return "right"
+    # What arrived is another thing for each model, and layers are numbered as they were made.
+    sentence = verdict.refusal.partition(" Received: ")[0].replace(name, "the network")
+    return str(sentences.setdefault(sentence, len(sentences) + 1))

@@ -1,0 +1,62 @@
+"""The families of `keras.applications`, with random weights and small images: each is opened and answers rightly.
+
+They are larger than all other models in the tests. The logits' gradient is compared with TensorFlow's own tape on the
+same layers without the softmax.
+"""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.methods.grad_cam import GradCAM
+
+# The smallest images that they take, and whether they have a ReLU.
+FAMILIES = {
+    "VGG16": (32, True),
+    "ResNet50V2": (32, True),
+    "InceptionV3": (75, True),
+    "MobileNetV2": (32, True),
+    "MobileNetV3Small": (32, True),
+    "DenseNet121": (32, True),
+    "EfficientNetV2B0": (32, False),
+    "ConvNeXtTiny": (32, False),
+    "Xception": (71, True),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_opened_and_answers_as_keras_does(name):
+    side, has_relu = FAMILIES[name]
+    keras.utils.set_random_seed(0)
+    shape = (side, side, 3)
+    build = getattr(keras.applications, name)
+    model = build(weights=None, input_shape=shape, classes=5)
+    network = Network(model, value_range=(0, 1))
+    images = np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(np.float32)
+    assert network.head == "softmax"
+    assert network.probabilities(images) == pytest.approx(model(images, training=False).numpy(), abs=1e-5)
+
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    last = twin.layers[-1]
+    (last if hasattr(last, "activation") else twin.layers[-2]).activation = keras.activations.linear
+
+    @tf.function(autograph=False)
+    def by_tape(images):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            score = tf.reshape(twin(images, training=False), [-1])[2]
+        return tape.gradient(score, images)
+
+    expected = by_tape(tf.constant(images)).numpy()
+    assert np.abs(network.gradient(images, 2) - expected).max() < 1e-4 * np.abs(expected).max()
+    if has_relu:
+        assert network.gates(None, network.target(2), "guided")[0] > 0
+    else:
+        with pytest.raises(ValueError, match="no ReLU to rewrite"):
+            network.gates(None, network.target(2), "guided")
+    layer = network.spatial_layers[len(network.spatial_layers) // 2].path
+    assert np.isfinite(compute(GradCAM(), network, images[0], 2, layer).array).all()
