@@ -443,7 +443,7 @@ class Network:
         if gradient is None:
             where = "the image" if layer is None else f"layer {layer!r}"
             raise ValueError(
-                f"The score of {self.describe(target)} must depend on {where}. Received: a network in which it does not."
+                f"The score of {self.describe(target)} must depend on {where}. Received: a network where it does not."
             )
         return gradient
 
