@@ -49,6 +49,7 @@ class OcclusionExplorer(SessionExplorer):
         one, other = self.heat_map.live_image, self.class_map.live_image
         self._links = [ipywidgets.jslink((one, name), (other, name)) for name in ("opacity", "show", "zoom", "center")]
         self.children = (self._arranged(),)
+        self.class_map.follow(self._show_pictures, "result")
 
     def close(self):
         """Take the explorer from the page, with all that follows its session."""
@@ -59,6 +60,13 @@ class OcclusionExplorer(SessionExplorer):
     def _say_what_is_shown(self):
         say(self.caption, self.session.result.request.caption if self.session.result else "")
 
+    def _show_pictures(self):
+        """Among quantities none wins: there is no class map."""
+        heat_map, class_map, by_hand = self._pictures
+        result = self.session.result
+        without = result is not None and result.class_map is None
+        self._beside.children = (heat_map, by_hand) if without else (heat_map, class_map, by_hand)
+
     def _arranged(self):
         left = [
             self.network_picker.widget,
@@ -66,14 +74,14 @@ class OcclusionExplorer(SessionExplorer):
             self.controls.widget,
             self.target_picker.widget,
         ]
-        pictures = [
+        self._pictures = [
             _titled("Heat map", "how far covering lowers the score", self.heat_map),
             _titled("Class map", "which class wins when covered", self.class_map),
-            _titled("Try it by hand", "what becomes of the probabilities", self.by_hand),
+            _titled("Try it by hand", "what the network then says", self.by_hand),
         ]
         hint = paragraph("Point at a map to try its window by hand; click to keep the window there.", QUIET)
-        beside = ipywidgets.Box(pictures, layout=WRAPPING)
-        main = [self.status.widget, self.caption, hint, beside, self.status.notes]
+        self._beside = ipywidgets.Box(self._pictures, layout=WRAPPING)
+        main = [self.status.widget, self.caption, hint, self._beside, self.status.notes]
         columns = ((left, PICKERS), (main, PICTURES))
         return ipywidgets.Box([ipywidgets.VBox(parts, layout=layout) for parts, layout in columns], layout=WRAPPING)
 
