@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Output:
             )
         return self._given
 
-    @property
+    @cached_property
     def targets(self):
         """A Target for each class, in the order of `names`."""
         return (-Target(0), Target(0)) if self.two_sided else tuple(map(Target, range(self.count)))
