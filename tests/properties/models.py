@@ -1,0 +1,229 @@
+"""However a model is put together, the numbers are the same: those of Keras and of TensorFlow's own tape."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+from kinds import KINDS, Probe, fixed
+
+from cnnviz_widgets.core import opening
+from cnnviz_widgets.core.graph import ForwardGraph
+from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.tracing import _children, _head
+from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
+from cnnviz_widgets.methods.occlusion import Occlusion
+from properties.framework import Bug, assert_close, assert_refused, holds
+from properties.shared_bugs import PROBABILITY, TRAINING
+from properties.small_networks import noise, opened
+
+
+def taped(kind, image, index):
+    """(gradient at the image, gradient at the middle layer) of a logit, by a tape and eagerly, from the twin."""
+    probe = Probe()
+    model = kind.build(head=None, probe=probe)
+    images = tf.constant(image.array[None])
+    with tf.GradientTape() as tape:
+        tape.watch([images, probe.delta.value])
+        logit = tf.nest.flatten(model(images, training=False))[0][0, index]
+    at_image, at_layer = tape.gradient(logit, [images, probe.delta.value])
+    return at_image[0], at_layer
+
+
+@holds(
+    18,
+    "The traced graph and eager execution with a tape give the same gradients, at the image and at a layer.",
+    1e-5,
+    "implementation invariance: Sundararajan et al. 2017, section 2.2",
+    [PROBABILITY, TRAINING],
+)
+def traced_is_eager(tolerance):
+    names = ["sequential", "skip_and_concat", "nested_twice", "subclassed", "shared_layer"]
+    for name in [*names, "batch_norm_dropout_augmentation"]:
+        kind = KINDS[name]
+        network, image = opened(name)
+        at_image, at_layer = taped(kind, image, 3)
+        assert_close(network.gradient(image, 3), at_image, tolerance)
+        assert_close(network.layer_gradient(image, 3, kind.middle)[1], at_layer, tolerance)
+
+
+SOFTMAX_UNSEEN = Bug("the softmax is not looked for", _head, "tensor.op.type in HEADS", "False")
+OUTPUT = Bug("the logits are the output", _head, "return tensor.op.inputs[0],", "return tensor,")
+WITHOUT_BIAS = Bug(
+    "the logits lack their bias", _head, "return tensor.op.inputs[0],", "return tensor.op.inputs[0].op.inputs[0],"
+)
+
+
+@holds(
+    19,
+    "A softmax inside the dense layer, as a layer, as an activation or as an operation: the same gradient as without.",
+    1e-6,
+    "implementation invariance",
+    [PROBABILITY, SOFTMAX_UNSEEN],
+)
+def ways_to_end(tolerance):
+    network, image = opened("no_softmax")
+    expected = network.gradient(image, 2)
+    for name in ("relu_from_ops", "separate_softmax", "softmax_from_ops", "softmax_activation"):
+        assert_close(opened(name)[0].gradient(image, 2), expected, tolerance)
+
+
+NEVER_INSIDE = Bug(
+    "layers inside a nested model are not looked for",
+    _children,
+    "return layer.layers",
+    "return layer.layers[:1]",
+    caught_by=(AssertionError, ValueError),
+)
+OUTER_RELUS = Bug(
+    "ReLUs inside a nested model are not rewritten",
+    ForwardGraph._part,
+    "node.op in RELUS",
+    "node.op in RELUS and node.name.count('/') < 3",
+)
+
+
+@holds(
+    20,
+    "A nested model gives the numbers of the flat one: activations, gradients, guided gradients, Grad-CAM.",
+    1e-6,
+    "tf-keras-vis issues 63 and 71",
+    [NEVER_INSIDE, OUTER_RELUS],
+)
+def nested_is_flat(tolerance):
+    nested, image = opened("nested_in_sequential")
+    base, _, dense = nested.model.layers
+    own = [layers.Conv2D(4, 3, activation="relu", name="conv"), layers.Conv2D(6, 3, activation="relu", name="last")]
+    tail = [layers.GlobalAveragePooling2D(), layers.Dense(5, activation="softmax")]
+    model = keras.Sequential([keras.Input((12, 12, 3)), *own, *tail])
+    model.set_weights([*base.get_weights(), *dense.get_weights()])
+    flat = Network(model, value_range=(0, 1))
+    for rule in ("standard", "guided"):
+        assert_close(nested.gradient(image, 1, rule), flat.gradient(image, 1, rule), tolerance)
+    method = GradCAM(final_relu=False)
+    for layer in ("conv", "last"):
+        inside = f"base/{layer}"
+        assert_close(nested.activations(image, inside), flat.activations(image, layer), tolerance)
+        found, expected = compute(method, nested, image, 1, inside), compute(method, flat, image, 1, layer)
+        assert_close(found.array, expected.array, tolerance)
+
+
+@holds(
+    21,
+    "The softmax or sigmoid of the logits is what the model gives.",
+    1e-6,
+    "definition",
+    [OUTPUT, WITHOUT_BIAS],
+)
+def logits_make_the_output(tolerance):
+    heads = {
+        "softmax": lambda z: np.exp(z - z.max()) / np.exp(z - z.max()).sum(),
+        "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+        "none": lambda z: z,
+    }
+    for name in (
+        "functional",
+        "separate_softmax",
+        "softmax_from_ops",
+        "convolution_as_head",
+        "one_sigmoid",
+        "no_softmax",
+    ):
+        kind = KINDS[name]
+        network, image = opened(name)
+        output = np.asarray(network.model(image.array[None]))[0]
+        assert_close(heads[kind.head](network.logits(image)), output, tolerance)
+
+
+TAKES_ANYTHING = Bug(
+    "channels first are read as if they were last", opening.refuse_channels_first, '== "channels_first"', '== "no such"'
+)
+
+
+@holds(
+    29,
+    "A network with its channels first gives the numbers of its twin with channels last, or is refused in a sentence: "
+    "its maps are never read wrongly.",
+    1e-5,
+    "implementation invariance",
+    [TAKES_ANYTHING],
+)
+def channels_first(tolerance):
+    last = fixed(with_channels("channels_last", (9, 9, 9)))
+    first = with_channels("channels_first", (9, 9, 9))
+    first.set_weights(last.get_weights())
+    image = noise(9, 9, 9).array
+    expected = Network(last, value_range=(0, 1)).activations(image, "conv1")
+    network = Network(first, value_range=(0, 1))
+    try:
+        network.layers  # noqa: B018 - opens it
+    except ValueError:
+        assert_refused(lambda: network.layers, "channels last", "channels_first")
+        return
+    assert_close(network.activations(image, "conv1"), expected, tolerance)
+
+
+def with_channels(data_format, shape):
+    """Cubic, so that no shape tells which axis is which."""
+    image = keras.Input(shape)
+    values = layers.Conv2D(9, 3, padding="same", activation="relu", data_format=data_format, name="conv1")(image)
+    pooled = layers.GlobalAveragePooling2D(data_format=data_format)(values)
+    return keras.Model(image, layers.Dense(3, activation="softmax")(pooled))
+
+
+GREY_FIRST = Bug(
+    "an image has at most three channels", Network._batch, "if array.ndim == 4 else array[None]", "[None, ..., :3]"
+)
+
+
+@holds(
+    30,
+    "Images of 1, 2, 3 and 4 channels go all the way, from the gradient to the picture on the screen.",
+    0,
+    "pytorch-grad-cam, one_channel",
+    [GREY_FIRST],
+)
+def channels(tolerance):
+    for name in ("one_channel", "two_channels", "functional", "four_channels"):
+        network, image = opened(name)
+        for method in (Gradient(), GradientTimesInput(), GradCAM(final_relu=False), Occlusion(4, 2)):
+            try:
+                result = compute(method, network, image)
+            except ValueError as error:
+                raise AssertionError(f"{method} on {name}: {error}") from error
+            assert np.isfinite(result.array).all()
+            assert np.ptp(result.array) > tolerance
+        assert image.rgb((0, 1)).shape == (12, 12, 3)
+
+
+STANDARDISED = Bug(
+    "each image is brought to mean 0 and deviation 1",
+    Network._batch,
+    "return batch.astype(",
+    "return ((batch - batch.mean()) / batch.std()).astype(",
+)
+TRANSPOSED = Bug(
+    "rows and columns of a layer's output are exchanged",
+    Network.activations,
+    "self.values(image, self._tensor(layer))",
+    "self.values(image, self._tensor(layer)).swapaxes(0, 1)",
+)
+
+
+@holds(
+    35,
+    "Where an image moves by the stride, a convolution's maps move by a cell, away from the borders.",
+    1e-5,
+    "equivariance of the convolution",
+    [STANDARDISED, TRANSPOSED],
+)
+def moves_along(tolerance):
+    network, _ = opened("relu_layer")  # its second convolution has a stride of 2
+    scene = np.random.default_rng(0).uniform(0, 1, (14, 14, 3)).astype(np.float32)
+    for down, across in ((2, 0), (0, 2), (2, 2)):
+        before = network.activations(scene[:12, :12], "conv2")
+        after = network.activations(scene[down : down + 12, across : across + 12], "conv2")
+        rows, columns = before.shape[0] - down // 2, before.shape[1] - across // 2
+        assert_close(after[:rows, :columns], before[down // 2 :, across // 2 :], tolerance)
