@@ -1,0 +1,1 @@
+"""The bundled networks a second time, in NumPy, without TensorFlow and without a line of the package."""
