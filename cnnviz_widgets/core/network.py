@@ -183,6 +183,20 @@ class Network:
         """The value of any tensor of the traced graph, by its name there; (n, ...) for a batch."""
         return self._ask(image, lambda batch: self._open().questions.values(tensor)(batch)[0])
 
+    def overflow(self, image):
+        """The path of the first half-precision layer whose output for an InputImage is not finite, or None."""
+        tensors = self._open().half_precision
+        if not tensors:
+            return None
+        image = self.fit(image)
+        key = ("overflow", image.digest, self.stamp())
+        if (kept := self.cache.get(key)) is None:
+            values = self._open().questions.values(*tensors.values())(self._batch(image))
+            pairs = zip(tensors, values, strict=True)
+            kept = tuple(path for path, value in pairs if not np.isfinite(np.asarray(value)).all())[:1]
+            self.cache.put(key, kept)
+        return kept[0] if kept else None
+
     def scores(self, image, target, of="logit"):
         """The score of `target`: a float for an image, (n,) for a batch.
 

@@ -20,5 +20,10 @@ class Note:
     def __post_init__(self):
         object.__setattr__(self, "numbers", dict(self.numbers))
 
+    @property
+    def link(self):
+        """Where it is explained, relative to the docs: "notes.md#cropped"."""
+        return f"notes.md#{self.kind}"
+
     def __str__(self):
         return self.text

@@ -34,6 +34,9 @@ class Opened:
         own = [_variable(weight) for weight in getattr(model, "weights", ())]
         self.weights = Weights({id(variable): variable for variable in (*self.traced.graph.variables, *own)}.values())
         self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
+        # Numbers above 65504 overflow there.
+        types = {path: self.traced.graph.tensor(tensor).dtype.name for path, tensor in self.tensors.items()}
+        self.half_precision = {path: self.tensors[path] for path, kind in types.items() if kind == "float16"}
         self.layers = tuple(
             LayerInfo(
                 tap.path,

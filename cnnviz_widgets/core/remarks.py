@@ -8,13 +8,17 @@ from .note import Note
 UNLIKELY = 0.01
 # A map of whose variance chance makes more than this should be made of more samples.
 MOSTLY_CHANCE = 0.5
+# Above this probability of its top class the network is so sure that probabilities hardly move.
+CERTAIN = 0.999
 
 
 def on_request(request):
     """Notes about what was asked: the image and the target."""
     notes = list(request.image.notes) if request.image else []
+    if request.image is not None and (layer := request.network.overflow(request.image)):
+        notes.append(overflow(layer))
     if request.target is not None and request.target.layer is None:
-        notes += _unseen(request) if request.image is not None else ()
+        notes += (*_unseen(request), *_too_sure(request)) if request.image is not None else ()
         notes += (*_about_the_score(request.network), *first_of_several_outputs(request.network))
     return tuple(notes)
 
@@ -28,6 +32,16 @@ def _unseen(request):
     if all(share is not None and share < UNLIKELY for share in shares):
         return [unlikely(network.describe(part), share) for part, share in zip(classes, shares, strict=True)]
     return []
+
+
+def _too_sure(request):
+    """A note where probabilities have nowhere to go."""
+    network = request.network
+    if network.task == "regression":
+        return []
+    probabilities = network.probabilities(request.image)
+    top = int(probabilities.argmax())
+    return [saturated(network.class_names[top], float(probabilities[top]))] if probabilities[top] > CERTAIN else []
 
 
 def _about_the_score(network):
@@ -55,6 +69,36 @@ def unlikely(name, probability):
         "unlikely_target",
         f"The network gives {name} only {probability:.2%} here: the map explains a class that it does not see.",
         {"probability": probability},
+    )
+
+
+def saturated(name, probability):
+    """The network is as sure as it can be."""
+    return Note(
+        "saturated",
+        f"The network is sure of {name}, by more than {CERTAIN:.1%}: probabilities hardly move here, logits still do.",
+        {"probability": probability},
+    )
+
+
+def overflow(layer):
+    """Half precision was too small for the network's numbers."""
+    return Note(
+        "overflow",
+        f"Activations of {layer} are infinite, or not a number, in half precision, which ends at 65504: "
+        "what is made of them cannot be trusted.",
+    )
+
+
+def coverage(rows, columns):
+    """How many windows a pixel of an occlusion map is the mean of; `rows` and `columns` are Windows."""
+    along = [windows.holds.sum(axis=0) for windows in (rows, columns)]
+    least, most = (int(np.prod([end(times) for times in along])) for end in (np.min, np.max))
+    between = str(least) if least == most else f"between {least} and {most}"
+    return Note(
+        "coverage",
+        f"Every pixel is covered by {between} window{'s' if most > 1 else ''}, whose drops are averaged.",
+        {"least": least, "most": most},
     )
 
 

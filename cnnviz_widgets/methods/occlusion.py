@@ -19,6 +19,7 @@ import numpy as np
 from ..core.covering import FILLS, Windows, put
 from ..core.method import Method, register
 from ..core.parameters import choice, slider
+from ..core.remarks import coverage
 from ..core.result import Result
 
 # Windows in one batch: large enough to be fast, small enough to stop within a quarter of a second.
@@ -131,6 +132,7 @@ class Occlusion(Method):
                 signed=True,
                 unit=f"drop in {network.unit(target, self.score)}",
                 progress=known / len(order),
+                notes=(coverage(rows, columns),),
                 class_map=classes if has_classes else None,
             )
 

@@ -9,7 +9,7 @@ from ..methods.maximal_activation import MaximalActivation
 from ..session import Session, suited
 from .bound import Bound
 from .live_image import LiveImage
-from .text import paragraph, say
+from .text import paragraph, say, say_notes
 
 MAKE, STOP = "Make the image that excites it", "Stop"
 
@@ -72,7 +72,10 @@ class ExcitingImage(Bound):
             return
         self.live_image.show_image(InputImage(result.array).rgb(result.request.network.value_range))
         self.live_image.alt = result.request.caption
-        say(self._words, " ".join(map(str, result.notes)) if result.complete else session.message)
+        if result.complete:
+            say_notes(self._words, result.notes)
+        else:
+            say(self._words, session.message)
 
     @property
     def _result(self):

@@ -8,7 +8,7 @@ from .bound import Bound
 from .course import curve
 from .gallery import Gallery
 from .live_image import LiveImage
-from .text import paragraph, say
+from .text import paragraph, say, say_notes
 
 THUMBNAIL = 104  # px
 
@@ -61,7 +61,7 @@ class MadePictures(Bound):
         notes = {note.kind: note for note in result.notes}
         self.live_image.show_image(_rgb(result))
         self.live_image.title = caption(result)
-        say(self._notes, " ".join(str(note) for note in result.notes))
+        say_notes(self._notes, result.notes)
         reached = notes["score_reached"].numbers if "score_reached" in notes else {}
         self.course.value = curve(result.course, reached.get("best")) if result.course else ""
         self._show_sample(result.request.network, reached)

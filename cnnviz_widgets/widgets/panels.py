@@ -8,7 +8,7 @@ from ..core.result import Result
 from .bound import Bound
 from .live_image import LiveImage
 from .live_view import alt_text
-from .text import paragraph, say
+from .text import paragraph, say, say_notes
 
 # Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
 FAINT = 0.1
@@ -107,10 +107,10 @@ class Panels(Bound):
         results, about, said = results_among(answers), {}, {}
         for result in results:
             for note in result.notes:
-                about.setdefault(str(note), []).append(self._name_of(result.request))
-        for text, names in about.items():
-            said.setdefault("" if len(names) == len(results) else f"{', '.join(names)}: ", []).append(text)
-        say(self.notes, " ".join(names + " ".join(texts) for names, texts in said.items()))
+                about.setdefault(str(note), (note, []))[1].append(self._name_of(result.request))
+        for note, names in about.values():
+            said.setdefault("" if len(names) == len(results) else f"{', '.join(names)}:", []).append(note)
+        say_notes(self.notes, [part for names, notes in said.items() for part in (names, *notes) if part])
 
     def _show_status(self):
         session = self.session

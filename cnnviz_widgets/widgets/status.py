@@ -3,7 +3,7 @@
 import ipywidgets
 
 from .bound import Bound
-from .text import paragraph, say
+from .text import paragraph, say, say_notes
 
 BUTTON = ipywidgets.Layout(width="84px")
 
@@ -49,7 +49,7 @@ class StatusLine(Bound):
     def _show_result(self):
         result = self.session.result
         if result is not None:
-            say(self.notes, " ".join(str(note) for note in result.notes))
+            say_notes(self.notes, result.notes)
 
     def _time_left(self):
         left = self.session.seconds_left

@@ -1,8 +1,10 @@
-"""Text for the page. The one place where words become HTML, so the one place where they are escaped."""
+"""Text for the page. Words become HTML here and in `why.py` beside it, so these are where they are escaped."""
 
 import html
 
 import ipywidgets
+
+from .why import with_reasons
 
 
 def paragraph(text="", css="", role=None):
@@ -15,7 +17,16 @@ def paragraph(text="", css="", role=None):
 
 def say(widget, text):
     """Show other words in a paragraph."""
+    _show(widget, html.escape(str(text)) if text else "")
+
+
+def say_notes(widget, parts):
+    """Show Notes, and words between them, in a paragraph; a note's "why?" opens its section of the docs."""
+    _show(widget, with_reasons(parts))
+
+
+def _show(widget, inside):
     role = f' role="{widget.role}"' if widget.role else ""
-    value = f'<div{role} style="line-height:1.35;{widget.css}">{html.escape(str(text))}</div>' if text else ""
+    value = f'<div{role} style="line-height:1.35;{widget.css}">{inside}</div>' if inside else ""
     if widget.value != value:
         widget.value = value

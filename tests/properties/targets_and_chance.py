@@ -5,11 +5,12 @@ import numpy as np
 from cnnviz_widgets.core.ascent import Ascent, _step_function
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.opening import Weights
+from cnnviz_widgets.core.remarks import on_request
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
-from properties.framework import Bug, assert_close, assert_refused, holds
+from properties.framework import Bug, assert_close, assert_refused, holds, kinds_of
 from properties.small_networks import opened
 
 SEED_IGNORED = Bug("the seed is ignored", Ascent.begin, "[self._seed, 0]", "[0, 0]")
@@ -117,16 +118,26 @@ HALF_POOLED = Bug(
 )
 
 
+SILENT_OVERFLOW = Bug("an overflow is not reported", on_request, "request.network.overflow(request.image)", "None")
+LAST_LAYER = Bug("not the first layer that overflows is named, but the last", Network.overflow, "[:1]", "[-1:]")
+
+
 @holds(
     31,
     "A half-precision network's gradients are pooled in single precision, and activations that overflow are reported.",
     1e-6,
     "IEEE 754: the largest half-precision number is 65504",
-    [HALF_POOLED],
+    [HALF_POOLED, SILENT_OVERFLOW, LAST_LAYER],
 )
 def half_precision(tolerance):
     network, image = opened("mixed_float16")
     activations, gradient = network.layer_gradient(image, 1, "conv1")
     assert activations.dtype == gradient.dtype == np.float32
     expected = activations.astype(np.float64) @ gradient.mean(axis=(0, 1), dtype=np.float64)
-    assert_close(compute(GradCAM(final_relu=False), network, image, 1, "conv1").array, expected, tolerance)
+    result = compute(GradCAM(final_relu=False), network, image, 1, "conv1")
+    assert_close(result.array, expected, tolerance)
+    assert "overflow" not in kinds_of(result)
+    kernel = network.model.get_layer("conv1").kernel
+    kernel.assign(kernel * 0 + 60000)
+    said = [note.text for note in compute(GradCAM(), network, image, 1, "conv1").notes if note.kind == "overflow"]
+    assert [text.split()[:3] for text in said] == [["Activations", "of", "conv1"]]
