@@ -36,7 +36,8 @@ def kinds_in(source):
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Note":
             (first, *_) = node.args
-            yield first.value
+            if isinstance(first, ast.Constant):  # else it is another note's kind
+                yield first.value
 
 
 EVERY_KIND = sorted({kind for path in PACKAGE.rglob("*.py") for kind in kinds_in(path.read_text(encoding="utf-8"))})
