@@ -18,12 +18,20 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.note import Note
 from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods.ablation_cam import AblationCAM
 from cnnviz_widgets.methods.cam import CAM
+from cnnviz_widgets.methods.eigen_cam import EigenCAM
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.methods.grad_cam_plus_plus import GradCAMPlusPlus
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.integrated_gradients import IntegratedGradients
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.methods.rise import RISE
+from cnnviz_widgets.methods.score_cam import ScoreCAM
+from cnnviz_widgets.methods.x_grad_cam import XGradCAM
 from cnnviz_widgets.widgets.text import paragraph, say_notes
 from cnnviz_widgets.widgets.why import explanation, page
 
@@ -100,6 +108,17 @@ def pooled(against=False):
     return Network(model, value_range=(0, 1))
 
 
+def one_number(bias=0.0):
+    """A ReLU of twice the mean of 16 pixels, plus a bias; and nothing says what its one number is."""
+    image = keras.Input((4, 4, 1))
+    hidden = layers.Dense(1, activation="relu", name="hidden")
+    model = keras.Model(
+        image, layers.Dense(1, use_bias=False, kernel_initializer="ones")(hidden(layers.Flatten()(image)))
+    )
+    hidden.set_weights([np.full((16, 1), 2 / 16), np.array([bias])])
+    return Network(model, value_range=(0, 1))
+
+
 def silent(bias):
     image = keras.Input((6, 6, 1))
     hidden = layers.Conv2D(1, 3, activation="relu", kernel_initializer="ones")
@@ -147,6 +166,27 @@ GIVEN = {
     "mistaken": lambda: climbed(small(change=dense(0, [9, 0, 0, 0, 0])), target=1),
     "relaxed_relus": lambda: climbed(silent(-5), steps=60),
     "unmoved": lambda: climbed(silent(-1000)),
+    "first_of_several_outputs": lambda: compute(Gradient(), small("several_outputs"), noise(), 0),
+    "taken_as_logit": lambda: compute(Gradient(), one_number(), noise(4, 4, 1)),
+    "completeness": lambda: compute(IntegratedGradients(steps=5), small(), noise()),
+    "incomplete": lambda: compute(
+        IntegratedGradients("black", "midpoint", 5), one_number(-0.89), np.full((4, 4, 1), 0.5)
+    ),
+    "equals_baseline": lambda: compute(
+        IntegratedGradients("black", steps=5), small(), (noise(12, 12, 1).array > 0.5).repeat(3, 2)
+    ),
+    "standard_error": lambda: compute(RISE(masks=20), small(), noise(), 0),
+    "mean_score": lambda: compute(RISE(masks=20), small(), noise(), 0),
+    "taken_for": lambda: climbed(small(), Target(0) - Target(1), steps=2),
+    "alpha_strayed": lambda: compute(GradCAMPlusPlus(), pooled(), np.full((4, 4, 1), -1.5), 1, "maps"),
+    "cancelled_activations": lambda: compute(
+        XGradCAM(), pooled(), np.array([[[1.0], [-0.99]]] * 4).repeat(2, 1), 1, "maps"
+    ),
+    "channels_left_out": lambda: compute(ScoreCAM(channels=2), small(), noise(), 0, "conv1"),
+    "no_mask": lambda: compute(ScoreCAM(), pooled(), noise(4, 4, 1), 1, "mean"),
+    "negative_score": lambda: compute(AblationCAM(), pooled(), noise(4, 4, 1), 0, "maps"),
+    "first_component": lambda: compute(EigenCAM(), small(), noise(), layer="conv1"),
+    "fused_layers": lambda: compute(GradCAM(), small(), noise(), 0, ["relu1", "conv2"]),
 }
 
 
