@@ -275,6 +275,23 @@ class Network:
         ask, place = opened.questions.scores_behind(frontier, objective), opened.place(target)
         return _float32(ask([activations, *skips], place))
 
+    def relevance(self, image, target, recipe):
+        """(relevance (height, width, channels), score, what biases took): the score handed back to the pixels.
+
+        `recipe` is an LRP, or like one: `rule`, `epsilon`, `gamma`, `alpha`. Raises ValueError for a network that holds
+        an operation for which there is no rule.
+        """
+        from .relevance.question import KNOBS, relevance_question
+
+        target = self.target(target, image)
+        opened, objective = self._open(), self._objective(target)
+        if not opened.traced.graph.reaches(opened.traced.graph.input, objective):
+            self._connected(None, target, None)
+        ask = relevance_question(opened, objective, recipe.rule, self.name)
+        knobs = {name: np.float32(getattr(recipe, name)) for name in KNOBS}
+        answers = [_float32(answer) for answer in ask(self._batch(image), opened.place(target), knobs)]
+        return tuple(answers if _is_batch(image) else (answer[0] for answer in answers))
+
     def ascent(self, target, recipe):
         """The `Ascent` to an image that raises the target's score; `recipe` is a MaximalActivation, or like one."""
         from .ascent import Ascent

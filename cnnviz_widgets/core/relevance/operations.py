@@ -1,0 +1,131 @@
+"""What the operations of a traced graph are to relevance, and how to run one of them on other numbers."""
+
+import tensorflow as tf
+
+# Linear in what comes from the image, with weights: the input that holds these.
+WEIGHTS_AT = {
+    "BatchMatMulV2": 1,
+    "Conv2D": 1,
+    "Conv2DBackpropInput": 1,
+    "DepthwiseConv2dNative": 1,
+    "Einsum": 1,
+    "MatMul": 1,
+}
+DENSE = {"BatchMatMulV2", "Einsum", "MatMul"}
+# Sums and averages of what comes from the image; a skip connection is an AddV2.
+SUMS = {"AddN", "AddV2", "AvgPool", "Mean", "ResizeBilinear", "ResizeNearestNeighbor", "Sum"}
+# A scale and a shift of every number by constants: batch normalisation, a bias, rescaled images.
+AFFINE = {"AddV2", "BiasAdd", "FusedBatchNormV3", "Mul", "Neg", "RealDiv", "Sub"}
+# Functions of one number that keep its sign.
+PASSING = {"Elu", "Identity", "LeakyRelu", "Relu", "Relu6", "Selu", "Softsign", "Tanh"}
+# Numbers elsewhere, and copies of numbers.
+MOVING = {
+    "BatchToSpaceND",
+    "BroadcastTo",
+    "ConcatV2",
+    "DepthToSpace",
+    "ExpandDims",
+    "GatherV2",
+    "IdentityN",
+    "MirrorPad",
+    "Pack",
+    "Pad",
+    "PadV2",
+    "Reshape",
+    "ReverseV2",
+    "Slice",
+    "SpaceToBatchND",
+    "SpaceToDepth",
+    "Split",
+    "SplitV",
+    "Squeeze",
+    "StridedSlice",
+    "Tile",
+    "Transpose",
+    "Unpack",
+}
+# The largest number takes it all.
+WINNERS = {"Max", "MaxPool"}
+# What these tell of a tensor does not depend on the numbers in it.
+SHAPES = {"OnesLike", "Rank", "Shape", "ShapeN", "Size", "ZerosLike"}
+NARROW = (tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum)
+
+
+def wide(tensor):
+    """The tensor in at least 32 bits: relevance is divided by small numbers."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype.as_datatype_enum in NARROW else tensor
+
+
+def again(operation, values):
+    """The outputs of `operation` for other inputs: `values` maps an input's place to what stands there instead."""
+    inputs = [values.get(place, wide(tensor)) for place, tensor in enumerate(operation.inputs)]
+    attributes = {}
+    for name, given in operation.node_def.attr.items():
+        if not name.startswith("_"):
+            attributes[name] = tf.compat.v1.AttrValue()
+            attributes[name].CopyFrom(given)
+            if given.type in NARROW:
+                attributes[name].type = tf.float32.as_datatype_enum
+            elif given.HasField("list"):
+                types = [tf.float32.as_datatype_enum if each in NARROW else each for each in given.list.type]
+                attributes[name].list.type[:] = types
+    types = [tf.float32 if tensor.dtype.as_datatype_enum in NARROW else tensor.dtype for tensor in operation.outputs]
+    graph = tf.compat.v1.get_default_graph()
+    return graph.create_op(operation.type, inputs, types, attrs=attributes, compute_device=False).outputs
+
+
+def scaled_and_shifted(operation, way, scale, shift):
+    """(scale, shift) when `operation` follows on a scale and shift; `way` is the input that it works on."""
+    constants = [wide(tensor) for place, tensor in enumerate(operation.inputs) if place != way]
+    match operation.type:
+        case "Neg":
+            return -scale, -shift
+        case "Mul":
+            return scale * constants[0], shift * constants[0]
+        case "RealDiv":
+            return scale / constants[0], shift / constants[0]
+        case "AddV2" | "BiasAdd":
+            return scale, shift + constants[0]
+        case "Sub":
+            return (scale, shift - constants[0]) if way == 0 else (-scale, constants[0] - shift)
+    grow, beta, mean, variance = constants  # FusedBatchNormV3
+    grow *= tf.math.rsqrt(variance + operation.get_attr("epsilon"))
+    return scale * grow, (shift - mean) * grow + beta
+
+
+def scaled_weights(core, scale):
+    """The weights with which `core` gives what it gave, times `scale`; None where no weights do."""
+    weights = wide(core.inputs[WEIGHTS_AT[core.type]])
+    if isinstance(scale, float):
+        return weights if scale == 1 else weights * scale
+    if scale.shape.rank is None or any(side != 1 for side in scale.shape[:-1]):
+        return None  # not one number for each channel
+    scale = tf.reshape(scale, [-1])
+    if core.type == "DepthwiseConv2dNative":  # (rows, columns, input channel, multiple)
+        return weights * (scale if scale.shape[0] == 1 else tf.reshape(scale, weights.shape[2:]))
+    if core.type == "Conv2DBackpropInput":  # (rows, columns, filter, input channel)
+        return weights * scale[:, tf.newaxis]
+    if core.type == "Conv2D" or (core.type == "MatMul" and not core.get_attr("transpose_b")):
+        return weights * scale
+    return None
+
+
+def passes(operation):
+    """Whether relevance passes as it is: a function of one number that keeps its sign, clipping included."""
+    if operation.type == "Cast":
+        return operation.inputs[0].dtype.is_floating and operation.outputs[0].dtype.is_floating
+    return operation.type in PASSING or _keeps_zero(operation)
+
+
+def _keeps_zero(operation):
+    """Whether this is a Maximum or Minimum with a constant that leaves zero where it is, as a ReLU does."""
+    allowed = {"Maximum": lambda bound: (bound <= 0).all(), "Minimum": lambda bound: (bound >= 0).all()}
+    bounds = [tf.get_static_value(tensor) for tensor in operation.inputs]
+    return operation.type in allowed and any(b is not None and allowed[operation.type](b) for b in bounds)
+
+
+def never_negative(tensor):
+    """Whether a ReLU sees to it."""
+    if tensor.op.type in ("Cast", "Identity", "MaxPool"):
+        return never_negative(tensor.op.inputs[0])
+    return tensor.op.type in ("Relu", "Relu6")
