@@ -11,6 +11,7 @@ from cnnviz_widgets.methods.grad_cam_plus_plus import GradCAMPlusPlus
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.hires_cam import HiResCAM
 from cnnviz_widgets.methods.layer_cam import LayerCAM
+from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.methods.score_cam import ScoreCAM
 from cnnviz_widgets.methods.x_grad_cam import XGradCAM
 from cnnviz_widgets.networks import load, samples
@@ -76,3 +77,13 @@ def test_guided_backpropagation_rewrites_relu6_and_differs_from_the_plain_gradie
     assert similarity(plain.array, guided.array) < 0.5
     (count,) = [note.numbers["relus"] for note in guided.notes if note.kind == "relus_rewritten"]
     assert count == 33  # stem, head, 15 expansions and 16 depthwise convolutions
+
+
+def test_relevance_lies_on_the_cats_face(network, cat):
+    relevance = np.abs(compute(LRP(), network, cat, EGYPTIAN_CAT).array)
+    assert relevance[face()].mean() > 2 * relevance[~face()].mean()
+
+
+def test_relevance_keeps_its_books_through_fifty_layers(network, cat):
+    (note, *_) = compute(LRP(rule="alpha-beta"), network, cat, EGYPTIAN_CAT).notes
+    assert abs(note.numbers["rest"]) < 1e-3 * note.numbers["score"]
