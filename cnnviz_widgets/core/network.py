@@ -127,6 +127,13 @@ class Network:
         """
         return self._open().head
 
+    @property
+    def weighted_layers(self):
+        """The paths of the layers with weights of their own, from the output back to the image: a tuple."""
+        from .randomised import weights_by_layer
+
+        return tuple(weights_by_layer(self._open(), self.model, self.name))
+
     def kernels(self, layer):
         """The kernels of a convolution: (kernel height, kernel width, input channels, filters)."""
         return self.layer(layer).kernels()
@@ -340,6 +347,21 @@ class Network:
                 f"Choose relu='standard'{'' if layer is None else ' or an earlier layer'}."
             )
         return relus, others
+
+    # ---- With other weights
+
+    def randomised(self, count, seed=0, alone=False):
+        """A Network whose last `count` layers with weights hold shuffled ones; everything else is shared with this one.
+
+        "Last" is in the order of `weighted_layers`, from the output back. With `alone`, only the last of these `count`
+        layers is shuffled. The layers of one `seed` are the same whatever the count; a count of 0 is this network. The
+        model is only read, and `model` of what is returned is still the user's, with the weights that it has.
+
+        Raises ValueError for a count or a seed that makes no sense. See `core/randomised.py` for paper and details.
+        """
+        from .randomised import randomised
+
+        return randomised(self, count, seed, alone)
 
     # ---- Classes and targets
 
