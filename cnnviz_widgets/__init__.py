@@ -26,6 +26,8 @@ _HOMES = {
     "Note": "core.note",
     "compute": "core.request",
     "steps": "core.request",
+    "Similarity": "core.similarity",
+    "deletion_and_insertion": "core.faithfulness",
     "all_methods": "methods",
     "load": "networks",
     "samples": "networks",
@@ -40,6 +42,7 @@ _HOMES = {
     "OcclusionExplorer": "widgets.explorers.occlusion",
     "SaliencyExplorer": "widgets.explorers.saliency",
     "CAMExplorer": "widgets.explorers.cam",
+    "SanityExplorer": "widgets.explorers.sanity",
 }
 
 

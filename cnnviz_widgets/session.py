@@ -68,8 +68,9 @@ class Session(HasTraits):
     `method` may be a method class: its parameters then suit the network and the image.
 
     `variants` makes several questions out of what was chosen: a function from Settings to a tuple of Settings, which
-    are answered in this order. `results` are the answers so far, each a Result or, where this one of several could not
-    be answered, a Refusal; the job has failed where all are refused. `result` is the first Result among them.
+    are answered in this order, each about its own network. `results` are the answers so far, each a Result or, where
+    this one of several could not be answered, a Refusal; the job has failed where all are refused. `result` is the
+    first Result among them.
 
     `network` may be given as anything that `cnnviz.load` takes: it is then opened by the runner, and the session can be
     shown before TensorFlow is loaded.
@@ -248,7 +249,7 @@ class Session(HasTraits):
         """Yield the results of one variant, or a Refusal in its place."""
         try:
             with network.steady(stamp):
-                request = Request.of(variant.method, network, image, variant.target, variant.layer)
+                request = Request.of(variant.method, variant.network, image, variant.target, variant.layer)
             yield from request.steps()
         except (ValueError, TypeError) as error:
             yield Refusal(variant, sentence_of(error))

@@ -6,8 +6,8 @@ score falls, the smaller the area under its curve, the better the map. Insertion
 them back: there a large area is good.
 
 We differ in three points: a deleted pixel shows the image's mean colour unless another fill is asked for (theirs is the
-mean of ImageNet), the blur is that of `core/covering.py`, and beside the map stand orders drawn at random, since an area
-alone says little. Among equal values chance decides, else those near the top left corner would always come first.
+mean of ImageNet), the blur is that of `core/covering.py`, and beside the map stand orders drawn at random, since an
+area alone says little. Among equal values chance decides, else those at the top left would always come first.
 """
 
 from dataclasses import dataclass, replace
@@ -107,7 +107,7 @@ def ranked(values, random):
 
 
 def changed(start, end, order, counts):
-    """(n, height, width, channels): `start`, with as many pixels as `counts` (n,) says, the first in `order`, of `end`."""
+    """(n, height, width, channels): `start`, its first pixels in `order`, `counts` (n,) many, as in `end`."""
     pictures = np.repeat(start[np.newaxis], len(counts), axis=0)
     new = end.reshape(-1, end.shape[-1])
     for picture, count in zip(pictures.reshape(len(counts), *new.shape), counts, strict=True):

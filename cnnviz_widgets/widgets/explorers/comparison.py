@@ -34,9 +34,9 @@ class Comparison(SessionExplorer):
         """What stands above the panel of a Request, or of Settings that were refused."""
         return str(asked.method)
 
-    def arrange(self, left, above):
-        """Two columns that wrap on a narrow page: pickers with `left` among them, and the panels below `above`."""
+    def arrange(self, left, above, below=()):
+        """Two columns that wrap on a narrow page: pickers with `left` among them; panels, `above` and `below`."""
         pickers = [self.network_picker.widget, self.image_picker.widget, *left, self.target_picker.widget]
-        shown = [self.status.widget, *above, self.panels.widget, self.panels.notes]
+        shown = [self.status.widget, *above, self.panels.widget, self.panels.notes, *below]
         columns = [ipywidgets.VBox(pickers, layout=LEFT), ipywidgets.VBox(shown, layout=RIGHT)]
         self.children = (ipywidgets.Box(columns, layout=PICTURES_FIRST),)

@@ -1,0 +1,66 @@
+"""What has been measured of several methods about one thing, so that they can be compared; old ones make room."""
+
+from ..core.result import MAP, Result
+from .line_chart import LOOKS
+
+
+class KeptLines:
+    """One line a method, in the order in which they came; each has its look for as long as it stays.
+
+    `about` is what the lines have in common: when it changes they are all forgotten. `is_done` tells of a line whether
+    it is complete: one that is not makes room for the same method with other parameters, else dragging a slider would
+    leave a line at every stop.
+    """
+
+    def __init__(self, is_done):
+        self._is_done = is_done
+        self.about = None
+        self._lines = {}  # (method, layer) -> (line, look)
+
+    def line(self, about, request, make):
+        """The line of a request about this, made by `make()` where there is none yet."""
+        if about != self.about:
+            self.about, self._lines = about, {}
+        key = (request.method, request.layer)
+        if key not in self._lines:
+            self._lines = {
+                (method, layer): kept
+                for (method, layer), kept in self._lines.items()
+                if type(method) is not type(request.method) or self._is_done(kept[0])
+            }
+            while len(self._lines) >= len(LOOKS):
+                del self._lines[next(iter(self._lines))]
+            taken = {look for _, look in self._lines.values()}
+            self._lines[key] = (make(), next(look for look in LOOKS if look not in taken))
+        return self._lines[key][0]
+
+    def replace(self, request, line):
+        """Another value for the line of a request."""
+        key = (request.method, request.layer)
+        self._lines[key] = (line, self._lines[key][1])
+
+    def clear(self):
+        """Forget them all."""
+        self._lines = {}
+
+    def __iter__(self):
+        """(name, look, line) of each."""
+        for (method, layer), (line, look) in self._lines.items():
+            yield " · ".join(part for part in (str(method), layer and str(layer)) if part), look, line
+
+
+def shown_pair(session):
+    """(the network's result, the randomised one's) that the session shows complete, or None."""
+    results = session.results
+    whole = len(results) == 2 and all(isinstance(each, Result) and each.complete for each in results)
+    return results if whole and session.status == "done" else None
+
+
+def map_of(result):
+    """The result's array, if it is a map of one number a place. Raises ValueError for others."""
+    if result.axes != MAP:
+        raise ValueError(
+            "A sanity check needs a map with one number for each place. "
+            f"Received: {result.request.method}, whose result has axes {result.axes}."
+        )
+    return result.array
