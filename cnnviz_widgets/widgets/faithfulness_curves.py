@@ -6,7 +6,7 @@ import numpy as np
 from ..core.faithfulness import ORDERS, STEPS, deletion_and_insertion
 from .bound import Bound
 from .controls import STYLE
-from .kept_lines import KeptLines, map_of, shown_pair
+from .kept_lines import KeptLines, shown_pair
 from .line_chart import CHANCE, Legend, Line, chart, ends_of, side_by_side
 from .measurement import Measurement
 from .text import paragraph
@@ -14,17 +14,18 @@ from .text import paragraph
 MEANING = (
     "Deletion paints over the pixels at which the map points, highest first: if the network needs them, its score "
     "falls soon, and the area under the curve is small. Insertion puts them back into a blurred image: if they are "
-    "enough, the score rises soon, and the area is large. A map no better than a random order (dotted) is of no use."
+    "enough, the score rises soon, and the area is large. Compare with random orders, dotted: an image with holes is "
+    "unlike any that the network has learned from, so holes anywhere lower its score."
 )
 
 
 class FaithfulnessCurves(Bound):
     """Two charts, deletion and insertion, of the map of the network as it is. They fill in while they are seen."""
 
-    def __init__(self, session):
+    def __init__(self, session, looks=None):
         super().__init__(session)
         self._current, self._shown = None, False
-        self.lines = KeptLines(lambda found: found is not None and found.progress >= 1)
+        self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
         self.measurement = Measurement(session, self._measure)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
@@ -80,8 +81,7 @@ class FaithfulnessCurves(Bound):
         """The job: the curves of the current map, from the beginning; random orders are kept by the network."""
         (about, request), result = self._current, self._result
         network, _, image, target, fill, score = about
-        values = map_of(result)
-        for found in deletion_and_insertion(network, image, target, values, STEPS, fill, score, ORDERS):
+        for found in deletion_and_insertion(network, image, target, result.array, STEPS, fill, score, ORDERS):
             yield found.progress, lambda found=found: self._put(request, found)
 
     def _put(self, request, found):

@@ -9,11 +9,13 @@ class KeptLines:
 
     `about` is what the lines have in common: when it changes they are all forgotten. `is_done` tells of a line whether
     it is complete: one that is not makes room for the same method with other parameters, else dragging a slider would
-    leave a line at every stop.
+    leave a line at every stop. `looks` is a dictionary that several of these may share: a method then looks the same in
+    all of them.
     """
 
-    def __init__(self, is_done):
+    def __init__(self, is_done, looks=None):
         self._is_done = is_done
+        self._looks = {} if looks is None else looks
         self.about = None
         self._lines = {}  # (method, layer) -> (line, look)
 
@@ -30,9 +32,15 @@ class KeptLines:
             }
             while len(self._lines) >= len(LOOKS):
                 del self._lines[next(iter(self._lines))]
-            taken = {look for _, look in self._lines.values()}
-            self._lines[key] = (make(), next(look for look in LOOKS if look not in taken))
+            self._lines[key] = (make(), self._look(key))
         return self._lines[key][0]
+
+    def _look(self, key):
+        """The one that it had elsewhere, or else one that nobody has, here before elsewhere."""
+        here = {look for _, look in self._lines.values()}
+        order = [self._looks.get(key), *(look for look in LOOKS if look not in self._looks.values()), *LOOKS]
+        self._looks[key] = next(look for look in order if look is not None and look not in here)
+        return self._looks[key]
 
     def replace(self, request, line):
         """Another value for the line of a request."""
@@ -50,17 +58,6 @@ class KeptLines:
 
 
 def shown_pair(session):
-    """(the network's result, the randomised one's) that the session shows complete, or None."""
-    results = session.results
-    whole = len(results) == 2 and all(isinstance(each, Result) and each.complete for each in results)
-    return results if whole and session.status == "done" else None
-
-
-def map_of(result):
-    """The result's array, if it is a map of one number a place. Raises ValueError for others."""
-    if result.axes != MAP:
-        raise ValueError(
-            "A sanity check needs a map with one number for each place. "
-            f"Received: {result.request.method}, whose result has axes {result.axes}."
-        )
-    return result.array
+    """(the network's result, the randomised one's) where the session shows both complete, as maps; else None."""
+    maps = [each for each in session.results if isinstance(each, Result) and each.complete and each.axes == MAP]
+    return tuple(maps) if len(maps) == 2 and session.status == "done" else None

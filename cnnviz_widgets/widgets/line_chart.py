@@ -12,6 +12,7 @@ from .text import paragraph
 
 WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 38  # px around the curves
+MANY = 40  # points, of which each gets no dot any more
 INK = 'stroke="currentColor" fill="none"'
 # Okabe and Ito's colours, told apart with any kind of colour vision; dashes tell the lines apart as well.
 LOOKS = (
@@ -28,7 +29,7 @@ CHANCE = ("currentColor", "3 4")
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A curve through (x, y); y that is NaN is left out. `band` is (low, high), each like `y`, shaded between."""
+    """A curve through (x, y); y is NaN where it is not known. `band` is (low, high), each like `y`, shaded between."""
 
     x: np.ndarray
     y: np.ndarray
@@ -103,23 +104,28 @@ def _cell(text, css=""):
 def _frame(place, x_end, low, high):
     corner, bottom = place(0, high), place(0, low)
     lines = f'<path d="M{corner}L{bottom}L{place(x_end, low)}" {INK} opacity="0.4"/>'
-    ticks = sorted({low, high, *([0.0] if low < 0 < high else []), (low + high) / 2 if low >= 0 else high})
-    for tick in ticks:
+    for tick in sorted({low, 0.0 if low < 0 < high else (low + high) / 2, high}):
         x, y = map(float, place(0, tick).split(","))
-        lines += f'<path d="M{x},{y}H{WIDTH - RIGHT}" {INK} opacity="0.12"/>' + _text(
-            x - 5, y + 4, f"{tick:.2g}", "end"
-        )
-    for tick in (0, x_end):
+        lines += f'<path d="M{x},{y}H{WIDTH - RIGHT}" {INK} opacity="0.12"/>'
+        lines += _text(x - 5, y + 4, f"{tick:.2g}", "end")
+    for tick in sorted({0, round(x_end / 2) if x_end > 1 else x_end / 2, x_end}):
         x, y = map(float, place(tick, low).split(","))
-        lines += _text(x, y + 14, f"{tick:.3g}", "middle" if tick == 0 else "end")
+        lines += _text(x, y + 14, f"{tick:.3g}", "end" if tick == x_end else "middle")
     return lines
 
 
 def _curve(line, place):
-    """One polyline for all known points: where some are missing, the line spans the gap until they come."""
-    points = [place(x, y) for x, y in zip(line.x, line.y, strict=True) if np.isfinite(y)]
-    dots = [f'<circle cx="{x}" cy="{y}" r="1.8" fill="{line.look[0]}"/>' for x, y in (p.split(",") for p in points)]
-    return [f'<polyline points="{" ".join(points)}" {_stroke(line.look)}/>', *(dots if len(dots) < 40 else [])]
+    """What is known, joined only where nothing is missing in between: a gap must not look like a straight line."""
+    known = np.flatnonzero(np.isfinite(line.y))
+    runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if known.size else []
+    parts = []
+    for run in runs:
+        points = " ".join(place(line.x[k], line.y[k]) for k in run)
+        parts.append(f'<polyline points="{points}" {_stroke(line.look)}/>')
+    alone = known if len(line.x) < MANY else [run[0] for run in runs if len(run) == 1]
+    for x, y in (place(line.x[k], line.y[k]).split(",") for k in alone):
+        parts.append(f'<circle cx="{x}" cy="{y}" r="2" fill="{line.look[0]}"/>')
+    return parts
 
 
 def _band(line, place):

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from ..core.display import limits
-from ..core.result import Result
+from ..core.result import MAP, Result
 from .bound import Bound
 from .live_image import LiveImage
 from .live_view import alt_text
@@ -12,6 +12,7 @@ from .text import paragraph, say, say_notes
 
 # Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
 FAINT = 0.1
+ONE_NUMBER = "Side by side stand maps with one number for each place."
 REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:8px;font-size:12px"
 
 
@@ -63,10 +64,12 @@ class Panels(Bound):
         shared = self._shared_limits(answers)
         for panel, answer in zip(self.panels, answers, strict=False):
             panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.settings))
-            if isinstance(answer, Result):
-                panel.show(answer, shared[scale_of(answer)], own=self.scale.value == "own")
-            else:
+            if not isinstance(answer, Result):
                 panel.refuse(answer.sentence)
+            elif answer.axes != MAP:
+                panel.refuse(f"{ONE_NUMBER} Received: a result with axes ({', '.join(answer.axes)}).")
+            else:
+                panel.show(answer, shared[scale_of(answer)], own=self.scale.value == "own")
         self._show_hands(answers, shared)
         self._show_notes(answers)
         self._show_status()

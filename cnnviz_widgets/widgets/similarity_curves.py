@@ -8,7 +8,7 @@ import numpy as np
 from ..core.request import Request, steps
 from ..core.similarity import Similarity
 from .bound import Bound
-from .kept_lines import KeptLines, map_of, shown_pair
+from .kept_lines import KeptLines, shown_pair
 from .line_chart import Legend, Line, chart, ends_of, side_by_side
 from .measurement import Measurement
 from .text import paragraph, say
@@ -42,10 +42,10 @@ class SimilarityCurves(Bound):
     `choice()` is how the weights are destroyed: (count, seed, alone) of `Network.randomised`.
     """
 
-    def __init__(self, session, choice):
+    def __init__(self, session, choice, looks=None):
         super().__init__(session)
         self._choice, self._current, self._shown = choice, None, True
-        self.lines = KeptLines(lambda line: line.complete)
+        self.lines = KeptLines(lambda line: line.complete, looks)
         self.measurement = Measurement(session, self._measure)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
@@ -108,7 +108,7 @@ class SimilarityCurves(Bound):
             if original is None:
                 original = yield from self._whole(line, request.network, target)
             changed = yield from self._whole(line, request.network.randomised(count, seed, alone), target)
-            found = Similarity.of(map_of(original), map_of(changed))
+            found = Similarity.of(original.array, changed.array)
             yield (len(line.points) + 1) / (line.count + 1), lambda at=count, found=found: self._put(line, at, found)
 
     def _whole(self, line, network, target):
@@ -143,13 +143,13 @@ class SimilarityCurves(Bound):
         drawn = [(look, line) for _, look, line in self.lines]
         layers = max((line.count for _, line in drawn), default=1)
         lines = [Line(np.arange(line.count + 1), line.values(name), look) for look, line in drawn]
-        ends = ends_of([value for line in lines for value in line.y], 0.0, 1.0)
+        low, high = ends_of([value for line in lines for value in line.y], 0.0, 1.0)
         x_label = "which layer is shuffled, counted from the top" if alone else "layers shuffled, from the top"
-        return chart(lines, x_label, words, layers, ends, min(count, layers))
+        return chart(lines, x_label, words, layers, (np.floor(2 * low) / 2, high), min(count, layers))
 
     def _say(self, pair, count):
         """What the two maps on the page say, in a sentence."""
-        found = Similarity.of(*map(map_of, pair))
+        found = Similarity.of(*(each.array for each in pair))
         if count == 0 or np.isnan(found.spearman):
             return
         change = (

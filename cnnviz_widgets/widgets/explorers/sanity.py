@@ -40,8 +40,9 @@ class SanityExplorer(Comparison):
         self.controls = self.add(ParameterControls(self.session))
         self.layer_picker = self.add(LayerPicker(self.session))
         self.destruction = self.add(Destruction(self.session, lambda: self._choice, self.destroy))
-        self.similarity = self.add(SimilarityCurves(self.session, lambda: self._choice))
-        self.faithfulness = self.add(FaithfulnessCurves(self.session))
+        looks = {}  # a method looks the same in all charts
+        self.similarity = self.add(SimilarityCurves(self.session, lambda: self._choice, looks))
+        self.faithfulness = self.add(FaithfulnessCurves(self.session, looks))
         self.question = ipywidgets.ToggleButtons(
             options=[(title, name) for name, (title, _) in QUESTIONS.items()],
             tooltips=[sentence for _, sentence in QUESTIONS.values()],
@@ -90,7 +91,7 @@ class Destruction(Bound):
             value=choice()[2],
             description="shuffle",
             style=STYLE,
-            layout=ipywidgets.Layout(width="300px"),
+            layout=ipywidgets.Layout(width="320px"),
             tooltip="The paper calls these cascading and independent randomisation.",
         )
         self._seed = ipywidgets.BoundedIntText(
