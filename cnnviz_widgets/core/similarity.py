@@ -12,7 +12,6 @@ Gaussian narrower in proportion.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 WINDOW, SIGMA = 11, 1.5  # cells
 C1, C2 = 0.01**2, 0.03**2  # for values from 0 to 1
@@ -34,7 +33,9 @@ class Similarity:
     def of(cls, one, other):
         """The `Similarity` of two maps, (rows, columns) each. Raises ValueError for maps of different sizes."""
         one, other = _checked(one, other)
-        return cls(spearman(one, other), spearman(np.abs(one), np.abs(other)), ssim(one, other))
+        order = spearman(one, other)
+        signed = one.min() < 0 or other.min() < 0
+        return cls(order, spearman(np.abs(one), np.abs(other)) if signed else order, ssim(one, other))
 
 
 def spearman(one, other):
@@ -74,7 +75,10 @@ def ssim(one, other):
     def local(values):
         """The weighted mean in each window."""
         for axis in (0, 1):
-            values = sliding_window_view(values, len(weights), axis) @ weights
+            values = np.moveaxis(values, axis, 0)
+            places = len(values) - len(weights) + 1
+            values = sum(weight * values[k : k + places] for k, weight in enumerate(weights))
+            values = np.moveaxis(values, 0, axis)
         return values
 
     mean, other_mean = local(one), local(other)

@@ -76,6 +76,8 @@ class FaithfulnessCurves(Bound):
         self._draw()
         if known is None or known.progress < 1:
             self.measurement.go_on()
+        else:
+            self.measurement.finish()
 
     def _measure(self):
         """The job: the curves of the current map, from the beginning; random orders are kept by the network."""

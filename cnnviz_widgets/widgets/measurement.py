@@ -58,6 +58,11 @@ class Measurement(Bound):
         self._progress.value = 0
         self._show("idle")
 
+    def finish(self):
+        """All is known already."""
+        self.runner.stop()
+        self._show("done")
+
     def close(self):
         """Follow no more, and end the worker."""
         super().close()

@@ -93,7 +93,9 @@ class SimilarityCurves(Bound):
         count = min(count, layers)
         self._target = target
         self._draw()
-        if not line.complete:
+        if line.complete:
+            self.measurement.finish()
+        else:
             self.measurement.go_on()
         self._say(pair, count)
 
@@ -163,6 +165,6 @@ class SimilarityCurves(Bound):
 
 
 def coarse_first(count):
-    """0 to `count`: the ends, then every 64th, every 32nd and so on, so that a line has its shape early."""
-    inner = sorted(range(1, count), key=lambda k: -(k & -k))
-    return [0, *([count] if count else []), *inner]
+    """0 to `count`: the ends, the top layer, every 64th, every 32nd and so on, so that a line has its shape early."""
+    order = [0, count, 1, *sorted(range(2, count), key=lambda k: -(k & -k))]
+    return [k for k in dict.fromkeys(order) if k <= count]
