@@ -5,8 +5,6 @@ shift that stands alone (batch normalisation in front of a convolution) is a lay
 one by one in front of all layers (rescaling, say) is a way to write them: relevance passes it as it is.
 """
 
-from collections import Counter
-
 import tensorflow as tf
 
 from .layer import LinearLayer
@@ -40,9 +38,6 @@ class Walk:
             for operation in images.graph.get_operations()  # in the order in which they were made, inputs first
             if operation is not images.op and any(tensor.name in self._names for tensor in operation.outputs)
         ]
-        self._uses = Counter(
-            operation.inputs[way].name for operation in self._operations for way in self._ways(operation)
-        )
         self._pixels = self._recoded_pixels()
 
     def back(self, start, scores):
@@ -83,14 +78,14 @@ class Walk:
     def _layer(self, last):
         """The LinearLayer that ends in the operation `last`; refuses where it is none."""
         scaling, tensor = [], last.outputs[0]
-        while self._is_affine(tensor.op) and (tensor.op is last or self._uses[tensor.name] == 1):
+        while self._is_affine(tensor.op):
             (way,) = self._ways(tensor.op)
             scaling.append((tensor.op, way))
             tensor = tensor.op.inputs[way]
         core, scale, shift = tensor.op, 1.0, tf.zeros([], wide(tensor).dtype)
         for operation, way in reversed(scaling):
             scale, shift = scaled_and_shifted(operation, way, scale, shift)
-        if self._is_weighted(core) and (not scaling or self._uses[tensor.name] == 1):
+        if self._is_weighted(core):
             weights = scaled_weights(core, scale)
             if weights is not None:
                 return self._made(core, weights, shift, last)

@@ -51,6 +51,11 @@ def skip(values):
     return layers.Add()([values, layers.Conv2D(4, 3, padding="same")(values)])
 
 
+def skip_around_the_normalisation(values):
+    values = layers.Conv2D(4, 3)(values)
+    return layers.Add()([values, layers.BatchNormalization()(values)])
+
+
 def three_ways(values):
     return layers.Concatenate()([values, layers.Add()([values, values, layers.Conv2D(4, 1)(values)])])
 
@@ -75,6 +80,7 @@ MIDDLES = {
     "dense at each place": layers.Dense(5, activation="relu"),
     "einsum": layers.EinsumDense("nrcd,de->nrce", output_shape=(8, 8, 5)),
     "skip": skip,
+    "skip around the normalisation": skip_around_the_normalisation,
     "three ways": three_ways,
     "max pooling": layers.MaxPooling2D(),
     "average pooling": layers.AveragePooling2D(3, padding="same"),
