@@ -89,7 +89,7 @@ def deletion_and_insertion(
     own = ranked(resize_map(values, *image.shape[:2]), np.random.default_rng(seed))
     drawn = [np.random.default_rng([seed, number]).permutation(pixels) for number in range(orders)]
     question = ("random order", image.digest, target, network.stamp(), len(counts), fill, score, seed)
-    unit = score if target.layer is None else "activation"
+    unit = network.unit(target, score)
     found, done = _unknown(counts / pixels, orders, unit), 0
     for number, order in enumerate([own, *drawn]):
         for which, (start, end) in from_to.items():
@@ -124,17 +124,10 @@ def _scores(network, target, score, start, end, order, counts, key):
     for begin in range(0, len(counts), BATCH):
         part = slice(begin, begin + BATCH)
         curve = curve.copy()  # the one before has been given away
-        curve[part] = _watched(network, changed(start, end, order, counts[part]), target, score)
+        curve[part] = network.scores(changed(start, end, order, counts[part]), target, of=score)
         if key is not None and begin + BATCH >= len(counts):
             network.cache.put(key, curve)
         yield curve
-
-
-def _watched(network, batch, target, score):
-    if target.layer is not None:
-        return network.scores(batch, target)
-    logits, probabilities = network.outputs(batch)
-    return (logits if score == "logit" else probabilities)[:, target.index]
 
 
 def _unknown(shares, orders, unit):
