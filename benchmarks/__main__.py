@@ -7,7 +7,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-PARTS = ("numbers", "maximal_activation", "page", "occluder")
+PARTS = ("numbers", "occlusion", "maximal_activation", "page", "occluder")
 
 
 def main():

@@ -8,6 +8,7 @@ user's model is rebuilt, cloned or patched.
 Tensors are named as TensorFlow names them, `"operation:0"`. The sets below hold operation names.
 """
 
+import copy
 import functools
 from collections import Counter, defaultdict
 from functools import cached_property
@@ -83,6 +84,23 @@ class ForwardGraph:
     def tensor(self, name):
         """The tensor of that name in a graph to look things up in: its type, its shape, its operation."""
         return self._looked_up_in.get_tensor_by_name(name)
+
+    def with_definition(self, definition):
+        """A graph with the same input and variables that computes what another GraphDef says."""
+        other = copy.copy(self)
+        other.__dict__.pop("_nodes", None)
+        other.__dict__.pop("_consumers", None)
+        other._remembered, other.definition = {}, definition
+        other._looked_up_in = other._whole(self.tensor(self.input))
+        return other
+
+    def node(self, name):
+        """The NodeDef of an operation."""
+        return self._nodes[name]
+
+    def inputs_of(self, name):
+        """The tensors that an operation takes in."""
+        return [tensor_name(tensor) for tensor in self._nodes[name].input if not tensor.startswith("^")]
 
     @cached_property
     def _nodes(self):

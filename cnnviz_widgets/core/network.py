@@ -221,6 +221,38 @@ class Network:
         watched = self._open().output.watched(scores, *answers)
         return watched if _is_batch(image) else watched.first()
 
+    def covered(self, image, fill, rectangles, target, of="logit", ranks=None):
+        """A `Covering`: the `Watched` of an image with each of `rectangles` covered, pairs of slices.
+
+        `fill` (height, width, channels) shows in the rectangle. Ask for the rectangles in the covering's batches, where
+        those of lower `ranks` come first.
+        """
+        from .incremental.covering import Covering
+
+        opened, image = self._open(), self.fit(image)
+        target = self.target(target, image)
+        wanted = (opened.traced.logits, opened.traced.output)
+        if target.layer is None:
+            opened.output.check_watched(of)
+        else:
+            wanted += (self._tensor(target.layer),)
+
+        def read(logits, output, activations=None):
+            answers = opened.output.answers(_float32(logits), _float32(output))
+            values = answers[0 if of == "logit" else 1] if activations is None else _float32(activations)
+            return opened.output.watched(target.of(values), *answers)
+
+        return Covering(
+            opened.follower,
+            wanted,
+            self._batch(image)[0],
+            fill,
+            rectangles,
+            np.zeros(len(rectangles), int) if ranks is None else ranks,
+            clean=lambda questions, names: self._values(image, names, questions),
+            read=read,
+        )
+
     def probability(self, image, target):
         """How probable the target is in one image, between 0 and 1; where it has a region, the mean over that.
 
@@ -435,14 +467,17 @@ class Network:
 
     def _kept(self, image, start, objective):
         """(frontier, its values for a batch of one): what is needed to go on from `start`, computed once an image."""
-        opened = self._open()
-        frontier = opened.traced.graph.frontier(start, objective)
-        key = ("frontier", image.digest, self.stamp(), frontier)
-        kept = self.cache.get(key)
-        if kept is None:
-            kept = opened.questions.values(*frontier)(self._batch(image))
+        frontier = self._open().traced.graph.frontier(start, objective)
+        return frontier, self._values(image, frontier)
+
+    def _values(self, image, tensors, questions=None):
+        """The values of tensors of the graph, or of one that others ask `questions`, for a batch of one; kept."""
+        questions = questions or self._open().questions
+        key = ("values", questions, image.digest, self.stamp(), tensors)
+        if (kept := self.cache.get(key)) is None:
+            kept = questions.values(*tensors)(self._batch(image))
             self.cache.put(key, kept)
-        return frontier, kept
+        return kept
 
     def _answers(self, image):
         """(logits, probabilities or None) of every unit of the output at every place: (n, ..., units) each."""

@@ -17,6 +17,7 @@ class Opened:
 
     def __init__(self, network):
         start_tensorflow()
+        from .incremental.covering import Follower
         from .questions import Questions, place_of
         from .tracing import call_once, read
 
@@ -55,6 +56,7 @@ class Opened:
         elif self.head == "none" and self._gives_probabilities(network):
             self.head = "hidden"
             self.questions = Questions(self.traced, log=True)
+        self.follower = Follower(self.traced)
         behind = network.task == "regression" or self.head == "hidden"
         # The tensor in whose values a class has its score.
         self.objective = self.traced.output if behind else self.traced.logits

@@ -74,14 +74,14 @@ class Questions:
         )
 
     def _make_values(self, tensors):
-        @tf.function(autograph=False, input_signature=[self._spec(self.graph.input)])
+        @tf.function(autograph=False, input_signature=[self.spec(self.graph.input)])
         def values(images):
             return self.graph({self.graph.input: images}, tensors)
 
         return values
 
     def _make_tail(self, frontier, objective, rule):
-        specs = [self._spec(tensor) for tensor in frontier]
+        specs = [self.spec(tensor) for tensor in frontier]
 
         @tf.function(autograph=False, input_signature=[specs, PLACE])
         def tail(values, place):
@@ -93,7 +93,7 @@ class Questions:
         return tail
 
     def _make_scores(self, frontier, objective):
-        specs, repeatable = [self._spec(tensor) for tensor in frontier], self._repeatable(frontier[1:])
+        specs, repeatable = [self.spec(tensor) for tensor in frontier], self._repeatable(frontier[1:])
 
         @tf.function(autograph=False, input_signature=[specs, PLACE])
         def scores(values, place):
@@ -124,7 +124,8 @@ class Questions:
         means = _means(chosen, place["boxes"])
         return tf.reduce_sum(means * tf.cast(place["weights"], means.dtype), axis=-1)
 
-    def _spec(self, name):
+    def spec(self, name):
+        """The TensorSpec of a tensor of the graph, for any number of images."""
         tensor = self.graph.tensor(name)
         return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)
 

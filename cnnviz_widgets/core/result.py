@@ -25,7 +25,8 @@ class Result:
     `signed` says that zero is a middle, not a floor. `progress` runs from 0 to 1; before 1 the array is a rough
     or unfinished version of the same shape. `notes` are sentences that a reader must see. `class_map`, from
     methods that cover the image, is (height, width) of class indices, -1 where nothing is known yet. `course`, from
-    methods that search, is how the score went: (step, score) pairs.
+    methods that search, is how the score went: (step, score) pairs. `route` says by which of several ways to the same
+    numbers they were computed.
     """
 
     array: np.ndarray
@@ -37,6 +38,7 @@ class Result:
     notes: tuple = ()
     class_map: np.ndarray | None = None
     course: tuple = ()
+    route: str = ""
     request: object = field(default=None, repr=False)
 
     def __post_init__(self):

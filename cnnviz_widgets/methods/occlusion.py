@@ -16,14 +16,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.covering import FILLS, Windows, put
+from ..core.covering import FILLS, Windows
 from ..core.method import Method, register
 from ..core.parameters import choice, slider
 from ..core.remarks import coverage
 from ..core.result import Result
-
-# Windows in one batch: large enough to be fast, small enough to stop within a quarter of a second.
-BATCH = 16
 
 
 @register
@@ -110,22 +107,20 @@ class Occlusion(Method):
         """Yield rough maps, then finer ones, then the exact one."""
         rows, columns = self.windows(image.shape)
         fill = FILLS[self.fill](image.array, network.value_range)
-        clean = network.watch(image, target, self.score)  # the network keeps what it makes of an image
-        has_classes = clean.winners is not None
         drops = np.full((len(rows), len(columns)), np.nan)
         tops = np.full(drops.shape, -1)
         order = coarse_to_fine(*drops.shape)
-        copies = np.repeat(image.array[np.newaxis], min(BATCH, len(order)), axis=0)
-        for begin in range(0, len(order), BATCH):
-            places = order[begin : begin + BATCH]
-            windows = [(rows.covered[row], columns.covered[column]) for row, column in places]
-            put(fill, copies, windows)
-            covered = network.watch(copies[: len(windows)], target, self.score)
-            put(image.array, copies, windows)  # uncovered again, for the next batch
-            drops[tuple(places.T)] = clean.scores - covered.scores
-            if has_classes:
-                tops[tuple(places.T)] = covered.winners
-            known = begin + len(places)
+        windows = [(rows.covered[row], columns.covered[column]) for row, column in order]
+        covering = network.covered(image, fill, windows, target, self.score, ranks=-coarseness(*order.T))
+        order, known = order[np.concatenate(covering.batches)], 0
+        clean = covering.clean
+        for batch in covering.batches:
+            covered = covering.outputs(batch)
+            places = tuple(order[known : known + len(batch)].T)
+            drops[places] = clean.scores - covered.scores
+            if covered.winners is not None:
+                tops[places] = covered.winners
+            known += len(batch)
             classes = nearest_known(tops, order, known)[np.ix_(rows.nearest, columns.nearest)]
             yield Result(
                 paint(nearest_known(drops, order, known), rows, columns),
@@ -133,7 +128,8 @@ class Occlusion(Method):
                 unit=f"drop in {network.unit(target, self.score)}",
                 progress=known / len(order),
                 notes=(coverage(rows, columns),),
-                class_map=classes if has_classes else None,
+                class_map=None if clean.winners is None else classes,
+                route=covering.words,
             )
 
 
@@ -147,8 +143,12 @@ def paint(drops, rows, columns):
 def coarse_to_fine(rows, columns):
     """All places (n, 2) of a grid: first every eighth of every eighth row, then every fourth, second, and the rest."""
     row, column = np.mgrid[:rows, :columns].reshape(2, -1)
-    coarse = np.minimum(_step(row), _step(column))
-    return np.stack([row, column], axis=1)[np.argsort(-coarse, kind="stable")]
+    return np.stack([row, column], axis=1)[np.argsort(-coarseness(row, column), kind="stable")]
+
+
+def coarseness(row, column):
+    """8 for places in every eighth row and column, 4 for others in every fourth, then 2 and 1."""
+    return np.minimum(_step(row), _step(column))
 
 
 def nearest_known(values, order, known):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from cnnviz_widgets.core.covering import FILLS, blurred, cover
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.incremental import route
 from cnnviz_widgets.core.output import Watched
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
@@ -35,11 +36,33 @@ class Linear:
     def unit(self, target, of):
         return of
 
+    def covered(self, image, fill, rectangles, target, of, ranks):
+        return Plainly(self, image, fill, rectangles, target, of, ranks)
+
     def watch(self, image, target, of="logit"):
         logits, probabilities = self.outputs(image)
         return Watched(
             (logits if of == "logit" else probabilities)[..., target.index], probabilities, logits.argmax(-1)
         )
+
+
+class Plainly:
+    """What a Network's `covered` gives, in the plainest way: the whole of every covered image, 16 at a time."""
+
+    words = "plainly"
+
+    def __init__(self, network, image, fill, rectangles, target, of, ranks):
+        self.array, self.fill, self.rectangles = image.array, fill, rectangles
+        self.watch = lambda images: network.watch(images, target, of)
+        order = np.argsort(ranks, kind="stable")
+        self.batches = np.array_split(order, range(16, len(order), 16))
+        self.clean = self.watch(image)
+
+    def outputs(self, batch):
+        copies = np.repeat(self.array[None], len(batch), axis=0)
+        for copy, index in zip(copies, batch, strict=True):
+            copy[self.rectangles[index]] = self.fill[self.rectangles[index]]
+        return self.watch(copies)
 
 
 def random_linear(height, width, classes=3, seed=0):
@@ -347,11 +370,11 @@ def test_a_place_borrows_from_a_neighbour_not_from_afar():
         assert (filled[row : row + 8, column : column + 8] == values[row, column]).all()
 
 
-@pytest.mark.parametrize("batch", [1, 3, 1000])
-def test_the_map_does_not_depend_on_how_many_windows_run_at_once(batch, small, picture, monkeypatch):
+@pytest.mark.parametrize("largest", [1, 3, 1000])
+def test_the_map_does_not_depend_on_how_many_windows_run_at_once(largest, small, picture, monkeypatch):
     expected = compute(Occlusion(3, 2), small, picture, target=1).array
     small.cache.clear()
-    monkeypatch.setattr(occlusion, "BATCH", batch)
+    monkeypatch.setattr(route, "LARGEST", largest)
     assert compute(Occlusion(3, 2), small, picture, target=1).array == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 

@@ -16,7 +16,7 @@ def _convolution(operation, inputs):
         raise Unknown
     strides = operation.get_attr("strides")[1:3]
     dilations = attribute(operation, "dilations", [1, 1, 1, 1])[1:3]
-    for n, (size, padding) in enumerate(zip(_window(operation), _paddings(operation), strict=True)):
+    for n, (size, padding) in enumerate(zip(window_of(operation), paddings_of(operation), strict=True)):
         axis, dilation = n + 1, dilations[n] * sight.blocks[n]
         sight = sight.each(
             lambda reach, axis=axis, size=size, padding=padding, dilation=dilation, stride=strides[n]: reach.extended(
@@ -46,7 +46,8 @@ def _transposed(operation, inputs):
     return [sight.each(_any_channel)]
 
 
-def _window(operation):
+def window_of(operation):
+    """(height, width) of the window of a convolution or pooling, without the gaps of dilation."""
     if operation.type in ("MaxPool", "AvgPool"):
         batch, *window, channels = operation.get_attr("ksize")
         if (batch, channels) != (1, 1):
@@ -55,14 +56,14 @@ def _window(operation):
     return operation.inputs[1].shape[:2]
 
 
-def _paddings(operation):
+def paddings_of(operation):
     """((top, bottom), (left, right)): how many cells of padding a convolution or pooling puts there."""
     dilations = attribute(operation, "dilations", [1, 1, 1, 1])
     strides = operation.get_attr("strides")
     before, after = operation.inputs[0].shape, operation.outputs[0].shape
     return [
         _padding(operation, axis, before[axis], after[axis], (size - 1) * dilations[axis] + 1, strides[axis])
-        for axis, size in enumerate(_window(operation), start=1)
+        for axis, size in enumerate(window_of(operation), start=1)
     ]
 
 

@@ -1,0 +1,179 @@
+"""Whole networks with a part of the image covered, against plain batches of covered images."""
+
+import keras
+import numpy as np
+import pytest
+from kinds import KINDS
+
+import cnnviz_widgets as cnnviz
+from cnnviz_widgets.core.covering import FILLS, Windows, put
+from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.request import steps
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods.occlusion import Occlusion
+
+
+def rectangles_of(image, window, stride, surround=1):
+    rows, columns = (Windows(side, window, stride, surround) for side in image.shape[:2])
+    return [(row, column) for row in rows.covered for column in columns.covered]
+
+
+def plainly(network, image, fill, rectangles):
+    """(logits, probabilities) of each covered image, run as a whole."""
+    copies = np.repeat(image.array[np.newaxis], len(rectangles), axis=0)
+    put(fill, copies, rectangles)
+    return network.outputs(copies)
+
+
+def check(network, image, window, stride, surround=1, fill="grey", at_most=None):
+    """Compares both ways; returns the Covering, and the drops' range as a share of the largest logit.
+
+    `at_most` windows are looked at, spread over all.
+    """
+    image = network.fit(image)
+    shown = FILLS[fill](image.array, network.value_range)
+    rectangles = rectangles_of(image, window, stride, surround)
+    rectangles = rectangles[:: -(-len(rectangles) // (at_most or len(rectangles)))]
+    covering = network.covered(image, shown, rectangles)
+    assert sorted(np.concatenate(covering.batches)) == list(range(len(rectangles)))
+    clean = covering.clean[0]
+    drops = np.empty((len(rectangles), len(clean)))
+    for batch in covering.batches:
+        logits, probabilities, score = covering.outputs(batch)
+        assert score is None
+        drops[batch] = clean - logits
+        powers = plainly(network, image, shown, [rectangles[index] for index in batch])[1]
+        assert probabilities == pytest.approx(powers, abs=1e-5)
+    clean = network.logits(image)
+    expected = clean - plainly(network, image, shown, rectangles)[0]
+    # Where covering changes next to nothing, both are as exact as the logits are.
+    assert np.abs(drops - expected).max() <= 1e-5 * np.ptp(expected) + 5e-6 * np.abs(clean).max()
+    return covering, np.ptp(expected) / np.abs(clean).max()
+
+
+# ---- Every kind of model
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "mixed_float16"])
+def test_every_kind_of_model_gives_what_plain_batches_give(name, opened, image):
+    kind, network = opened(name)
+    check(network, image(kind), 3, 2)
+
+
+def test_half_precision_gives_what_plain_batches_give_to_its_own_precision(opened, image):
+    kind, network = opened("mixed_float16")
+    picture = network.fit(image(kind))
+    fill, rectangles = np.zeros(picture.shape, np.float32), rectangles_of(picture, 3, 2)
+    covering = network.covered(picture, fill, rectangles)
+    expected = plainly(network, picture, fill, rectangles)[0]
+    for batch in covering.batches:
+        assert covering.outputs(batch)[0] == pytest.approx(expected[batch], abs=5e-3)
+
+
+@pytest.mark.parametrize("fill", FILLS)
+@pytest.mark.parametrize(("window", "stride", "surround"), [(7, 5, 1), (5, 5, 3), (9, 2, 1), (28, 28, 1)])
+def test_digits_with_windows_of_odd_sizes_cropped_and_surrounded(window, stride, surround, fill):
+    check(cnnviz.load("digits"), cnnviz.samples("digits")[3], window, stride, surround, fill)
+
+
+# ---- Networks of a real size
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return cnnviz.load("efficientnet_lite0")
+
+
+@pytest.fixture(scope="module")
+def cat():
+    return cnnviz.samples("efficientnet_lite0")[0]
+
+
+@pytest.mark.parametrize(
+    ("window", "stride", "surround", "fill"), [(32, 16, 1, "grey"), (17, 13, 1, "blur"), (20, 20, 3, "mean")]
+)
+def test_the_imagenet_network_computes_little_and_gives_the_same(lite, cat, window, stride, surround, fill):
+    covering, share = check(lite, cat, window, stride, surround, fill, at_most=20)
+    assert share > 0.05
+    assert covering.route.cut > 20
+    assert covering.route.cost.each < 0.7 * covering.route.plain.each
+    assert "compute only what a window changes" in covering.words
+
+
+ARCHITECTURES = {
+    "MobileNetV2": ((96, 96, 3), {"alpha": 0.35}),  # padding of its own
+    "ResNet50V2": ((64, 64, 3), {}),  # pooling in the skips
+    "EfficientNetB0": ((64, 64, 3), {}),  # squeeze-and-excitation: whole maps behind the first block
+}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_architectures_of_other_families(name):
+    shape, options = ARCHITECTURES[name]
+    build = getattr(keras.applications, name)
+    keras.utils.set_random_seed(1)
+    model = build(weights=None, input_shape=shape, classes=5, **options)
+    noise = cnnviz.InputImage(np.random.default_rng(0).uniform(0, 1, shape))
+    covering, share = check(Network(model, value_range=(0, 1)), noise, 9, 9, at_most=9)
+    assert share > 0.01
+    assert covering.route.cut > 0
+
+
+# ---- What is kept, and in which order
+
+
+def test_another_stride_image_or_class_compiles_nothing_new(opened, image):
+    kind, _ = opened("functional")
+    network = Network(kind.build(), value_range=(0, 1))
+    list(steps(Occlusion(3, 2), network, image(kind), target=0))
+    follower = network._open().follower
+    (kept,) = [follower.prepared((12, 12), (network._open().traced.logits, network._open().traced.output))]
+    before = list(kept.questions._kept)
+    for stride, seed, target in ((3, 0, 0), (1, 0, 1), (2, 5, 2)):
+        list(steps(Occlusion(3, stride), network, image(kind, seed), target=target))
+    assert list(kept.questions._kept) == before
+    assert follower.prepared.cache_info().currsize == 1
+
+
+def test_training_between_two_steps_is_noticed(opened, image):
+    """Rectangles of new weights are never pasted into maps of old ones."""
+    kind, _ = opened("functional")
+    network = Network(kind.build(), value_range=(0, 1))
+    picture = network.fit(image(kind))
+    fill, rectangles = np.zeros(picture.shape, np.float32), rectangles_of(picture, 3, 3)
+    covering = network.covered(picture, fill, rectangles)
+    covering.outputs(covering.batches[0])
+    for weight in network.model.weights:
+        weight.assign(weight * 1.1)
+    expected = plainly(network, picture, fill, rectangles)[0]
+    batch = covering.batches[0]
+    assert covering.outputs(batch)[0] == pytest.approx(expected[batch], abs=1e-5)
+
+
+def test_places_of_lower_rank_come_first(small, picture):
+    rectangles = rectangles_of(picture, 3, 1)
+    ranks = np.random.default_rng(0).integers(0, 4, len(rectangles))
+    covering = small.covered(picture, picture.array, rectangles, ranks=ranks)
+    in_order = ranks[np.concatenate(covering.batches)]
+    assert np.array_equal(in_order, np.sort(ranks))
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2"])
+@pytest.mark.parametrize("position", [None, (2, 1)])
+def test_a_channel_or_a_unit_of_a_layer_is_watched(layer, position, opened, image):
+    kind, network = opened("sequential")
+    picture, target = network.fit(image(kind)), Target(layer, 1, position)
+    fill, rectangles = np.zeros(picture.shape, np.float32), rectangles_of(picture, 4, 3)
+    copies = np.repeat(picture.array[np.newaxis], len(rectangles), axis=0)
+    put(fill, copies, rectangles)
+    expected = network.scores(copies, target)
+    covering = network.covered(picture, fill, rectangles, target)
+    assert covering.clean[2] == pytest.approx(network.scores(picture, target), abs=1e-5)
+    for batch in covering.batches:
+        assert covering.outputs(batch)[2] == pytest.approx(expected[batch], abs=1e-5)
+
+
+def test_a_result_says_which_way_it_was_computed(opened, image):
+    kind, network = opened("functional")
+    *_, result = steps(Occlusion(3, 3), network, image(kind), target=0)
+    assert result.route == network.covered(image(kind), image(kind).array, rectangles_of(image(kind), 3, 3)).words
