@@ -63,8 +63,11 @@ class FaithfulnessCurves(Bound):
 
     def _follow(self):
         pair = shown_pair(self.session)
-        if pair is None or not self._shown:
+        if not self._shown or self.session.status in ("running", "loading"):
             self.measurement.make_way()
+            return
+        if pair is None:
+            self.measurement.forget()
             return
         request = pair[0].request
         target = request.network.target(self.session.target, request.image)

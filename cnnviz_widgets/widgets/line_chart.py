@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from .text import paragraph
+from .text import paragraph, say
 
 WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 38  # px around the curves
@@ -76,14 +76,20 @@ class Legend:
                 align_items="center",
             )
         )
-        self._headings = headings
+        self._heading = (_cell(), _cell(), *(_cell(text, "opacity:.75") for text in headings))
+        self._rows = []
 
     def show(self, rows):
-        """`rows` are (look, name, numbers in words)."""
-        cells = [paragraph(), paragraph(), *(_cell(text, "opacity:.75") for text in self._headings)] if rows else []
-        for look, name, numbers in rows:
-            cells += [ipywidgets.HTML(swatch(look)), _cell(name, "overflow-wrap:anywhere"), *map(_cell, numbers)]
-        self.widget.children = cells
+        """`rows` are (look, name, numbers in words). Cells are made once: this is called for every new point."""
+        while len(self._rows) < len(rows):
+            self._rows.append((ipywidgets.HTML(), _cell(css="overflow-wrap:anywhere"), *map(_cell, rows[-1][2])))
+        for (sample, *cells), (look, name, numbers) in zip(self._rows, rows, strict=False):
+            sample.value = swatch(look)
+            for cell, text in zip(cells, (name, *numbers), strict=True):
+                say(cell, text)
+        shown = [cell for row in (self._heading, *self._rows[: len(rows)]) for cell in row] if rows else []
+        if list(self.widget.children) != shown:
+            self.widget.children = shown
 
 
 def swatch(look):
@@ -97,7 +103,7 @@ def ends_of(values, low, high):
     return min([low, *finite]), max([high, *finite])
 
 
-def _cell(text, css=""):
+def _cell(text="", css=""):
     return paragraph(text, css=f"font-size:12px;font-variant-numeric:tabular-nums;{css}")
 
 

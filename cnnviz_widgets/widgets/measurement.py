@@ -45,11 +45,9 @@ class Measurement(Bound):
             self.start()
 
     def make_way(self):
-        """Let the session go first; where it has nothing to show, there is nothing to measure."""
+        """Let the session go first."""
         self.runner.stop()
-        if self.session.status in ("empty", "failed"):
-            self.forget()
-        elif self.state == "running":
+        if self.state == "running":
             self._show("waiting")
 
     def forget(self):

@@ -77,8 +77,11 @@ class SimilarityCurves(Bound):
 
     def _follow(self):
         pair = shown_pair(self.session)
-        if pair is None or not self._shown:
+        if not self._shown or self.session.status in ("running", "loading"):
             self.measurement.make_way()
+            return
+        if pair is None:
+            self.measurement.forget()
             return
         request = pair[0].request
         network, (count, seed, alone) = request.network, self._choice()

@@ -96,5 +96,17 @@ def test_a_legend_row_has_a_look_a_name_and_its_numbers():
     assert legend.widget.children == ()
 
 
+def test_a_legend_that_says_something_new_is_made_of_the_same_cells():
+    legend = Legend(["area"])
+    legend.show([(LOOKS[0], "one", ["…"]), (LOOKS[1], "two", ["…"])])
+    before = legend.widget.children
+    legend.show([(LOOKS[0], "one", ["0.5"]), (LOOKS[1], "two", ["0.6"])])
+    assert legend.widget.children == before
+    assert "0.6" in before[-1].value
+    legend.show([(LOOKS[1], "two", ["0.6"])])
+    assert legend.widget.children == before[:6]
+    assert "two" in before[4].value
+
+
 def test_charts_stand_side_by_side():
     assert side_by_side(["<svg>a</svg>", "<svg>b</svg>"]).count("flex:1") == 2

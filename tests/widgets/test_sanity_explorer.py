@@ -100,9 +100,11 @@ def test_only_methods_that_explain_an_image_by_a_map_are_offered():
 def test_a_map_of_several_channels_is_refused_in_a_sentence(explorer):
     explorer.session.method = Gradient(reduce="none")
     assert "maps with one number for each place" in explorer.panels.panels[1].words.value
-    assert explorer.similarity.measurement.state == "waiting" or names(explorer.similarity) == ["Gradient (saliency)"]
+    assert explorer.similarity.measurement.state == "idle"
+    assert names(explorer.similarity) == ["Gradient (saliency)"]
     explorer.session.method = Gradient()
-    assert explorer.session.status == "done"
+    assert explorer.similarity.measurement.state == "done"
+    assert explorer.panels.panels[1].words.value == ""
 
 
 # ---- How similar they are

@@ -85,6 +85,7 @@ class Destruction(Bound):
         super().__init__(session)
         self._choice, self._destroy = choice, destroy
         self._network = self._slider = None
+        self._paths = ()
         self._words = paragraph(css="font-variant-numeric:tabular-nums")
         self._alone = ipywidgets.Dropdown(
             options=[("all layers down to this one", False), ("this layer alone", True)],
@@ -114,10 +115,10 @@ class Destruction(Bound):
         network = self.session.network
         if network is None:
             return
-        paths = network.weighted_layers
         if network is not self._network:
-            self._network = network
-            self._offer(len(paths))
+            self._network, self._paths = network, network.weighted_layers
+            self._offer(len(self._paths))
+        paths = self._paths
         self._slider.value = count = min(self._choice()[0], len(paths))
         where = f"down to {paths[count - 1]}" if not self._alone.value else f"only {paths[count - 1]}"
         say(self._words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
