@@ -14,6 +14,7 @@ from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.similarity import Similarity, spearman
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.networks import load
@@ -27,9 +28,9 @@ def noise(shape=(12, 12, 3)):
     return InputImage(np.random.default_rng(0).uniform(0, 1, shape))
 
 
-def shuffled_by_hand(name, paths_and_places, seed=0):
+def shuffled_by_hand(name, paths_and_places, seed=0, head=None):
     """A Keras model of its own whose layers were given the weights that the docs promise."""
-    model = KINDS[name].build(None)
+    model = KINDS[name].build(head)
     for path, place in paths_and_places:
         random = np.random.default_rng([seed, place])
         for weight in model.get_layer(path).weights:
@@ -60,6 +61,20 @@ def test_it_answers_as_a_keras_model_with_the_same_weights(count, alone, which):
         score = logits[0, 2]
     np.testing.assert_allclose(network.logits(image), logits[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(network.gradient(image, 2), tape.gradient(score, batch)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+def test_every_method_sees_the_weights_that_were_shuffled(method):
+    """One that had an answer of its own, past `Questions.keep`, would go on showing what the network has learned."""
+    by_hand = Network(shuffled_by_hand("functional", [("scores", 0), ("conv2", 1)], head="softmax"), value_range=(0, 1))
+    asked = {"image": noise(), "target": 0, "layer": "conv2" if "layer" in method.uses else None}
+    network = fresh()
+    compute(method.suited_to(12), network, **asked)  # so that all is compiled for the trained one
+    found = compute(method.suited_to(12), network.randomised(2), **asked)
+    expected = compute(method.suited_to(12), by_hand, **asked)
+    scale = np.abs(expected.array).max()
+    np.testing.assert_allclose(found.array, expected.array, rtol=1e-3, atol=1e-4 * scale)
+    assert not np.allclose(found.array, compute(method.suited_to(12), network, **asked).array, atol=1e-4 * scale)
 
 
 def test_none_is_the_network_itself():
