@@ -6,7 +6,7 @@ import numpy as np
 from ..core.faithfulness import ORDERS, STEPS, deletion_and_insertion
 from .bound import Bound
 from .controls import STYLE
-from .kept_lines import KeptLines, shown_pair
+from .kept_lines import KeptLines, check_weights, shown_pair
 from .line_chart import CHANCE, Legend, Line, chart, ends_of, side_by_side
 from .measurement import Measurement
 from .text import paragraph
@@ -24,7 +24,8 @@ class FaithfulnessCurves(Bound):
 
     def __init__(self, session, looks=None):
         super().__init__(session)
-        self._current, self._shown = None, False
+        self._current = self._result = None  # what the current line is about, and the map
+        self._shown = False
         self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
         self.measurement = Measurement(session, self._measure)
         self._charts = ipywidgets.HTML()
@@ -87,6 +88,7 @@ class FaithfulnessCurves(Bound):
         (about, request), result = self._current, self._result
         network, _, image, target, fill, score = about
         for found in deletion_and_insertion(network, image, target, result.array, STEPS, fill, score, ORDERS):
+            check_weights(request)
             yield found.progress, lambda found=found: self._put(request, found)
 
     def _put(self, request, found):

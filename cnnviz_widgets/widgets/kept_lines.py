@@ -61,3 +61,9 @@ def shown_pair(session):
     """(the network's result, the randomised one's) where the session shows both complete, as maps; else None."""
     maps = [each for each in session.results if isinstance(each, Result) and each.complete and each.axes == MAP]
     return tuple(maps) if len(maps) == 2 and session.status == "done" else None
+
+
+def check_weights(request):
+    """Raise ValueError where the network has been trained since it was asked: a line is about one set of weights."""
+    if request.network.stamp() != request.weights:
+        raise ValueError("The network has been trained meanwhile: move the slider to begin again.")

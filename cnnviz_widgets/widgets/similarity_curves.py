@@ -8,7 +8,7 @@ import numpy as np
 from ..core.request import Request, steps
 from ..core.similarity import Similarity
 from .bound import Bound
-from .kept_lines import KeptLines, shown_pair
+from .kept_lines import KeptLines, check_weights, shown_pair
 from .line_chart import Legend, Line, chart, ends_of, side_by_side
 from .measurement import Measurement
 from .text import paragraph, say
@@ -44,7 +44,8 @@ class SimilarityCurves(Bound):
 
     def __init__(self, session, choice, looks=None):
         super().__init__(session)
-        self._choice, self._current, self._shown = choice, None, True
+        self._choice, self._shown = choice, True
+        self._current = self._target = None  # the line that is measured, and the score that it explains
         self.lines = KeptLines(lambda line: line.complete, looks)
         self.measurement = Measurement(session, self._measure)
         self._charts = ipywidgets.HTML()
@@ -113,6 +114,7 @@ class SimilarityCurves(Bound):
             if original is None:
                 original = yield from self._whole(line, request.network, target)
             changed = yield from self._whole(line, request.network.randomised(count, seed, alone), target)
+            check_weights(request)
             found = Similarity.of(original.array, changed.array)
             yield (len(line.points) + 1) / (line.count + 1), lambda at=count, found=found: self._put(line, at, found)
 

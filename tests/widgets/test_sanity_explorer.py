@@ -363,6 +363,22 @@ def test_what_is_not_looked_at_is_not_measured(slow):
     assert slow.faithfulness.measurement.runner.steps is None
 
 
+@pytest.mark.parametrize("question", ["similarity", "faithfulness"])
+def test_training_in_the_middle_of_a_line_ends_it(question, image):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(2)])
+    explorer = SanityExplorer(session=Session(Network(model), image, runner=ByHand()))
+    explorer.question.value = question
+    measurement = getattr(explorer, question).measurement
+    measurement.runner.step(1)
+    model.layers[-1].bias.assign([1.0, 2.0])
+    measurement.runner.step(1)
+    assert measurement.state == "failed"
+    assert "trained meanwhile" in measurement._words.value
+    explorer.destruction._slider.value = 2
+    assert measurement.state == "running"
+
+
 def test_a_measurement_that_fails_says_so_in_a_sentence(slow, monkeypatch):
     def broken(*_):
         raise ValueError("The map must be known. Received: nothing.")

@@ -49,7 +49,8 @@ class SanityExplorer(Comparison):
             style={"button_width": "172px"},
         )
         self.similarity.act(self.question, "value", self._ask)
-        self._ask(self.question.value)
+        with self.session.runner.lock:  # the worker may be showing something already
+            self._ask(self.question.value)
         left = [self.method_picker.widget, self.controls.widget, self.layer_picker.widget]
         below = [self.question, self.similarity.widget, self.faithfulness.widget]
         self.arrange(left, [self.destruction.widget, self.panels.scale], below)
