@@ -415,7 +415,7 @@ def convolution_as_head(head, probe):
     image = keras.Input((12, 12, 3))
     first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
     second = layers.Conv2D(4, 3, activation="relu")(first)
-    return keras.Model(image, layers.Flatten()(layers.Conv2D(CLASSES, 8, activation=head)(second)))
+    return keras.Model(image, layers.Flatten()(layers.Conv2D(CLASSES, 8, activation=head, name="scores")(second)))
 
 
 # ---- How a ReLU can be written, and what is none
