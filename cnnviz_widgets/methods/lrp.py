@@ -57,8 +57,9 @@ class LRP(Method):
         0,
         1,
         step=0.01,
-        unit="of a layer's root mean square",
-        help="What is added to each sum before dividing by it; more gives a sparser map. 0 is the rule LRP-0.",
+        unit="of rms",
+        help="Added to each sum before dividing by it, as a share of the root mean square (rms) of the layer's sums; "
+        "more is sparser, 0 is the rule LRP-0.",
     )
     gamma: float = slider(0.25, 0, 1, step=0.05, help="How much more counts what speaks for a unit; 0 is LRP-0.")
     alpha: float = slider(2.0, 1, 3, step=0.1, help="The weight of what speaks for a unit; beta is alpha - 1.")

@@ -7,7 +7,7 @@ from .bound import Bound
 from .text import paragraph, say
 
 WIDE = ipywidgets.Layout(width="auto")  # as wide as the column, less the control's margins
-LABEL, LETTER = 100, 7  # px: the labels of a column, and a letter in one that needs more
+LABEL, LONGEST, LETTER = 100, 150, 7  # px: the labels of a column, as wide as they may get, a letter
 STYLE = {"description_width": f"{LABEL}px"}
 # The browser's slider gives 0.09999999999999999 back for 0.1: not a choice of the person's.
 DECIMALS = 9
@@ -71,7 +71,7 @@ class ParameterControls(Bound):
         self.widget.children = (self._presets, *self._controls.values())
         longest = max((len(control.description) for control in self._controls.values()), default=0)
         for control in self.widget.children:
-            control.style.description_width = f"{max(LABEL, LETTER * longest)}px"
+            control.style.description_width = f"{min(max(LABEL, LETTER * longest), LONGEST)}px"
 
     def _change(self, name, value):
         method = self.session.method
