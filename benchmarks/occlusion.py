@@ -48,7 +48,7 @@ def row(name, network, method, goal, rounds):
     ours, plain = alternate(
         watch.map, lambda: plainly(network, image, method), rounds=rounds, warm_up=1, before=network.cache.clear
     )
-    first, step = np.median(watch.first), np.median(watch.longest)
+    first, step = np.median(watch.first[1:]), np.median(watch.longest[1:])  # warm ones
     remark = f"{np.median(plain) / np.median(ours):.2f} times as fast; whole map after {first:.0%} of the time; "
     remark += f"longest step {step:.2f} s; {watch.words}"
     title = f"occlusion, {name}, window {method.window}, stride {method.stride}"

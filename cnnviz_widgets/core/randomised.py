@@ -165,6 +165,7 @@ def _twin(network, opened, replaced, replacing):
     twin._steady = threading.local()
     twin._opened = copy.copy(opened)
     twin._opened.questions = WithOtherVariables(opened.questions, replacing)
+    twin._opened.follower = opened.follower.asking(lambda questions: WithOtherVariables(questions, replacing))
     twin._opened.weights = Stamp(network, replaced)
     twin._opened.layers = tuple(_replaced(info, replacing) for info in opened.layers)
     return twin

@@ -1,5 +1,6 @@
 """What a network says of one image with each of many rectangles covered, a batch of rectangles at a time."""
 
+import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -31,6 +32,17 @@ class Follower:
         self._traced = traced
         self.prepared = lru_cache(KEPT)(self._prepared)
         self.route = lru_cache(KEPT)(self._route)
+
+    def asking(self, other):
+        """One that follows the same routes and asks `other(questions)` in the place of the model's own questions."""
+        twin = copy.copy(self)
+
+        def prepared(*asked):
+            own = self.prepared(*asked)
+            return replace(own, questions=other(own.questions))
+
+        twin.prepared = lru_cache(KEPT)(prepared)
+        return twin
 
     def _prepared(self, sides, wanted):
         """What is `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""

@@ -96,7 +96,7 @@ def test_each_cell_of_a_part_comes_from_where_it_should(data):
     table = np.concatenate([clean.ravel(), own.ravel(), [-1]])
     found = table[sources(sides, first, size, at, part)]
     for n in range(count):
-        padded = np.full(sides + 20, -1.0)
+        padded = np.full(sides + 30, -1.0)
         padded[10 : 10 + sides[0], 10 : 10 + sides[1]] = clean
         top, left = 10 + first[n]
         padded[top : top + size[0], left : left + size[1]] = own[n]
