@@ -29,11 +29,12 @@ GRIDS = {
 
 def channels_last(definition):
     """A GraphDef that computes the same, under the same names, with `GRIDS` operations on channels last only."""
-    if not any(_turned_round(node) for node in definition.node):
+    moved = {node.name for node in definition.node if _turned_round(node)}
+    if not moved:
         return definition
+    moved |= _mistaken_biases(definition)
     changed = tf.compat.v1.GraphDef(versions=definition.versions, library=definition.library)
     changed.node.extend([_constant("channels_last/order", TO_LAST), _constant("channels_first/order", TO_FIRST)])
-    moved = {node.name for node in definition.node if _turned_round(node)}
     for node in definition.node:
         copy = tf.compat.v1.NodeDef()
         copy.CopyFrom(node)
@@ -53,6 +54,22 @@ def turns_to_first(node, nodes):
 def _turned_round(node):
     # Looking for an attribute that a node does not have would give it one.
     return node.op in GRIDS and "data_format" in node.attr and node.attr["data_format"].s == b"NCHW"
+
+
+def _mistaken_biases(definition):
+    """The biases that a graph says are on the last axis, but that are on the channels when it runs.
+
+    Keras (3.15) tells by the sizes on which axis a bias is, so of a grid as wide as it has channels it says the last
+    one. TensorFlow makes one operation of a convolution and the bias behind it where it can, as in `fit`, `evaluate`
+    and `predict`, and adds the bias to the channels all the same. The model was trained to these numbers; those of
+    `model(images)` are others.
+    """
+    convolutions = {node.name for node in definition.node if node.op == "Conv2D" and _turned_round(node)}
+    return {
+        node.name
+        for node in definition.node
+        if node.op == "BiasAdd" and not _turned_round(node) and node.input[0] in convolutions
+    }
 
 
 def _rewritten(node):

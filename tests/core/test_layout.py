@@ -94,6 +94,41 @@ def test_a_rewritten_operation_computes_the_same(kind, padding):
     assert again(images).numpy() == pytest.approx(model(images).numpy(), abs=1e-5)
 
 
+def as_wide_as_it_has_channels(kind, **options):
+    """(model, layer): of one layer, whose bias Keras cannot tell by the sizes to be one of channels."""
+    sizes = (3,) if kind == "DepthwiseConv2D" else (6, 3)
+    layer = getattr(layers, kind)(*sizes, padding="same", name="layer", **FIRST, **options)
+    return fixed(keras.Sequential([keras.Input((6, 5, 6)), layer, layers.Flatten(), layers.Dense(2)])), layer
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "relu"}, {"strides": (2, 1)}])
+def test_a_bias_is_of_a_channel_also_where_the_grid_is_as_wide_as_it_has_channels(options):
+    model, layer = as_wide_as_it_has_channels("Conv2D", **options)
+    twin = layers.Conv2D(6, 3, padding="same", **options)
+    twin.build((None, 5, 6, 6))
+    twin.set_weights(layer.get_weights())
+    image = np.random.default_rng(0).uniform(0, 1, (5, 6, 6)).astype(np.float32)
+    found = Network(model, value_range=(0, 1)).activations(image, "layer")
+    assert found == pytest.approx(twin(image[np.newaxis])[0].numpy(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("Conv2D", {}),
+        ("Conv2D", {"groups": 2}),
+        ("Conv2D", {"dilation_rate": 2}),
+        ("DepthwiseConv2D", {}),
+        ("Conv2DTranspose", {}),
+    ],
+)
+def test_where_keras_takes_a_bias_for_one_of_columns_the_numbers_are_those_that_the_model_predicts(kind, options):
+    model, _ = as_wide_as_it_has_channels(kind, **options)
+    image = np.random.default_rng(0).uniform(0, 1, (5, 6, 6)).astype(np.float32)
+    expected = model.predict(turned(image[np.newaxis]), verbose=0)[0]
+    assert Network(model, value_range=(0, 1)).logits(image) == pytest.approx(expected, abs=1e-5)
+
+
 def test_all_outputs_of_a_batch_normalisation_are_kept():
     @tf.function
     def normalised(images):
