@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 from kinds import KINDS
 
+from cnnviz_widgets.core.cams import finished
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.cam import CAM
@@ -16,7 +17,7 @@ from properties.small_networks import opened
 SUM_OF_GRADIENTS = Bug(
     "a channel's weight is a sum", GradCAM.run, "gradient.mean(axis=(0, 1))", "gradient.sum(axis=(0, 1))"
 )
-UNSIGNED_WEIGHTS = Bug("weights lose their sign", GradCAM.run, "gradient.mean(", "np.abs(gradient).mean(")
+UNSIGNED_WEIGHTS = Bug("weights lose their sign", GradCAM.run, "gradient.mean(", "abs(gradient).mean(")
 
 
 def by_hand(network, image, index):
@@ -57,8 +58,8 @@ def cam_shares_the_score(tolerance):
     assert_close([found.mean() for found in maps] + bias[:4], logits[:4], tolerance)
 
 
-NO_FINAL_RELU = Bug("the final ReLU is forgotten", GradCAM.run, "np.maximum(cam, 0)", "cam")
-ALWAYS_RELU = Bug("the final ReLU cannot be left out", GradCAM.run, "if self.final_relu:", "if True:")
+NO_FINAL_RELU = Bug("the final ReLU is forgotten", finished, "np.maximum(cam, 0)", "cam")
+ALWAYS_RELU = Bug("the final ReLU cannot be left out", finished, "if final_relu:", "if True:")
 
 
 @holds(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kinds import KINDS
 
 from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.questions import Questions
+from cnnviz_widgets.core.questions import Questions, _means
 from cnnviz_widgets.core.target import Target
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import NEXT_CLASS, PROBABILITY
@@ -28,9 +28,7 @@ def linear_gradient(tolerance):
         assert_close(network.gradient(noise(8, 8, 2), index), weights[..., index], tolerance)
 
 
-SUM_OF_PLACES = Bug(
-    "a channel's score is a sum over its places", Questions.scores, "tf.reduce_mean(chosen", "tf.reduce_sum(chosen"
-)
+SUM_OF_PLACES = Bug("a channel's score is a sum over its places", _means, "axis=[1, 2]) / cells", "axis=[1, 2])")
 NO_PREPROCESSING = Bug(
     "the gradient is per unit of what the model takes, not of the image",
     Network.gradient,
@@ -112,8 +110,8 @@ def precisions(tolerance):
 CROSS_ENTROPY = Bug(
     "the score is the logarithm of the probability",
     Questions.scores,
-    "    chosen = tf.gather(values, place[0], axis=-1)\n",
-    "    chosen = tf.gather(tf.nn.log_softmax(values), place[0], axis=-1)\n",
+    "tf.gather(values, ",
+    "tf.gather(tf.nn.log_softmax(values), ",
 )
 
 

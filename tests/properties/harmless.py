@@ -33,10 +33,13 @@ def fingerprint(model):
 
 
 SHADOWS_STAY = Bug(
-    "layers keep the function that listened to them", _listening, 'layer.__dict__.pop("call", None)', "pass"
+    "layers keep the function that listened to them", _listening, "layer.__dict__.pop(entry, None)", "pass"
 )
 FROZEN = Bug(
-    "the model is frozen", Opened.__init__, "model = network.model", "model = network.model; model.trainable = False"
+    "the model is frozen",
+    Opened.__init__,
+    "model, inputs = network.model, network.inputs",
+    "model, inputs = network.model, network.inputs; model.trainable = False",
 )
 
 
@@ -100,9 +103,9 @@ def model_untouched_by_errors(tolerance):
         running = steps(Occlusion(2, 1), network, image, 0)
         next(running)
         interrupted(lambda running=running, error=error: running.throw(error))  # between two windows
-        network.outputs = raising(error)
+        network.watch = raising(error)
         interrupted(lambda network=network, image=image: compute(Occlusion(2, 1), network, image, 0))
-        del network.outputs
+        del network.watch
         assert fingerprint(model) == before
         first = compute(Gradient(reduce="none"), network, image, 0).array
         scores.kernel.assign(scores.kernel * 2)

@@ -6,11 +6,13 @@ import tensorflow as tf
 from keras import layers
 from kinds import KINDS, Probe, fixed
 
-from cnnviz_widgets.core import opening
 from cnnviz_widgets.core.graph import ForwardGraph
+from cnnviz_widgets.core.inside import _children, is_channels_first
+from cnnviz_widgets.core.layout import _mistaken_biases
 from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.ports import Inputs
 from cnnviz_widgets.core.request import compute
-from cnnviz_widgets.core.tracing import _children, _head
+from cnnviz_widgets.core.tracing import _head, _shadow
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
@@ -137,39 +139,66 @@ def logits_make_the_output(tolerance):
         assert_close(heads[kind.head](network.logits(image)), output, tolerance)
 
 
-TAKES_ANYTHING = Bug(
-    "channels first are read as if they were last", opening.refuse_channels_first, '== "channels_first"', '== "no such"'
+UNSEEN = Bug(
+    "channels first are read as if they were last",
+    is_channels_first,
+    'if "channels_first" not in formats',
+    "if formats or True",
+)
+IMAGE_AS_IT_IS = Bug(
+    "the image is not turned round for the model",
+    Inputs.filled,
+    "tf.transpose(images, TO_FIRST) if self.channels_first else images",
+    "images",
+)
+MAPS_AS_THEY_ARE = Bug("what a layer made is not turned back", _shadow, "if turned and", "if False and")
+BIAS_OF_COLUMNS = Bug(
+    "a bias is taken for one of columns where their number is that of the channels",
+    _mistaken_biases,
+    'node.op == "BiasAdd" and',
+    "False and",
+)
+MIXED = Bug(
+    "channels first in one layer and last in another are taken for first everywhere",
+    is_channels_first,
+    "if other in formats",
+    "if False",
 )
 
 
 @holds(
     29,
-    "A network with its channels first gives the numbers of its twin with channels last, or is refused in a sentence: "
-    "its maps are never read wrongly.",
+    "A network with its channels first gives the numbers of its twin with channels last: output, maps, gradients, "
+    "guided gradients, Grad-CAM; where both ways are mixed it is refused in a sentence.",
     1e-5,
     "implementation invariance",
-    [TAKES_ANYTHING],
+    [UNSEEN, IMAGE_AS_IT_IS, MAPS_AS_THEY_ARE, BIAS_OF_COLUMNS, MIXED],
 )
 def channels_first(tolerance):
-    last = fixed(with_channels("channels_last", (9, 9, 9)))
-    first = with_channels("channels_first", (9, 9, 9))
-    first.set_weights(last.get_weights())
-    image = noise(9, 9, 9).array
-    expected = Network(last, value_range=(0, 1)).activations(image, "conv1")
-    network = Network(first, value_range=(0, 1))
-    try:
-        network.layers  # noqa: B018 - opens it
-    except ValueError:
-        assert_refused(lambda: network.layers, "channels last", "channels_first")
-        return
-    assert_close(network.activations(image, "conv1"), expected, tolerance)
+    model = fixed(with_channels("channels_last", "channels_last"))
+    turned = with_channels("channels_first", "channels_first")
+    turned.set_weights(model.get_weights())
+    image, method = noise(9, 9, 9), GradCAM(final_relu=False)
+    first, last = Network(turned, value_range=(0, 1)), Network(model, value_range=(0, 1))
+    assert_close(first.probabilities(image), np.asarray(model(image.array[None]))[0], tolerance)
+    for rule in ("standard", "guided"):
+        assert_close(first.gradient(image, 1, rule), last.gradient(image, 1, rule), tolerance)
+    for layer in ("conv1", "conv2"):
+        maps = keras.Model(model.inputs, model.get_layer(layer).output)(image.array[None])[0]
+        assert_close(first.activations(image, layer), maps, tolerance)
+        found, expected = (compute(method, network, image, 1, layer).array for network in (first, last))
+        assert_close(found, expected, tolerance)
+    mixed = with_channels("channels_first", "channels_last")
+    assert_refused(lambda: Network(mixed, value_range=(0, 1)), "channels in one place", "'conv1'", "'conv2'")
 
 
-def with_channels(data_format, shape):
-    """Cubic, so that no shape tells which axis is which."""
-    image = keras.Input(shape)
-    values = layers.Conv2D(9, 3, padding="same", activation="relu", data_format=data_format, name="conv1")(image)
-    pooled = layers.GlobalAveragePooling2D(data_format=data_format)(values)
+def with_channels(*formats):
+    """Two convolutions, each with its own data format; cubic, so that no shape tells which axis is which."""
+    image = values = keras.Input((9, 9, 9))
+    for number, data_format in enumerate(formats, 1):
+        own = {"data_format": data_format, "activation": "relu", "name": f"conv{number}"}
+        values = layers.Conv2D(9, 3, padding="same", **own)(values)
+    pooled = layers.GlobalAveragePooling2D(data_format=formats[-1])(values)
     return keras.Model(image, layers.Dense(3, activation="softmax")(pooled))
 
 

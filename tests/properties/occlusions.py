@@ -13,7 +13,9 @@ from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import TRAINING
 from properties.small_networks import linear, noise, normalised
 
-REMAINS = Bug("what remains is shown, not what is lost", Occlusion.run, "clean - scores", "scores")
+REMAINS = Bug(
+    "what remains is shown, not what is lost", Occlusion.run, "clean.scores - covered.scores", "covered.scores"
+)
 WIDE_WINDOW = Bug("a window's last pixel is one too far", Windows.__init__, "pixels < s.stop", "pixels <= s.stop")
 
 
@@ -72,7 +74,9 @@ def window_grid(tolerance):
 GREY_OF_255 = Bug(
     "the fill is that of 0 to 255, whatever the range", Occlusion.run, "network.value_range)", "(0, 255))"
 )
-ONE_MINUS = Bug("the drop is taken from 1, not from the score", Occlusion.run, "clean - scores", "1 - scores")
+ONE_MINUS = Bug(
+    "the drop is taken from 1, not from the score", Occlusion.run, "clean.scores - covered.scores", "1 - covered.scores"
+)
 
 
 @holds(

@@ -5,6 +5,7 @@ import numpy as np
 from cnnviz_widgets.core.ascent import Ascent, _step_function
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.opening import Weights
+from cnnviz_widgets.core.output import Output
 from cnnviz_widgets.core.remarks import on_request
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -83,9 +84,9 @@ def weights_matter(tolerance):
 
 NEGATIVE = Bug(
     "a negative class counts from the end",
-    Network._check_index,
-    "if not 0 <= target.index < count",
-    "if target.index >= count",
+    Output.check,
+    "if not 0 <= term.index < count",
+    "if term.index >= count",
 )
 CLIPPED = Bug(
     "a class too large is clipped",
