@@ -103,9 +103,9 @@ def model_untouched_by_errors(tolerance):
         running = steps(Occlusion(2, 1), network, image, 0)
         next(running)
         interrupted(lambda running=running, error=error: running.throw(error))  # between two windows
-        network.watch = raising(error)
+        network.covered = raising(error)
         interrupted(lambda network=network, image=image: compute(Occlusion(2, 1), network, image, 0))
-        del network.watch
+        del network.covered
         assert fingerprint(model) == before
         first = compute(Gradient(reduce="none"), network, image, 0).array
         scores.kernel.assign(scores.kernel * 2)
@@ -124,7 +124,7 @@ def interrupted(ask):
 def raising(error):
     """A function that raises the error."""
 
-    def ask(*_):
+    def ask(*_, **__):
         raise error
 
     return ask

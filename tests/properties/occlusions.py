@@ -6,8 +6,9 @@ import numpy as np
 
 from cnnviz_widgets.core.covering import Windows
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.incremental import route
+from cnnviz_widgets.core.incremental.covering import Covering
 from cnnviz_widgets.core.request import compute
-from cnnviz_widgets.methods import occlusion
 from cnnviz_widgets.methods.occlusion import Occlusion, paint
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import TRAINING
@@ -92,11 +93,12 @@ def nothing_covered(tolerance):
     assert np.abs(compute(Occlusion(3, 2, fill="grey"), network, image, target=0).array).max() <= tolerance
 
 
-STAYS_COVERED = Bug(
-    "a batch is used again with the windows of the one before",
-    Occlusion.run,
-    "put(image.array, copies, windows)",
-    "pass",
+FIRST_AGAIN = Bug(
+    "every batch covers the windows of the first one",
+    Covering._parts,
+    "zip(parts, first, batch, strict=True)",
+    "zip(parts, first, range(len(batch)), strict=True)",
+    caught_by=(AssertionError, ValueError),
 )
 
 
@@ -105,15 +107,15 @@ STAYS_COVERED = Bug(
     "How many windows go through the network at once does not matter.",
     1e-5,
     "captum, perturbations_per_eval",
-    [STAYS_COVERED, TRAINING],
+    [FIRST_AGAIN, TRAINING],
 )
 def batches(tolerance):
-    image, usual = noise(12, 12, 3), occlusion.BATCH
+    image, usual = noise(12, 12, 3), route.LARGEST
     try:
         maps = []
-        for occlusion.BATCH in (1, 7, 64):
+        for route.LARGEST in (1, 7, 64):
             maps.append(compute(Occlusion(4, 2), normalised(), image, target=0).array)
     finally:
-        occlusion.BATCH = usual
+        route.LARGEST = usual
     assert_close(maps[1], maps[0], tolerance)
     assert_close(maps[2], maps[0], tolerance)
