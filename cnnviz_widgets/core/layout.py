@@ -39,7 +39,7 @@ def channels_last(definition):
         copy = tf.compat.v1.NodeDef()
         copy.CopyFrom(node)
         copy.input[:] = [_statistics(name, moved) for name in node.input]
-        changed.node.extend(_rewritten(copy) if node.name in moved else [copy])
+        changed.node.extend(_rewritten(copy, moved) if node.name in moved else [copy])
     return changed
 
 
@@ -72,14 +72,20 @@ def _mistaken_biases(definition):
     }
 
 
-def _rewritten(node):
-    """The turn, the operation with its channels last, and, under the operation's name, the turn back."""
+def _rewritten(node, moved):
+    """The turn, the operation with its channels last, and, under the operation's name, the turn back.
+
+    What comes straight from another moved operation needs no turn: a bias stays beside its convolution, where whoever
+    takes the two for one layer finds it.
+    """
     name, grid, kind = node.name, GRIDS[node.op], node.attr["T"].type
     node.name = f"{name}/channels_last"
-    before = _turn(f"{name}/turned", node.input[grid], "channels_last/order", kind)
-    after = _turn(name, node.name, "channels_first/order", kind)
-    node.input[grid] = before.name
-    nodes = [before, node, after]
+    nodes = [node, _turn(name, node.name, "channels_first/order", kind)]
+    if node.input[grid] in moved:
+        node.input[grid] = f"{node.input[grid]}/channels_last"
+    else:
+        nodes.insert(0, _turn(f"{name}/turned", node.input[grid], "channels_last/order", kind))
+        node.input[grid] = nodes[0].name
     if grid == 2:  # how large the result is to be
         nodes.append(_gather(f"{name}/size", node.input[0], "channels_last/order"))
         node.input[0] = nodes[-1].name
