@@ -152,5 +152,5 @@ def _cell(verdict, name, sentences):
     if verdict.refusal is None:
         return "right"
     # What arrived is another thing for each model, and layers are numbered as they were made.
-    sentence = verdict.refusal.partition(" Received: ")[0].replace(name, "the network")
+    sentence = verdict.refusal.partition(" Received: ")[0].replace(f"and {name} has", "and the network has")
     return str(sentences.setdefault(sentence, len(sentences) + 1))
