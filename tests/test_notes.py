@@ -27,6 +27,7 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.grad_cam_plus_plus import GradCAMPlusPlus
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.integrated_gradients import IntegratedGradients
+from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.methods.rise import RISE
@@ -140,6 +141,8 @@ def climbed(network, target=0, steps=30):
 RGB = np.random.default_rng(0).integers(0, 255, (20, 60, 3), np.uint8)
 CLEAR = np.dstack([RGB, np.zeros((20, 60), np.uint8)])
 GIVEN = {
+    "conservation": lambda: compute(LRP(), small(), noise(), 0),
+    "barely_about_the_class": lambda: compute(LRP(rule="z-plus"), small(), noise(), 0),
     "unlikely_target": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), 1),
     "saturated": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), 0),
     "hidden_head": lambda: compute(Gradient(), small("softmax_by_hand"), noise()),

@@ -17,7 +17,7 @@ from .gradient import RELU
 class GradCAM(Method):
     """The layer's channels, each weighted by the mean gradient of the score, summed.
 
-    (rows, columns) of the layer's grid; score units (a gradient is score per activation, and multiplies activations);
+    (rows, columns) of the layer's grid; score units for each cell (a gradient is score per activation);
     with the final ReLU never negative, without it negative where the layer speaks against the target.
     """
 
@@ -37,4 +37,4 @@ class GradCAM(Method):
         alpha = gradient.mean(axis=(0, 1))  # eq. 1: one weight a channel
         cam = activations @ alpha  # eq. 2, before its ReLU
         notes = ruled(network, layer, target, self.relu)
-        yield finished(cam, layer, self.final_relu, "score", notes)
+        yield finished(cam, layer, self.final_relu, "score / cell", notes)

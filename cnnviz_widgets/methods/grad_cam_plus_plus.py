@@ -25,10 +25,10 @@ from .gradient import RELU
 class GradCAMPlusPlus(Method):
     """The layer's channels, each weighted by a weighted sum of the score's positive gradients, summed.
 
-    (rows, columns) of the layer's grid; score units, where the score counts as a pure number; never negative, for the
-    final ReLU is always on: behind a ReLU neither weights nor activations are negative, so it changes nothing. `alpha`
-    lies between 0 and 1/2 there. Where gradients are small it is 1/2 everywhere, and the weights are half the sum, not
-    the mean, of the positive gradients; so multiplying the score does not simply multiply the map.
+    (rows, columns) of the layer's grid; score units for each cell, where the score counts as a pure number; never
+    negative, for the final ReLU is always on: behind a ReLU neither weights nor activations are negative, so it changes
+    nothing. `alpha` lies between 0 and 1/2 there. Where gradients are small it is 1/2 everywhere, and the weights are
+    half the sum, not the mean, of the positive gradients; so multiplying the score does not simply multiply the map.
     """
 
     title = "Grad-CAM++"
@@ -45,7 +45,7 @@ class GradCAMPlusPlus(Method):
         alpha = alphas(activations, gradient)
         weights = (alpha * np.maximum(gradient, 0)).sum(axis=(0, 1))
         notes = ruled(network, layer, target, self.relu) + strayed(alpha)
-        yield finished(activations @ weights, layer, True, "score", notes)
+        yield finished(activations @ weights, layer, True, "score / cell", notes)
 
 
 def alphas(activations, gradient):

@@ -19,10 +19,10 @@ from .gradient import RELU
 class HiResCAM(Method):
     """Each activation times the score's gradient at its own place, summed over the channels.
 
-    (rows, columns) of the layer's grid; score units; with the final ReLU never negative, without it negative where a
-    place lowers the score. Without it the sum over the places is the score but for a constant, if all behind the layer
-    is linear. Over global average pooling and a dense layer it is Grad-CAM, times 1: both are the original CAM over the
-    number of cells.
+    (rows, columns) of the layer's grid; score units for each cell; with the final ReLU never negative, without it
+    negative where a place lowers the score. Without it the sum over the places is the score but for a constant, if all
+    behind the layer is linear. Over global average pooling and a dense layer it is Grad-CAM, times 1: both are the
+    original CAM over the number of cells.
     """
 
     title = "HiResCAM"
@@ -39,4 +39,4 @@ class HiResCAM(Method):
         activations, gradient = network.layer_gradient(image, target, layer, self.relu)
         cam = (gradient * activations).sum(axis=-1)
         notes = ruled(network, layer, target, self.relu)
-        yield finished(cam, layer, self.final_relu, "score", notes)
+        yield finished(cam, layer, self.final_relu, "score / cell", notes)

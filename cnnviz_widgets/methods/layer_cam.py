@@ -22,8 +22,8 @@ from .gradient import RELU
 class LayerCAM(Method):
     """Each activation times the score's gradient at its place, as far as that is positive, summed over the channels.
 
-    (rows, columns) of the layer's grid; score units; never negative, for the final ReLU is always on: behind a ReLU
-    neither weights nor activations are negative, so it changes nothing.
+    (rows, columns) of the layer's grid; score units for each cell; never negative, for the final ReLU is always on:
+    behind a ReLU neither weights nor activations are negative, so it changes nothing.
     """
 
     title = "LayerCAM"
@@ -39,4 +39,4 @@ class LayerCAM(Method):
         activations, gradient = network.layer_gradient(image, target, layer, self.relu)
         weights = np.maximum(gradient, 0)  # one for each place of each channel
         notes = ruled(network, layer, target, self.relu)
-        yield finished((weights * activations).sum(axis=-1), layer, True, "score", notes)
+        yield finished((weights * activations).sum(axis=-1), layer, True, "score / cell", notes)

@@ -22,9 +22,9 @@ from .gradient import RELU
 class XGradCAM(Method):
     """The layer's channels, each weighted by the mean gradient of the score, weighted by the activations, summed.
 
-    (rows, columns) of the layer's grid; score units; with the final ReLU never negative, without it negative where the
-    layer speaks against the target. Without it the sum over the places is that of gradient × activation: what the
-    layer adds to the score, to first order.
+    (rows, columns) of the layer's grid; score units for each cell; with the final ReLU never negative, without it
+    negative where the layer speaks against the target. Without it the sum over the places is that of gradient ×
+    activation: what the layer adds to the score, to first order.
     """
 
     title = "XGrad-CAM"
@@ -43,4 +43,4 @@ class XGradCAM(Method):
         products = (gradient * activations).sum(axis=(0, 1))
         weights = np.divide(products, total, out=np.zeros_like(products), where=total != 0)
         notes = ruled(network, layer, target, self.relu) + cancelled(activations)
-        yield finished(activations @ weights, layer, self.final_relu, "score", notes)
+        yield finished(activations @ weights, layer, self.final_relu, "score / cell", notes)

@@ -22,7 +22,8 @@ def test_a_worked_example(worked):
     # Map 0 gives 45 + 108 + 243 + 360 = 756 of the score, map 1 gives -6 * -4 = 24.
     result = compute(AblationCAM(), *worked, target=0, layer="maps")
     assert result.array == pytest.approx((756 * MAP_0 + 24 * MAP_1) / 780, rel=1e-6)
-    assert (result.signed, result.unit, result.notes) == (False, "activation", ())
+    assert (result.signed, result.unit) == (False, "activation")
+    assert {note.kind for note in result.notes} == {"saturated"}
 
 
 def test_a_negative_score_does_not_turn_the_map_round(worked):

@@ -19,7 +19,7 @@ def test_it_is_the_guided_gradient_where_grad_cam_sees_the_target(reduce, layer,
     factor = cam.on_image()[..., None] if reduce == "none" else cam.on_image()
     assert np.array_equal(result.array, guided.array * factor)
     assert (result.signed, result.axes) == (guided.signed, guided.axes)
-    assert result.unit == "score / pixel unit × score × activation"
+    assert result.unit == "score / pixel unit × score / cell"
 
 
 def test_grad_cam_itself_takes_the_plain_gradient(small, picture):
