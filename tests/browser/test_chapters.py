@@ -69,7 +69,7 @@ def test_a_control_changes_the_picture(chapter):
 
 
 def test_a_solution_unfolds_and_holds_code(chapter):
-    solution = chapter.page.locator("details").first
+    solution = chapter.page.locator("details:has(summary:text-is('Solution'))").first
     code = solution.locator("pre").first
     assert not code.is_visible()
     solution.locator("summary").click()
