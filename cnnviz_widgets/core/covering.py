@@ -93,6 +93,16 @@ FILLS = {
 }
 
 
+# The same in words, for the control of a method's `fill`.
+FILL = {
+    "grey": "The middle of the value range.",
+    "mean": "The image's mean colour.",
+    "black": "The low end of the value range.",
+    "white": "The high end of the value range.",
+    "blur": "The image itself, blurred.",
+}
+
+
 def blurred(image):
     """The image (height, width, channels) under a Gaussian of a tenth of its shorter side, edges repeated."""
     sigma = min(image.shape[:2]) / 10

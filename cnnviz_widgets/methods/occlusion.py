@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.covering import FILLS, Windows
+from ..core.covering import FILL, FILLS, Windows
 from ..core.method import Method, register
 from ..core.parameters import choice, slider
 from ..core.remarks import coverage
@@ -55,17 +55,7 @@ class Occlusion(Method):
         5,
         help="Side of the covered area, in windows; the window in its middle is credited. 1 covers the window alone.",
     )
-    fill: str = choice(
-        "grey",
-        {
-            "grey": "The middle of the value range.",
-            "mean": "The image's mean colour.",
-            "black": "The low end of the value range.",
-            "white": "The high end of the value range.",
-            "blur": "The image itself, blurred.",
-        },
-        help="What the window shows instead of the image.",
-    )
+    fill: str = choice("grey", FILL, help="What the window shows instead of the image.")
     score: str = choice(
         "logit",
         {

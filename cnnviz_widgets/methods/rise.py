@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.covering import FILLS
+from ..core.covering import FILL, FILLS
 from ..core.method import Method, register
 from ..core.note import Note
 from ..core.parameters import choice, slider, switch
@@ -46,17 +46,7 @@ class RISE(Method):
     cells: int = slider(7, 2, 16, help="Cells of a mask along each side of the image; more is finer, and noisier.")
     keep: float = slider(0.5, 0.1, 0.9, step=0.05, help="The probability p with which a cell is shown.")
     masks: int = slider(500, 20, 8000, step=20, help="How many masks; the noise shrinks with the root of it.")
-    fill: str = choice(
-        "grey",
-        {
-            "grey": "The middle of the value range.",
-            "mean": "The image's mean colour.",
-            "black": "The low end of the value range, as in the paper.",
-            "white": "The high end of the value range.",
-            "blur": "The image itself, blurred.",
-        },
-        help="What is seen where the mask hides the image.",
-    )
+    fill: str = choice("grey", FILL, help="What is seen where the mask hides the image.")
     score: str = choice(
         "probability",
         {

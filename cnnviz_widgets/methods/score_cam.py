@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.cams import by_variance, finished
-from ..core.covering import FILLS
+from ..core.covering import FILL, FILLS
 from ..core.display import resize_map
 from ..core.method import Method, register
 from ..core.note import Note
@@ -50,17 +50,7 @@ class ScoreCAM(Method):
         },
         help="How scores become the channels' weights.",
     )
-    fill: str = choice(
-        "grey",
-        {
-            "grey": "The middle of the value range.",
-            "mean": "The image's mean colour.",
-            "black": "The low end of the value range.",
-            "white": "The high end of the value range.",
-            "blur": "The image itself, blurred.",
-        },
-        help="What shows where a mask hides the image.",
-    )
+    fill: str = choice("grey", FILL, help="What shows where a mask hides the image.")
 
     @classmethod
     def slider_ends(cls, name, side, layer=None):
