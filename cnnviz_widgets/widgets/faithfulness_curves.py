@@ -4,11 +4,10 @@ import ipywidgets
 import numpy as np
 
 from ..core.faithfulness import ORDERS, STEPS, deletion_and_insertion
-from .bound import Bound
 from .controls import STYLE
-from .kept_lines import KeptLines, check_weights, shown_pair
+from .kept_lines import KeptLines, check_weights
 from .line_chart import CHANCE, Legend, Line, chart, ends_of, side_by_side
-from .measurement import Measurement
+from .measured_curves import MeasuredCurves
 from .text import paragraph
 
 MEANING = (
@@ -19,15 +18,13 @@ MEANING = (
 )
 
 
-class FaithfulnessCurves(Bound):
+class FaithfulnessCurves(MeasuredCurves):
     """Two charts, deletion and insertion, of the map of the network as it is. They fill in while they are seen."""
 
     def __init__(self, session, looks=None):
-        super().__init__(session)
+        super().__init__(session, shown=False)
         self._current = self._result = None  # what the current line is about, and the map
-        self._shown = False
         self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
-        self.measurement = Measurement(session, self._measure)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
         layout = ipywidgets.Layout(width="240px")
@@ -52,24 +49,7 @@ class FaithfulnessCurves(Bound):
         self.act(self.fill, "value", lambda _: self._follow())
         self.act(self.score, "value", lambda _: self._follow())
 
-    def show(self, shown):
-        """Measure only while it is seen."""
-        self._shown = shown
-        self._follow()
-
-    def close(self):
-        """Follow no more, and measure no more."""
-        super().close()
-        self.measurement.close()
-
-    def _follow(self):
-        pair = shown_pair(self.session)
-        if not self._shown or self.session.status in ("running", "loading"):
-            self.measurement.make_way()
-            return
-        if pair is None:
-            self.measurement.forget()
-            return
+    def _show_pair(self, pair):
         request = pair[0].request
         target = request.network.target(self.session.target, request.image)
         about = (request.network, request.weights, request.image, target, self.fill.value, self.score.value)

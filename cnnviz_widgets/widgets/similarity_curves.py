@@ -7,10 +7,9 @@ import numpy as np
 
 from ..core.request import Request, steps
 from ..core.similarity import Similarity
-from .bound import Bound
-from .kept_lines import KeptLines, check_weights, shown_pair
+from .kept_lines import KeptLines, check_weights
 from .line_chart import Legend, Line, chart, ends_of, side_by_side
-from .measurement import Measurement
+from .measured_curves import MeasuredCurves
 from .text import paragraph, say
 
 MEANING = "A map that does not change when the network's weights are destroyed is not about the network."
@@ -36,18 +35,17 @@ class Measured:
         return np.array([getattr(self.points.get(k), name, np.nan) for k in range(self.count + 1)])
 
 
-class SimilarityCurves(Bound):
+class SimilarityCurves(MeasuredCurves):
     """Two charts, Spearman and SSIM, over the slider's positions. They fill in by themselves, coarse steps first.
 
     `choice()` is how the weights are destroyed: (count, seed, alone) of `Network.randomised`.
     """
 
     def __init__(self, session, choice, looks=None):
-        super().__init__(session)
-        self._choice, self._shown = choice, True
+        super().__init__(session, shown=True)
+        self._choice = choice
         self._current = self._target = None  # the line that is measured, and the score that it explains
         self.lines = KeptLines(lambda line: line.complete, looks)
-        self.measurement = Measurement(session, self._measure)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
         self._now = paragraph()
@@ -66,24 +64,7 @@ class SimilarityCurves(Bound):
         self.act(self._sizes, "value", lambda _: self._draw())
         self.click(self._clear, self._forget)
 
-    def show(self, shown):
-        """Measure only while it is seen."""
-        self._shown = shown
-        self._follow()
-
-    def close(self):
-        """Follow no more, and measure no more."""
-        super().close()
-        self.measurement.close()
-
-    def _follow(self):
-        pair = shown_pair(self.session)
-        if not self._shown or self.session.status in ("running", "loading"):
-            self.measurement.make_way()
-            return
-        if pair is None:
-            self.measurement.forget()
-            return
+    def _show_pair(self, pair):
         request = pair[0].request
         network, (count, seed, alone) = request.network, self._choice()
         target = network.target(self.session.target, request.image)
