@@ -21,6 +21,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from cnnviz_widgets.core.ports import Inputs
+from cnnviz_widgets.core.tracing import call_once, read
+
 KINDS = {}
 CLASSES = 5
 
@@ -100,6 +103,11 @@ def functional_with(activation, head, probe, shape=(12, 12, 3)):
     image = keras.Input(shape)
     first = activation(probed(layers.Conv2D(4, 3, name="conv1")(image), probe))
     return keras.Model(image, ending(activation(layers.Conv2D(6, 3, strides=2, name="conv2")(first)), head))
+
+
+def trace(model, shape):
+    """The `TracedModel` of a model that takes one image, (height, width, channels)."""
+    return read(call_once(model, Inputs(), shape))
 
 
 # ---- How models are put together

@@ -1,4 +1,4 @@
-"""Covering a part of an image: with what, where, and what the network then says.
+"""Covering a part of an image: with what, where, in which order, and what the network then says.
 
 Occlusion moves a window over the image by these functions, and so does the rectangle that a person drags by hand: the
 same place covered with the same fill gives the same numbers in both.
@@ -114,3 +114,19 @@ def blurred(image):
         padded = np.pad(image, widths, mode="edge")
         image = np.apply_along_axis(np.convolve, axis, padded, weights, mode="valid")
     return image.astype(np.float32)
+
+
+def coarse_to_fine(rows, columns):
+    """All places (n, 2) of a grid: first every eighth of every eighth row, then every fourth, second, and the rest."""
+    row, column = np.mgrid[:rows, :columns].reshape(2, -1)
+    return np.stack([row, column], axis=1)[np.argsort(-coarseness(row, column), kind="stable")]
+
+
+def coarseness(row, column):
+    """8 for places in every eighth row and column, 4 for others in every fourth, then 2 and 1."""
+    return np.minimum(_step(row), _step(column))
+
+
+def _step(index):
+    """The largest of 8, 4, 2 and 1 that divides the index."""
+    return np.gcd(index, 8)

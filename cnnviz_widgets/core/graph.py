@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from .inlining import inlined
 from .layout import channels_last, turns_to_first
+from .names import operation, tensor_name
 from .recorded import RECORDED, Part, has_own_gradient, is_cut
 
 # Operations that gate a signal as a ReLU does: those that a ReLU rule rewrites ...
@@ -272,16 +273,6 @@ class ForwardGraph:
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
         return part
-
-
-def operation(tensor):
-    """The operation behind a tensor's name: `"^conv:0"` -> `"conv"`."""
-    return tensor.removeprefix("^").split(":")[0]
-
-
-def tensor_name(name):
-    """A tensor's full name; an operation's first output goes without a number inside a GraphDef."""
-    return name if ":" in name else f"{name}:0"
 
 
 def gradient_name(rule, kind):

@@ -10,6 +10,7 @@ the receptive fields do, needs to know one form only.
 import numpy as np
 import tensorflow as tf
 
+from .names import operation
 from .ports import TO_FIRST, TO_LAST
 
 # Which input of an operation is the grid.
@@ -47,7 +48,7 @@ def turns_to_first(node, nodes):
     """Whether a node of a GraphDef is the turn from channels last to channels first."""
     if node.op != "Transpose":
         return False
-    order = nodes[node.input[1].split(":")[0]]
+    order = nodes[operation(node.input[1])]
     return order.op == "Const" and tuple(tf.make_ndarray(order.attr["value"].tensor)) == TO_FIRST
 
 

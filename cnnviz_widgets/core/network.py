@@ -287,8 +287,7 @@ class Network:
         image = self.fit(image)
         target = self.target(target, image)
         start = self._tensor(layer)
-        if not self._open().traced.graph.reaches(start, self._objective(target)):
-            self._connected(None, target, layer)
+        self._check_reached(start, target, layer)
         self.gates(layer, target, relu)
         activations, gradient = self._split(image, target, start, relu)
         return _float32(activations)[0], _float32(self._connected(gradient, target, layer))[0]
@@ -301,8 +300,7 @@ class Network:
         image = self.fit(image)
         target = self.target(target, image)
         opened, start, objective = self._open(), self._tensor(layer), self._objective(target)
-        if not opened.traced.graph.reaches(start, objective):
-            self._connected(None, target, layer)
+        self._check_reached(start, target, layer)
         frontier, (own, *skips) = self._kept(image, start, objective)
         activations = np.asarray(activations)
         if activations.shape[1:] != tuple(own.shape[1:]) or not len(activations):
@@ -324,8 +322,7 @@ class Network:
 
         target = self.target(target, image)
         opened, objective = self._open(), self._objective(target)
-        if not opened.traced.graph.reaches(opened.traced.graph.input, objective):
-            self._connected(None, target, None)
+        self._check_reached(opened.traced.graph.input, target, None)
         ask = relevance_question(opened, objective, recipe.rule, self.name)
         knobs = {name: np.float32(getattr(recipe, name)) for name in KNOBS}
         answers = [_float32(answer) for answer in ask(self._batch(image), opened.place(target), knobs)]
@@ -526,6 +523,10 @@ class Network:
 
     def _objective(self, target):
         return self._open().objective if target.layer is None else self._tensor(target.layer)
+
+    def _check_reached(self, start, target, layer):
+        if not self._open().traced.graph.reaches(start, self._objective(target)):
+            self._connected(None, target, layer)
 
     def _connected(self, gradient, target, layer):
         if gradient is None:

@@ -10,6 +10,8 @@ the function is asked once, in the traced graph, and what it computes is kept as
 import tensorflow as tf
 from tensorflow.python.framework import ops as tf_ops
 
+from .names import operation
+
 # A gradient on its way back ends at these, or at a cast to a type of few bits.
 STEPS = ("Ceil", "Floor", "Rint", "Round", "Sign")
 FLOATS = [kind.as_datatype_enum for kind in (tf.float16, tf.bfloat16, tf.float32, tf.float64)]
@@ -42,7 +44,7 @@ def is_cut(node, nodes):
 
     TensorFlow hands on, in one node, first what the function gave and then what it took.
     """
-    gave, *took = [_operation(name) for name in node.input]
+    gave, *took = [operation(name) for name in node.input]
     waiting, seen = [gave], set(took)
     while waiting:
         name = waiting.pop()
@@ -50,7 +52,7 @@ def is_cut(node, nodes):
             seen.add(name)
             if nodes[name].op in STEPS or (nodes[name].op == "Cast" and nodes[name].attr["DstT"].type not in FLOATS):
                 return True
-            waiting.extend(map(_operation, nodes[name].input))
+            waiting.extend(map(operation, nodes[name].input))
     return False
 
 
@@ -98,7 +100,3 @@ class Part:
             return tf.compat.v1.get_default_graph().get_tensor_by_name(self.prefix + tensor)
         except KeyError:
             return None
-
-
-def _operation(name):
-    return name.removeprefix("^").split(":")[0]

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from .graph import ForwardGraph
 from .inside import layer_paths
-from .ports import TO_FIRST, TO_LAST, Inputs, names_in, output_number
+from .ports import TO_FIRST, TO_LAST, names_in, output_number
 from .recorded import record_gradients
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
@@ -58,11 +58,6 @@ class Call:
     heard: list  # (layer, what it returned)
     names: tuple[str, ...]
     backward: dict  # see `recorded`
-
-
-def trace(model, shape, dtype="float32"):
-    """Trace `model`, which takes one image, on batches of images of `shape` (height, width, channels)."""
-    return read(call_once(model, Inputs(), shape, dtype))
 
 
 def call_once(model, inputs, shape, dtype="float32", preprocess=None):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.covering import FILL, FILLS, Windows
+from ..core.covering import FILL, FILLS, Windows, coarse_to_fine, coarseness
 from ..core.method import Method, register
 from ..core.parameters import choice, slider
 from ..core.remarks import coverage
@@ -130,17 +130,6 @@ def paint(drops, rows, columns):
     return (total / times).astype(np.float32)
 
 
-def coarse_to_fine(rows, columns):
-    """All places (n, 2) of a grid: first every eighth of every eighth row, then every fourth, second, and the rest."""
-    row, column = np.mgrid[:rows, :columns].reshape(2, -1)
-    return np.stack([row, column], axis=1)[np.argsort(-coarseness(row, column), kind="stable")]
-
-
-def coarseness(row, column):
-    """8 for places in every eighth row and column, 4 for others in every fourth, then 2 and 1."""
-    return np.minimum(_step(row), _step(column))
-
-
 def nearest_known(values, order, known):
     """The grid of values, those not known yet taken from the nearest coarser place that is.
 
@@ -156,8 +145,3 @@ def nearest_known(values, order, known):
         have |= borrow
     filled[~have] = values[tuple(order[0])]
     return filled
-
-
-def _step(index):
-    """The largest of 8, 4, 2 and 1 that divides the index."""
-    return np.gcd(index, 8)

@@ -36,11 +36,13 @@ def test_the_score_and_the_gradient_of_a_difference_are_the_differences(name, op
     assert np.abs(found).max() > 0
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.middle and kind.classes > 1])
+# Of one kind the layer in the middle has no grid: it runs twice for each image.
+WITH_GRID = [name for name, kind in KINDS.items() if kind.middle and kind.classes > 1 and name != "time_distributed"]
+
+
+@pytest.mark.parametrize("name", WITH_GRID)
 def test_a_layers_gradient_and_grad_cam_before_its_relu_are_the_differences(name, opened, image):
     kind, network = opened(name)
-    if not network.layer(kind.middle).spatial:
-        pytest.skip("no grid")
     picture = image(kind)
 
     def maps(target):

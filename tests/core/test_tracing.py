@@ -8,11 +8,10 @@ import pytest
 import tensorflow as tf
 from fingerprint import fingerprint
 from keras import layers
-from kinds import KINDS, Subclassed, fixed
+from kinds import KINDS, Subclassed, fixed, trace
 
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.request import compute
-from cnnviz_widgets.core.tracing import trace
 from cnnviz_widgets.methods import all_methods
 
 UNTOUCHED = ["functional", "nested_twice", "subclassed", "lazily_built_sequential", "batch_norm_dropout_augmentation"]

@@ -9,7 +9,7 @@ from collections import Counter
 
 import tensorflow as tf
 
-from ..graph import operation
+from ..names import operation
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 

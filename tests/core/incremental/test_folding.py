@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from kinds import fixed
+from kinds import fixed, trace
 
 from cnnviz_widgets.core.incremental.folding import folded
 from cnnviz_widgets.core.questions import Questions
-from cnnviz_widgets.core.tracing import trace
 
 
 def traced(*middle):

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from kinds import trace
 
 from cnnviz_widgets.core.graph import ForwardGraph
 from cnnviz_widgets.core.incremental import route as route_module
 from cnnviz_widgets.core.incremental.cost import Cost, followed, whole
 from cnnviz_widgets.core.incremental.route import Route, batches, changes, cheapest
 from cnnviz_widgets.core.incremental.steps import program
-from cnnviz_widgets.core.tracing import trace
 
 SIDE = 64
 
