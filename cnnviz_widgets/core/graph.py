@@ -15,6 +15,7 @@ from functools import cached_property
 
 import tensorflow as tf
 
+from .folding import IMAGES, fold
 from .inlining import inlined
 from .layout import channels_last, turns_to_first
 from .names import operation, tensor_name
@@ -184,11 +185,15 @@ class ForwardGraph:
         others = Counter({kind: n for kind, n in kinds.items() if kind in OTHER_GATES})
         return sum(kinds[kind] for kind in RELUS), others, hidden
 
-    def __call__(self, feeds, fetches, rule="standard"):
-        """Inside a `tf.function`: the tensors `fetches`, when the tensors named in `feeds` have the given values."""
+    def __call__(self, feeds, fetches, rule="standard", folding=True):
+        """Inside a `tf.function`: the tensors `fetches`, when the tensors named in `feeds` have the given values.
+
+        With `folding`, the operations in between are not all those that the model has, see `core/folding.py`.
+        """
         needed = self._needed(feeds, fetches)
         computed = [name for name in fetches if name not in feeds]
-        imported = self._imported(needed, feeds, computed, rule)
+        # A gradient that a layer brought along may ask for any tensor of the model.
+        imported = self._imported(needed, feeds, computed, rule, folding and not self.backward)
         if imported:
             Part(self, imported[0].name.removesuffix(computed[0]), feeds)
         found = dict(zip(computed, imported, strict=True)) | feeds
@@ -210,9 +215,11 @@ class ForwardGraph:
         found = dict(zip(computed, self._imported(needed, known, computed), strict=True)) | known
         return [found[name] for name in ends]
 
-    def _imported(self, needed, feeds, computed, rule="standard"):
+    def _imported(self, needed, feeds, computed, rule="standard", folding=False):
         """The tensors `computed`, when the operations `needed` for them have been imported."""
         definition = self._part(needed, rule)
+        if folding:
+            fold(definition, self, (*feeds, *computed), IMAGES)
         graph = tf.compat.v1.get_default_graph()
         used = {tensor_name(name) for node in definition.node for name in node.input}
         values = {name: value for name, value in feeds.items() if name in used}

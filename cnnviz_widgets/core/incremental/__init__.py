@@ -11,7 +11,6 @@ Occlusion-based Deep CNN Explanations", SIGMOD 2019, its exact part. We differ i
 of the traced graph, not the layers of a few known networks. Where to go over to whole maps is decided by predicted
 cost. Windows whose rectangles are cut off at the border go through the network together, with smaller rectangles.
 
-`changed` says which cells change, in NumPy alone; `folding` makes one operation of three; `steps` finds the operations
-that can be followed; `cost` predicts what they take; `route` decides; `compute` is the part in TensorFlow; `covering`
-is what `Network` hands out.
+`changed` says which cells change, in NumPy alone; `steps` finds the operations that can be followed; `cost` predicts
+what they take; `route` decides; `compute` is the part in TensorFlow; `covering` is what `Network` hands out.
 """

@@ -6,9 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..folding import folded
 from ..questions import Questions
 from .compute import answers, clean_tensors
-from .folding import folded
 from .route import batches, cheapest, pastes
 from .steps import Program, program
 

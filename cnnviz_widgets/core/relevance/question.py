@@ -40,7 +40,8 @@ def _made(questions, objective, rule, refuse):
 
     @tf.function(autograph=False, input_signature=[images_spec, PLACE, KNOBS])
     def relevance(images, place, knobs):
-        (values,) = graph({graph.input: images}, [objective])
+        # Every operation as the model has it: the rules are about them.
+        (values,) = graph({graph.input: images}, [objective], folding=False)
         scores = questions.scores(objective, values, place)
         start = wide(values) * wide(tf.gradients(scores, values)[0])  # each cell's part of the score
         return Walk(images, values, rule, knobs, refuse).back(start, scores)

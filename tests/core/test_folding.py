@@ -1,5 +1,6 @@
 """Normalisation folded into the convolution before it: the same numbers, and only where nobody looks in between."""
 
+from collections import Counter
 from types import SimpleNamespace
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 from keras import layers
 from kinds import fixed, trace
 
-from cnnviz_widgets.core.incremental.folding import folded
+from cnnviz_widgets.core.folding import folded
 from cnnviz_widgets.core.questions import Questions
 
 
@@ -46,6 +47,47 @@ def test_it_gives_the_same_with_two_passes_less(convolution):
     expected = values(model.graph, model.output)
     assert np.ptp(expected) > 0.01
     assert values(graph, model.output) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+
+def test_it_knows_a_normalisation_of_four_axes():
+    """As in keras.applications, which name the axis of the channels by its number."""
+    _, model = traced(layers.Conv2D(4, 3), layers.BatchNormalization(axis=3), layers.ReLU())
+    graph = folded(model.graph, (model.output,))
+    assert not {"Mul", "AddV2"} & kinds(graph, model.output)
+    assert values(graph, model.output) == pytest.approx(values(model.graph, model.output), rel=1e-5, abs=1e-6)
+
+
+def imported(graph, start, end, **how):
+    """The kinds of operations with which a graph answers, from a tensor to another."""
+
+    @tf.function(input_signature=[tf.TensorSpec(graph.tensor(start).shape)])
+    def answer(value):
+        return graph({start: value}, [end], **how)
+
+    return Counter(operation.type for operation in answer.get_concrete_function().graph.get_operations())
+
+
+def test_every_answer_is_folded_but_one_that_asks_not_to():
+    _, model = traced(layers.Conv2D(4, 3, use_bias=False), layers.BatchNormalization(), layers.ReLU())
+    image, output = model.graph.input, model.output
+    assert imported(model.graph, image, output)["BiasAdd"] == 1
+    assert imported(model.graph, image, output, folding=False)["BiasAdd"] == 0
+
+
+def test_an_answer_from_the_middle_leaves_what_it_is_given():
+    _, model = traced(layers.Conv2D(4, 3, use_bias=False, name="conv"), layers.BatchNormalization(), layers.ReLU())
+    (middle,) = [tap.tensor for tap in model.taps if tap.path == "conv"]
+    assert imported(model.graph, middle, model.output)["BiasAdd"] == 0
+
+
+def test_a_kernel_that_is_larger_than_the_maps_is_left_alone():
+    _, model = traced(layers.Conv2D(64, 8, use_bias=False), layers.BatchNormalization(), layers.ReLU())
+    assert imported(model.graph, model.graph.input, model.output)["BiasAdd"] == 0
+
+
+def test_half_precision_is_left_alone():
+    _, model = traced(layers.Conv2D(4, 3, dtype="float16"), layers.BatchNormalization(dtype="float16"), layers.ReLU())
+    assert "Mul" in kinds(folded(model.graph, (model.output,)), model.output)
 
 
 def test_what_is_wanted_in_the_middle_stays():
