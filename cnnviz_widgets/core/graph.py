@@ -147,19 +147,20 @@ class ForwardGraph:
 
     @remembered
     def linear_maps(self, end):
-        """The last grid of more than one cell of which `end` is a linear function: (its tensor, None).
+        """The last grid of more than one cell of which `end` is a linear function, and what is made of it at once.
 
-        (None, kind of operation) where an operation that is not linear comes first on the way back from `end`.
+        (grid, made of it or, where `end` is a grid, None, None); (None, None, kind of operation) where an operation
+        that is not linear comes first on the way back from `end`.
         """
-        from_image, tensor = self.after(self.input), end
+        from_image, tensor, made = self.after(self.input), end, None
         while not self._is_grid(tensor):
             node = self._nodes[operation(tensor)]
             inputs = node.input[:1] if node.op == "Reshape" else node.input  # its other input is only a shape
             ways = [tensor_name(name) for name in inputs if operation(name) in from_image]
             if node.op not in LINEAR or len(ways) != 1:
-                return None, node.op
-            (tensor,) = ways
-        return tensor, None
+                return None, None, node.op
+            made, (tensor,) = tensor, ways
+        return tensor, made, None
 
     def _is_grid(self, tensor):
         shape = self.tensor(tensor).shape

@@ -7,6 +7,7 @@ a new batch never traces again. Made when first asked, then kept.
 import threading
 from collections import OrderedDict
 
+import numpy as np
 import tensorflow as tf
 
 from .graph import ForwardGraph
@@ -72,6 +73,28 @@ class Questions:
         return lambda values, place: tf.concat(
             [ask([values[0][n : n + 1], *values[1:]], place) for n in range(len(values[0]))], axis=0
         )
+
+    def linear(self, start, end):
+        """What `end`, (n, units), makes of each number of `start`, (n, numbers): (numbers, units), its matrix.
+
+        For what is linear between the two. None where more than `start` is needed, or where it has another shape.
+        """
+        shape = self.graph.tensor(start).shape[1:]
+        if shape.rank not in (1, 3) or shape.num_elements() != shape[-1] or self.graph.tensor(end).shape.rank != 2:
+            return None
+        if self.graph.frontier(start, end) != (start,):
+            return None
+        ask = self.keep(("linear", start, end), lambda: self._make_linear(start, end))
+        zero_and_units = np.eye(shape[-1] + 1)[:, 1:].reshape(-1, *shape)
+        answers = np.asarray(ask(zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)))
+        return answers[1:] - answers[0]
+
+    def _make_linear(self, start, end):
+        @tf.function(autograph=False, input_signature=[self.spec(start)])
+        def linear(values):
+            return self.graph({start: values}, [end])[0]
+
+        return linear
 
     def _make_values(self, tensors):
         @tf.function(autograph=False, input_signature=[self.spec(self.graph.input)])

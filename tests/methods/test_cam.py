@@ -78,6 +78,24 @@ def test_the_mean_of_the_map_is_the_score_but_for_a_constant(head):
     assert constants == pytest.approx([constants[0]] * 3, abs=1e-5)
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_the_classes_after_the_first_are_what_they_are_alone(head):
+    network = ending_in(*HEADS[head]())
+    targets = [*network.classes, *([Target(0) - 2 * Target(3)] if network.class_count > 1 else [])]
+    together = [compute(CAM(), network, IMAGE, target).array for target in targets]
+    for found, target in zip(together, targets, strict=True):
+        network.cache.clear()
+        assert found == pytest.approx(compute(CAM(), network, IMAGE, target).array, rel=1e-5, abs=1e-5)
+
+
+def test_another_class_or_image_needs_no_gradient(small, picture, monkeypatch):
+    small.cache.clear()
+    first = compute(CAM(), small, picture, target=0)
+    monkeypatch.setattr(small, "_split", lambda *asked: pytest.fail("a gradient was asked for"))
+    assert np.ptp(compute(CAM(), small, picture, target=1).array - first.array) > 0
+    assert np.ptp(compute(CAM(), small, picture.array[::-1], target=1).array - first.array) > 0
+
+
 @pytest.mark.parametrize("index", range(5))
 def test_it_weights_the_maps_as_the_dense_layer_does(index, small, picture):
     scores = small.model.get_layer("scores")
