@@ -125,7 +125,8 @@ class Occlusion(Method):
 
 def paint(drops, rows, columns):
     """(height, width): at each pixel the mean of the drops (rows, columns) of the windows that it is in."""
-    total = rows.holds.T @ drops @ columns.holds
+    # Not as products of matrices, whose threads get in the way of TensorFlow's: 40 ms where this takes less than one.
+    total = np.einsum("hc,cw->hw", np.einsum("rh,rc->hc", rows.holds, drops), columns.holds)
     times = np.outer(rows.holds.sum(axis=0), columns.holds.sum(axis=0))
     return (total / times).astype(np.float32)
 
