@@ -42,7 +42,11 @@ class Changed:
     @property
     def first(self):
         """(n, 2): the upper left cells of these rectangles, which all lie in the map."""
-        return np.clip(self.begin, self.low, self.high - self.size)
+        return self.first_of(self.size)
+
+    def first_of(self, size):
+        """(n, 2): the same, where their `size` is known."""
+        return np.minimum(np.maximum(self.begin, self.low), self.high - size)
 
     def chosen(self, indices):
         """Of some windows only."""
@@ -97,7 +101,7 @@ def sources(sides, first, size, at, part):
     `part` and begins at the cell `at`, which may lie beyond the border. All but `first` and `at`, (n, 2), are (2,).
     Counted are the cells of the map, row by row, then those of all rectangles, then one for all beyond the border.
     """
-    cells, count = np.prod(sides), len(first)
+    cells, count = int(sides[0]) * int(sides[1]), len(first)
     row, column = (at[:, k, np.newaxis] + np.arange(part[k]) for k in (0, 1))
     row, column = row[:, :, np.newaxis], column[:, np.newaxis, :]
     top, left = (first[:, k, np.newaxis, np.newaxis] for k in (0, 1))

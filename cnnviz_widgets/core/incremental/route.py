@@ -63,19 +63,24 @@ def changes(program, rectangles):
 
 
 def pastes(program, route, indices):
-    """Where the cells come from, each time that a part of a map is put together for some windows: see `sources`."""
-    here = {tensor: changed.chosen(indices) for tensor, changed in route.changed.items()}
+    """Where cells come from, each time that a part of a map is put together for some windows: see `sources`."""
+    pasting = [step for step in program.steps[: route.cut] if not step.is_direct]
+    names = {name for step in pasting for name in (step.output, *step.inputs)} | set(route.frontier)
+    where = {}  # {tensor: (first, size)} of these windows' rectangles
+    for name in names:
+        changed = route.changed[name].chosen(indices)
+        size = changed.size
+        where[name] = changed.first_of(size), size
     found = []
-    for step in program.steps[: route.cut]:
-        if not step.is_direct:
-            part = step.window.needed(here[step.output].first, here[step.output].size)
-            found += [_paste(program, here, name, *part) for name in step.inputs]
+    for step in pasting:
+        part = step.window.needed(*where[step.output])
+        found += [_paste(program, where, name, *part) for name in step.inputs]
     corner = np.zeros((len(indices), 2), int)
-    return found + [_paste(program, here, name, corner, program.shapes[name][:2]) for name in route.frontier]
+    return found + [_paste(program, where, name, corner, program.shapes[name][:2]) for name in route.frontier]
 
 
-def _paste(program, here, name, at, size):
-    return sources(program.shapes[name][:2], here[name].first, here[name].size, at, size)
+def _paste(program, where, name, at, size):
+    return sources(program.shapes[name][:2], *where[name], at, size)
 
 
 def batches(route, ranks):
