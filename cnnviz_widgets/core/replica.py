@@ -4,7 +4,6 @@ import copy
 import threading
 
 from .cache import ByteBoundedCache
-from .randomised import WithOtherVariables
 
 
 def replica(network, replacing=None):
@@ -20,6 +19,8 @@ def replica(network, replacing=None):
     twin._steady = threading.local()
     twin._opened = opened = network._open()
     if replacing:
+        from .randomised import WithOtherVariables
+
         twin._opened = copy.copy(opened)
         twin._opened.questions = WithOtherVariables(opened.questions, replacing)
         twin._opened.follower = opened.follower.asking(lambda questions: WithOtherVariables(questions, replacing))
