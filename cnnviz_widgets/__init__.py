@@ -26,6 +26,8 @@ _HOMES = {
     "Note": "core.note",
     "compute": "core.request",
     "steps": "core.request",
+    "compute_many": "many",
+    "Refusal": "core.refusal",
     "Similarity": "core.similarity",
     "deletion_and_insertion": "core.faithfulness",
     "all_methods": "methods",

@@ -1,17 +1,15 @@
-"""`python -m cnnviz_widgets`: the app in the browser."""
+"""`python -m cnnviz_widgets`: the app in the browser; `python -m cnnviz_widgets explain FOLDER`: maps of a folder."""
 
 import argparse
-import ast
-import difflib
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from . import __version__
 from .app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
+from .command_line import Parser
 from .networks import names
-from .networks.files import checked_path, looks_like_file
+from .networks.naming import checked_network
 
 PORT = 8866
 
@@ -21,17 +19,10 @@ examples:
   cnnviz --network digits                           a small network that reads handwritten digits
   cnnviz --network my_model.keras --image cat.jpg   your own
   cnnviz --no-browser --port 9000                   print the address, open nothing
+  cnnviz explain --help                             maps of a whole folder of pictures, without a browser
 
 `cnnviz` and `python -m cnnviz_widgets` are the same. End it with Ctrl-C.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence."""
-
-    def error(self, message):
-        """Exit with code 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parser():
@@ -65,6 +56,11 @@ def parser():
 
 def main(arguments=None):
     """Run the command: check every option, then serve until Ctrl-C. Returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ["explain"]:
+        from .many.command import main as explain
+
+        return explain(arguments[1:])
     chosen = parser().parse_args(arguments)
     try:
         # All that can be wrong is found here, before a server starts and without TensorFlow.
@@ -88,34 +84,10 @@ def main(arguments=None):
     return 0
 
 
-def checked_network(text):
-    """The name or absolute path of a network, or a ValueError or OSError that says what would be right."""
-    if text in names():
-        return text
-    if looks_like_file(text):
-        return str(checked_path(text).resolve())
-    known = {name.lower(): name for name in (*names(), *application_names())}
-    if text.lower() in known:
-        return known[text.lower()]
-    near = difflib.get_close_matches(text.lower(), known, 1)
-    hint = f"Did you mean {known[near[0]]}? " if near else ""
-    raise ValueError(
-        f"A network is {', '.join(names())}, a name in keras.applications, or the path of a .keras or .h5 file. "
-        f"{hint}Received: {text!r}."
-    )
-
-
 def checked_image(text, network):
     """A sample's name or the absolute path of a picture that can be opened; else a ValueError or OSError."""
     find_image(text, network)
     return text if find_sample(text, network) else str(Path(text).resolve())
-
-
-def application_names():
-    """The names in `keras.applications`, read from its source: importing it would import TensorFlow."""
-    source = Path(find_spec("keras").origin).parent / "applications" / "__init__.py"
-    imports = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ImportFrom))
-    return [alias.name for node in imports for alias in node.names if alias.name[0].isupper()]
 
 
 def _port(text):

@@ -3,7 +3,6 @@
 Two views on one session show the same; two sessions side by side are a comparison.
 """
 
-import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -12,14 +11,13 @@ from traitlets import Any, Enum, Float, HasTraits, Instance, Tuple, Unicode
 from .core.image import InputImage
 from .core.method import Method
 from .core.network import Network
+from .core.refusal import Refusal, sentence_of
 from .core.request import Request
 from .core.result import Result
 from .core.target import Target
 from .methods import all_methods
 from .networks import load, samples
 from .runner import LatestWins
-
-log = logging.getLogger(__name__)
 
 # Steps that one can go back.
 REMEMBERED = 50
@@ -40,14 +38,6 @@ class Settings:
             object.__setattr__(self, "image", InputImage(self.image))
         if self.target is not None and not isinstance(self.target, (Target, str)):
             object.__setattr__(self, "target", Target(self.target))  # so that equal targets are equal settings
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What stands in the place of a Result where one of several variants could not be answered."""
-
-    settings: Settings
-    sentence: str
 
 
 def _setting(name):
@@ -278,16 +268,6 @@ class Session(HasTraits):
     def update_status(self, status, message):
         """Set status and message together."""
         self.message, self.status = message, status
-
-
-def sentence_of(error):
-    """What to tell a person about an exception: our own refusals as they are, of others only their kind."""
-    ours = isinstance(error, (ValueError, TypeError, OSError, RuntimeError)) and getattr(error, "errno", None) is None
-    lines = str(error).strip().split("\n") if ours else [""]
-    if len(lines) == 1 and lines[0]:
-        return lines[0]
-    log.error("Could not do this", exc_info=error)
-    return f"Something went wrong inside ({type(error).__name__}); the log has the details."
 
 
 def suited(method_class, network, image):

@@ -1,6 +1,7 @@
 """What README and CONTRIBUTING say is so: their code runs, their table is the registry, their links lead somewhere."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 import cnnviz_widgets
 from cnnviz_widgets.core import method as registry
 from cnnviz_widgets.core.parameters import parameters_of
+from cnnviz_widgets.many import command
+from cnnviz_widgets.many.choosing import chosen_method
 from cnnviz_widgets.methods import all_methods
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +40,14 @@ def test_both_commands_are_there():
     commands = blocks(README, "sh")
     assert "python -m pip install . && python -m cnnviz_widgets\n" in commands
     assert 'python -m pip install ".[test]" && python -m pytest\n' in commands
+
+
+def test_the_command_for_a_folder_is_understood():
+    (line,) = [block for block in blocks(README, "sh") if " explain " in block]
+    chosen = command.parser().parse_args(shlex.split(line)[4:])
+    method, given = chosen_method(chosen.method, chosen.set)
+    assert method(**given).window == 32
+    assert chosen.target in cnnviz_widgets.load("efficientnet_lite0").class_names
 
 
 def test_the_examples_run(capsys):

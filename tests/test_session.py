@@ -244,7 +244,7 @@ def classes(*targets):
 def test_a_variant_that_cannot_be_answered_is_a_refusal_in_its_place(network, picture):
     session = Session(network, picture, Gradient(), runner=Inline(), variants=classes(99, 1, "nobody", 2))
     first, second, third, fourth = session.results
-    assert (first.settings.target, third.settings.target) == (Target(99), "nobody")
+    assert (first.asked.target, third.asked.target) == (Target(99), "nobody")
     assert "99" in first.sentence
     assert "nobody" in third.sentence
     assert [second.request.target, fourth.request.target] == [Target(1), Target(2)]

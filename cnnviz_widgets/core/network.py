@@ -14,6 +14,7 @@ from .cache import ByteBoundedCache
 from .image import InputImage
 from .opening import Opened, checked_shape, shape_of
 from .output import TASKS, pooled
+from .plain import reduced
 from .ports import inputs_of
 from .target import Target
 
@@ -28,6 +29,9 @@ POOLED = (
 
 class Network:
     """A Keras model with the names of its classes and the range of its images.
+
+    A network is a plain value to pickle: it takes along the model's configuration and weights, and is traced anew where
+    it is opened. Of what Keras cannot write so (a Lambda layer, a model of Keras 2) pickling raises TypeError.
 
     `preprocess` is a function of a batch of images in `value_range`, written with Keras or TensorFlow operations, that
     makes what the model takes; it becomes part of the network, so that gradients are per unit of `value_range`.
@@ -71,9 +75,19 @@ class Network:
         self._steady = threading.local()
         self._opened = None
         self.given_names = None if class_names is None else tuple(map(str, class_names))
+        # Of a network that was made of another one, by `randomised`: (that one, with which arguments).
+        self.derived = None
 
     def __repr__(self):
         return f"Network({self.name!r})"
+
+    def __copy__(self):
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __reduce__(self):
+        return reduced(self)
 
     # ---- What it is made of
 

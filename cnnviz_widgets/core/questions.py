@@ -6,6 +6,7 @@ a new batch never traces again. Made when first asked, then kept.
 
 import threading
 from collections import OrderedDict
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -40,6 +41,8 @@ def place_of(target):
 
 class Questions:
     """The answers that one `TracedModel` can give. `objective` is the tensor whose `index` is the score."""
+
+    replacing: ClassVar[dict] = {}  # {id of a variable's handle: the variable to read in its place}, see `randomised`
 
     def __init__(self, traced, log=False):
         """With `log`, the output counts as probabilities and the score is their logarithm."""

@@ -103,15 +103,15 @@ class WithOtherVariables(Questions):
 
     def __init__(self, plain, replacing):
         if isinstance(plain, WithOtherVariables):
-            plain, replacing = plain._plain, {**plain._replacing, **replacing}
+            plain, replacing = plain._plain, {**plain.replacing, **replacing}
         vars(self).update(vars(plain))
-        self._plain, self._replacing = plain, replacing
+        self._plain, self.replacing = plain, replacing
 
     def keep(self, key, make):
         """The compiled answer that `plain` keeps, or now makes, under `key`, for the other variables."""
         plain = self._plain.keep(key, make)
         answer = copy.copy(plain)  # shares all that was compiled; what it reads is the copy's own list
-        captured = [self._replacing.get(id(handle)) for handle in plain.captured_inputs]
+        captured = [self.replacing.get(id(handle)) for handle in plain.captured_inputs]
         answer.set_external_captures(
             [
                 handle if other is None else other.handle
@@ -162,6 +162,7 @@ def _twin(network, opened, replaced, replacing):
     twin = copy.copy(network)
     count, _, alone = replaced
     twin.name = f"{network.name}, {'layer' if alone else 'top'} {count} randomised"
+    twin.derived = network, replaced
     twin._steady = threading.local()
     twin._opened = copy.copy(opened)
     twin._opened.questions = WithOtherVariables(opened.questions, replacing)

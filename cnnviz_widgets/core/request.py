@@ -43,7 +43,7 @@ class Request:
                 network=network,
                 image=image if "image" in uses else None,
                 target=target,
-                layer=_layers(method, network, layer, target) if "layer" in uses else None,
+                layer=layers_of(method, network, layer, target) if "layer" in uses else None,
                 weights=network.stamp(),
             )
 
@@ -123,8 +123,8 @@ def compute(method, network, image=None, target=None, layer=None):
     return result
 
 
-def _layers(method, network, layer, target):
-    """The path that is meant, or the paths in order of execution where several are named."""
+def layers_of(method, network, layer, target):
+    """The path that is meant, or the paths in order of execution where several are named; else a refusal."""
     if not isinstance(layer, (tuple, list)):
         return _layer(method, network, layer, target)
     if method.family != "class activation map":

@@ -44,6 +44,10 @@ class Result:
     def __post_init__(self):
         self.array.setflags(write=False)
 
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.__post_init__()  # unpickled, an array can be written to
+
     @property
     def complete(self):
         """True for a method's last result."""

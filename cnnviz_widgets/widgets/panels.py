@@ -63,7 +63,7 @@ class Panels(Bound):
         self._show_image(answers)
         shared = self._shared_limits(answers)
         for panel, answer in zip(self.panels, answers, strict=False):
-            panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.settings))
+            panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.asked))
             if not isinstance(answer, Result):
                 panel.refuse(answer.sentence)
             elif answer.axes != MAP:

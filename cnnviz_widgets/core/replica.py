@@ -1,0 +1,35 @@
+"""The same network for a thread or a device of its own: nothing is traced again, and no model is copied."""
+
+import copy
+import threading
+
+from .cache import ByteBoundedCache
+
+
+def replica(network, replacing=None):
+    """The network with a store of answers of its own, so that many images leave nothing behind in that of `network`.
+
+    `replacing` {id of a variable's handle: variable} are variables to read in the place of the network's, such as
+    copies of them on another device.
+    """
+    from .network import CACHE_BYTES
+
+    twin = copy.copy(network)
+    twin.cache = ByteBoundedCache(CACHE_BYTES)
+    twin._steady = threading.local()
+    twin._opened = opened = network._open()
+    if replacing:
+        from .randomised import WithOtherVariables
+
+        twin._opened = copy.copy(opened)
+        twin._opened.questions = WithOtherVariables(opened.questions, replacing)
+        twin._opened.follower = opened.follower.asking(lambda questions: WithOtherVariables(questions, replacing))
+    return twin
+
+
+def variables_of(network):
+    """{id of a variable's handle: variable} that the network reads, where it is randomised the shuffled ones."""
+    opened = network._open()
+    replaced = opened.questions.replacing
+    captured = [(id(variable.handle), variable) for variable in opened.traced.graph.variables]
+    return {handle: replaced.get(handle, variable) for handle, variable in captured}
