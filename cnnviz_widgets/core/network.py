@@ -363,8 +363,8 @@ class Network:
         start, pooled, obstacle = self._open().traced.graph.linear_maps(objective)
         if hidden or obstacle:
             raise ValueError(f"{POOLED}{self.name}, with {'a hidden softmax' if hidden else obstacle} in between.")
-        key = ("pooled weights", objective, self.stamp())
-        if (matrix := self.cache.get(key)) is not None:  # for every target of this output
+        key, of_all_images = ("pooled weights", objective, self.stamp()), self._open().kept
+        if (matrix := of_all_images.get(key)) is not None:  # for every target of this output
             return _float32(self._kept(image, start, objective)[1][0])[0], target.of(matrix)
         maps, gradient = (_float32(values)[0] for values in self._split(image, target, start))
         weights = gradient.sum(axis=(0, 1))
@@ -372,7 +372,7 @@ class Network:
             raise ValueError(f"{POOLED}{self.name}, whose weights differ from place to place.")
         matrix = pooled and self._open().questions.linear(pooled, objective)
         if matrix is not None:
-            self.cache.put(key, matrix)
+            of_all_images.put(key, matrix)
         return maps, weights
 
     def gates(self, layer, target, relu):

@@ -6,10 +6,14 @@ import threading
 
 import numpy as np
 
+from .cache import ByteBoundedCache
 from .layer import LayerInfo
 from .output import Output
 from .source import plain_text
 from .start import start_tensorflow
+
+# Of what is found out about a network and holds for every image.
+KEPT_BYTES = 64 * 2**20
 
 
 class Opened:
@@ -51,6 +55,7 @@ class Opened:
         self.place = place_of
         self.head = self.traced.head
         self.questions = Questions(self.traced)
+        self.kept = ByteBoundedCache(KEPT_BYTES)
         if network.task == "regression":
             self.head = "none"  # whatever it is, the value behind it is the score
         elif self.head == "none" and self._gives_probabilities(network):

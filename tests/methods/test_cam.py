@@ -7,6 +7,7 @@ from keras import layers, ops
 from kinds import fixed
 
 from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.core.questions import Questions
 from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.cam import CAM
@@ -79,12 +80,13 @@ def test_the_mean_of_the_map_is_the_score_but_for_a_constant(head):
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_the_classes_after_the_first_are_what_they_are_alone(head):
+def test_the_classes_after_the_first_are_what_they_are_alone(head, monkeypatch):
     network = ending_in(*HEADS[head]())
     targets = [*network.classes, *([Target(0) - 2 * Target(3)] if network.class_count > 1 else [])]
     together = [compute(CAM(), network, IMAGE, target).array for target in targets]
+    monkeypatch.setattr(Questions, "linear", lambda *ends: None)
+    network = ending_in(*HEADS[head]())
     for found, target in zip(together, targets, strict=True):
-        network.cache.clear()
         assert found == pytest.approx(compute(CAM(), network, IMAGE, target).array, rel=1e-5, abs=1e-5)
 
 
