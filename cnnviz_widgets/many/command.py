@@ -155,14 +155,18 @@ def _check_hope(bad, progress, item):
 
 
 def _summary(task, tried, bad):
-    made = f"{len(task.names) - bad} maps in {task.output.folder}"
-    before = len(task.names) - tried
-    parts = [
-        f"{before} of them from before" if before else "",
-        f"{bad} pictures skipped, see skipped.csv" if bad else "",
-    ]
-    parts.append(f"{task.others} other files left alone" if task.others else "")
-    return "; ".join([made, *filter(None, parts)]) + "."
+    parts = [f"{_counted(len(task.names) - bad, 'map')} in {task.output.folder}"]
+    if before := len(task.names) - tried:
+        parts.append(f"{before} of them from before")
+    if bad:
+        parts.append(f"{_counted(bad, 'picture')} skipped, see skipped.csv")
+    if task.others:
+        parts.append(f"{_counted(task.others, 'other file')} left alone")
+    return "; ".join(parts) + "."
+
+
+def _counted(count, thing):
+    return f"{count} {thing}" + ("" if count == 1 else "s")
 
 
 def _target(network, text):

@@ -77,9 +77,7 @@ def test_each_picture_has_its_numbers_its_map_and_its_row(run, source, tmp_path,
         assert (row["unit"], row["notes"]) == (wanted.unit, " ".join(map(str, wanted.notes)))
     said = capsys.readouterr().out
     assert "Skipped text.jpg: This is not a picture that can be opened." in said
-    assert said.endswith(
-        "4 maps in " + str(maps) + "; 1 pictures skipped, see skipped.csv; 1 other files left alone.\n"
-    )
+    assert said.endswith("4 maps in " + str(maps) + "; 1 picture skipped, see skipped.csv; 1 other file left alone.\n")
     assert [row["file"] for row in rows(maps, "skipped.csv")] == ["text.jpg"]
 
 
