@@ -1,7 +1,7 @@
 """Occlusion that computes only what a window changes, beside plain batches of whole covered images.
 
 A ratio of 0.45 is 2.2 times as fast. Both ask the same Network; the plain way takes as many images at once as
-`numbers.BATCH`.
+`bare.BATCH`.
 """
 
 import time
@@ -12,8 +12,8 @@ import numpy as np
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.covering import FILLS, Windows, put
 
+from .bare import BATCH
 from .measure import Row, alternate
-from .numbers import BATCH
 
 # (network, window, stride, goal: how many times as fast, rounds)
 CASES = (
@@ -23,14 +23,16 @@ CASES = (
     ("MobileNetV2", 16, 8, 2.5, 3),
     ("VGG16", 32, 32, 3.5, 3),
 )
+METHODS = ("Occlusion",)
+ROUGH = 0.15  # the first map that covers the whole image, as a share of the time for the exact one
 
 
 def rows():
-    """Yield a Row for each network and window, with how soon there is a whole map, and how far apart steps are."""
+    """Yield two Rows for each network and window: the exact map, and how soon there is a whole map."""
     networks = {}
     for name, window, stride, goal, rounds in CASES:
         network = networks[name] = networks.get(name) or opened(name)
-        yield row(name, network, cnnviz.Occlusion(window, stride), goal, rounds)
+        yield from measured(name, network, cnnviz.Occlusion(window, stride), goal, rounds)
 
 
 def opened(name):
@@ -40,27 +42,28 @@ def opened(name):
     return cnnviz.Network(getattr(keras.applications, name)(weights=None), value_range=(0, 255), name=name)
 
 
-def row(name, network, method, goal, rounds):
-    """A `Row`: the whole map both ways, from nothing that is kept."""
+def measured(name, network, method, goal, rounds):
+    """Yield the `Row` of the whole map both ways, from nothing that is kept, and that of the first one."""
     noise = np.random.default_rng(0).uniform(*network.value_range, network.input_shape)
     image = network.fit(cnnviz.InputImage(noise))
     watch = Watch(network, image, method)
     ours, plain = alternate(
         watch.map, lambda: plainly(network, image, method), rounds=rounds, warm_up=1, before=network.cache.clear
     )
-    first, step = np.median(watch.first[1:]), np.median(watch.longest[1:])  # warm ones
-    remark = f"{np.median(plain) / np.median(ours):.2f} times as fast; whole map after {first:.0%} of the time; "
-    remark += f"longest step {step:.2f} s; {watch.words}"
-    title = f"occlusion, {name}, window {method.window}, stride {method.stride}"
-    return Row(title, ours, plain, goal=1 / goal, remark=remark)
+    first, whole, longest = (tuple(times[1:]) for times in (watch.first, watch.whole, watch.longest))  # warm ones
+    title = f"occlusion, {name}, {method.window}/{method.stride}"
+    times = f"{np.median(plain) / np.median(ours):.2f} times as fast"
+    remark = f"{times}; longest step {np.median(longest):.2f} s; {watch.words}"
+    yield Row(title, ours, plain, faster=goal, remark=remark, beside=f"plain batches of {BATCH} covered images")
+    yield Row(f"{title}: first map", first, whole, goal=ROUGH, beside="the exact map")
 
 
 class Watch:
-    """Computes the map and notes when it first was whole, as a share, and the longest step in seconds."""
+    """Computes the map and notes when it first was whole, when it was done, and the longest step, in seconds."""
 
     def __init__(self, network, image, method):
         self.asked, self.method = (network, image, network.target(0)), method
-        self.first, self.longest, self.words = [], [], ""
+        self.first, self.whole, self.longest, self.words = [], [], [], ""
 
     def map(self):
         """The whole map."""
@@ -68,8 +71,9 @@ class Watch:
         for result in self.method.run(*self.asked):
             times.append(time.perf_counter())
             self.words = result.route
-        self.first.append((times[1] - times[0]) / (times[-1] - times[0]))
-        self.longest.append(np.diff(times).max())
+        self.first.append(times[1] - times[0])
+        self.whole.append(times[-1] - times[0])
+        self.longest.append(float(np.diff(times).max()))
 
 
 def plainly(network, image, method):
