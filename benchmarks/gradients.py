@@ -28,7 +28,7 @@ CASES = (
     Case(cnnviz.GradientTimesInput()),
     Case(cnnviz.LRP(), remark="relevance goes back through every operation, as a gradient does"),
     Case(cnnviz.GuidedGradCAM(), layer=LAST, remark="a guided gradient, and Grad-CAM with what it needs"),
-    Case(replace(cnnviz.IntegratedGradients(), steps=100), 100, rounds=5, goal=GOAL),
+    Case(replace(cnnviz.IntegratedGradients(), steps=64), 64, rounds=5, goal=GOAL),
     Case(replace(cnnviz.SmoothGrad(), samples=64), 64, rounds=5, goal=GOAL),
 )
 METHODS = tuple(type(case.method).__name__ for case in CASES)

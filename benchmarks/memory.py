@@ -5,7 +5,6 @@ from .fresh import CASES, report, title
 from .measure import Fact, Row
 from .peers.exchange import exchange, started
 from .peers.places import missing, present
-from .peers.process import PeerError
 from .peers.scripts.peak import can_measure
 
 # Tasks for which peers are started as well: a fresh process each.
@@ -20,19 +19,20 @@ def rows():
     if without := missing():
         yield Fact(without)
     network, image, _ = opened()
+    able = {}
     with exchange(network, image) as folder:
         for name in CASES:
-            peers = dict(_peers(name, folder)) if name in WITH_PEERS else {}
+            peers = dict(_peers(name, folder, able)) if name in WITH_PEERS else {}
             yield Row(title(name), (report(name)["megabytes"],), peers=peers, unit="MB")
 
 
-def _peers(task, folder):
+def _peers(task, folder, able):
+    """Yield (name, megabytes) of each peer that has the task. `able` {name: tasks} fills with what they can."""
     for place in present():
+        if task not in able.get(place.name, (task,)):
+            continue
         with started(place, folder) as peer:
-            if task not in peer.tasks:
-                continue
-            peer.ask("logits")
-            try:
+            able[place.name] = peer.tasks
+            if task in peer.tasks:
+                peer.ask("logits")
                 yield peer.name, (peer.megabytes(task),)
-            except PeerError:
-                continue

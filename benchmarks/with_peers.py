@@ -31,7 +31,7 @@ class Case:
 
 CASES = (
     Case("gradient", "gradient", cnnviz.Gradient(), 15),
-    Case(f"SmoothGrad, {SAMPLES} samples", "smooth_grad", cnnviz.SmoothGrad(samples=SAMPLES, noise=NOISE), 7),
+    Case(f"SmoothGrad, {SAMPLES} samples", "smooth_grad", cnnviz.SmoothGrad(samples=SAMPLES, noise=NOISE), 5),
     Case(f"integrated gradients, {STEPS} steps", "integrated_gradients", cnnviz.IntegratedGradients(steps=STEPS), 5),
     Case(
         "Grad-CAM",

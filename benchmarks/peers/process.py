@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ class PeerError(RuntimeError):
 
 
 class Peer:
-    """A running peer. `versions` are of its packages, `tasks` the names of what it can do."""
+    """A running peer."""
 
     def __init__(self, name, python, script, folder):
         """`folder` holds the network and the image, see `exchange.py`; what the peer prints goes into a file there."""
@@ -35,15 +36,26 @@ class Peer:
                 env=environment,
                 text=True,
             )
-        try:
-            hello = self._read()
-        except PeerError:
-            self.close()
-            raise
-        self.versions, self.tasks = hello["versions"], tuple(hello["tasks"])
+
+    @property
+    def versions(self):
+        """{package: version} of what it works with."""
+        return self._hello["versions"]
+
+    @property
+    def tasks(self):
+        """The names of what it can do."""
+        return tuple(self._hello["tasks"])
+
+    @cached_property
+    def _hello(self):
+        """Its first line, waited for when it is needed: so that several peers can start at the same time."""
+        return self._read()
 
     def ask(self, task, **more):
         """The answer to a command. Raises PeerError."""
+        if task not in self.tasks:
+            raise PeerError(f"{self.name} can do {', '.join(self.tasks)}. Received: {task!r}.")
         self._process.stdin.write(json.dumps({"do": task, **more}) + "\n")
         self._process.stdin.flush()
         return self._read()
