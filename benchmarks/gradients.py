@@ -1,5 +1,6 @@
 """Methods that are made of gradients at the image, beside the bare traced gradient."""
 
+import itertools
 from dataclasses import dataclass, replace
 
 import cnnviz_widgets as cnnviz
@@ -41,17 +42,29 @@ def rows():
     yield Fact(f"A bare gradient takes {best.words}.")
     for case in CASES:
         yield _row(case, network, image, bare, best)
+    yield of_a_new_image(network, image, bare)
+
+
+def of_a_new_image(network, image, bare):
+    """The gradient when nothing is known of the image yet."""
+    ours, beside = alternate(
+        lambda: cnnviz.compute(cnnviz.Gradient(), network, image, CAT),
+        lambda: bare.gradient(CAT),
+        rounds=21,
+        before=network.cache.clear,
+    )
+    remark = "what is said beside a map needs the image's probabilities: a forward pass, which is then kept"
+    return Row("Gradient (saliency), new image", ours, beside, beside="a bare gradient of one image", remark=remark)
 
 
 def _row(case, network, image, bare, best):
     """One gradient is beside the bare one of one image, many are beside those of the best batch."""
-    many = case.gradients > 1
+    many, classes = case.gradients > 1, itertools.count()
     ours, beside = alternate(
-        lambda: cnnviz.compute(case.method, network, image, CAT, case.layer),
+        lambda: cnnviz.compute(case.method, network, image, next(classes), case.layer),
         best.work if many else lambda: bare.gradient(CAT),
         rounds=case.rounds,
         warm_up=1 if many else 3,
-        before=network.cache.clear,
     )
     title = f"{case.method.title}, {case.gradients} steps: for each" if many else case.method.title
     return Row(

@@ -6,7 +6,8 @@ from importlib import import_module
 PARTS = {
     "gradients": (
         "Gradients at the image",
-        "From nothing that is kept. A method of many gradients is given for one of them: its whole time, shared out.",
+        "Another class of the same image each time. A method of many gradients is given for one of them: its whole "
+        "time, shared out.",
     ),
     "cams": (
         "Class activation maps",
