@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from .measure import Row, spread
+from .measure import Row, short, spread
 from .parts import LEFT_OUT, PARTS
 
 HEAD = """# How fast it is
@@ -91,7 +91,7 @@ def _peers(row):
 
 def _figures(row):
     peers = [f"{row.over(peer):.2f}× as fast as {peer}" for peer in row.wanted if peer in row.peers]
-    own = f"{row.figure:.2f}×" if row.bare else f"{row.median * row.scale:.3g} {row.unit}"
+    own = f"{row.figure:.2f}×" if row.bare else f"{short(row.median * row.scale)} {row.unit}"
     if row.faster is not None:
         own = f"{1 / row.figure:.2f}× as fast"
     return ", ".join(([own] if row.goal is not None or row.faster is not None else []) + peers)
