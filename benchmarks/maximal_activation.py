@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import cnnviz_widgets as cnnviz
 
+from .bare import CAT, opened
 from .measure import Row, alternate
-from .numbers import CAT, NETWORK, Bare
 
 STEPS = 50
+METHODS = ("MaximalActivation",)
 
 
 def rows():
     """Yield a Row for fifty steps and for the first picture."""
-    network = cnnviz.load(NETWORK)
-    bare = Bare(network.model, cnnviz.samples(NETWORK)[0])
+    network, _, bare = opened()
     yield fifty_steps(network, bare)
     yield first_picture(network)
 
@@ -31,7 +31,7 @@ def fifty_steps(network, bare):
         rounds=7,
         warm_up=1,
     )
-    return Row(f"maximal activation, {STEPS} steps", ours, theirs, goal=1.3)
+    return Row(f"maximal activation, {STEPS} steps", ours, theirs, goal=1.3, beside=f"{STEPS} bare gradients")
 
 
 def first_picture(network):

@@ -1,71 +1,160 @@
-"""Taking times so that they can be compared: alternating, medians, spread."""
+"""Taking times so that they can be compared: alternating, medians, spread, and whether a goal is met."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
+
+# A run that only looks whether everything works takes everything so many times at most, see `few`.
+FEW = 2
+_limit = None
+
+
+def few():
+    """From now on everything is done but `FEW` times: no times to rely on, soon done."""
+    global _limit
+    _limit = FEW
+
+
+def at_most(wanted):
+    """How often something is to be done that is best done as often as `wanted`."""
+    return wanted if _limit is None else min(wanted, _limit)
+
+
+class Seconds(float):
+    """How long something took by a clock of its own: a contender in another process returns this."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A sentence about how a part was measured: versions, agreement, what is missing."""
+
+    text: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: times in seconds of ours and, where there is one, of the bare equivalent."""
+    """A line of the table: what ours took, what is beside it, and what the peers took for the same.
+
+    Numbers are seconds for the unit "ms", and megabytes for "MB". `goal` is the largest ratio of `ours` to `bare`, or
+    where there is no `bare` the largest median; `faster` is the smallest number of times that `ours` is to be as fast
+    as `bare`; `wanted` the same {peer: times} for peers.
+    """
 
     name: str
     ours: tuple
     bare: tuple = ()
-    goal: float | None = None  # a ratio where there is a bare equivalent, otherwise seconds
+    goal: float | None = None
     remark: str = ""
+    beside: str = ""  # what `bare` is
+    faster: float | None = None
+    peers: dict = field(default_factory=dict)
+    wanted: dict = field(default_factory=dict)
+    unit: str = "ms"
+
+    @property
+    def median(self):
+        """Of ours."""
+        return float(np.median(self.ours))
 
     @property
     def figure(self):
-        """What the goal is about: the ratio of the medians, or the median in seconds."""
-        ours = float(np.median(self.ours))
-        return ours / float(np.median(self.bare)) if self.bare else ours
+        """What the goal is about: the ratio of the medians, or the median."""
+        return self.median / float(np.median(self.bare)) if self.bare else self.median
+
+    def over(self, peer):
+        """How many times as fast as a peer (or, in MB, as small) ours is."""
+        return float(np.median(self.peers[peer])) / self.median
+
+    @property
+    def goals(self):
+        """(what is wanted, whether it is met) of each goal."""
+        found = []
+        if self.goal is not None:
+            wanted = f"≤ {self.goal:g}×" if self.bare else f"≤ {self.goal * self.scale:g} {self.unit}"
+            found.append((wanted, self.figure <= self.goal))
+        if self.faster is not None:
+            found.append((f"≥ {self.faster:g}× as fast", 1 / self.figure >= self.faster))
+        for peer, factor in self.wanted.items():
+            if peer in self.peers:
+                found.append((f"≥ {factor:g}× as fast as {peer}", self.over(peer) >= factor))
+        return found
 
     @property
     def met(self):
-        """Whether the goal is met; None where there is none."""
-        return None if self.goal is None else self.figure <= self.goal
+        """Whether all goals are met; None where there is none."""
+        return all(met for _, met in self.goals) if self.goals else None
+
+    @property
+    def scale(self):
+        """From what is kept to the unit in which it is printed."""
+        return 1000 if self.unit == "ms" else 1
 
     def as_dict(self):
         """For JSON."""
-        return {**asdict(self), "figure": self.figure, "met": self.met}
+        return {**asdict(self), "figure": self.figure, "goals": self.goals, "met": self.met}
+
+    @classmethod
+    def of_dict(cls, kept):
+        """The Row of what `as_dict` gave."""
+        return cls(**{each.name: kept[each.name] for each in fields(cls)})
 
 
 def alternate(*contenders, rounds=15, warm_up=2, before=lambda: None):
-    """Call the contenders in turn; the seconds that each took, a tuple a contender. `before` each is not timed."""
-    times = [[] for _ in contenders]
-    for turn in range(warm_up + rounds):
+    """Call the contenders in turn; the seconds that each took, a tuple a contender. `before` each is not timed.
+
+    What a contender in another process says of its own time counts instead, see `Seconds`.
+    """
+    taken = [[] for _ in contenders]
+    warm_up = at_most(warm_up)
+    for turn in range(warm_up + at_most(rounds)):
         for place in range(len(contenders)):
             which = (place + turn) % len(contenders)  # nobody always goes first
             before()
             begun = time.perf_counter()
-            contenders[which]()
+            answer = contenders[which]()
+            seconds = time.perf_counter() - begun
             if turn >= warm_up:
-                times[which].append(time.perf_counter() - begun)
-    return tuple(map(tuple, times))
+                taken[which].append(float(answer) if isinstance(answer, Seconds) else seconds)
+    return tuple(map(tuple, taken))
+
+
+def shared(taken, count):
+    """The times for one of `count` that were done together."""
+    return tuple(each / count for each in taken)
+
+
+def spread(numbers, scale=1000):
+    """Median and quartiles as text: "12.3 [12 .. 12.9]"; the median alone where there are one or two."""
+    if not numbers:
+        return ""
+    low, middle, high = map(short, np.percentile(np.array(numbers) * scale, (25, 50, 75)))
+    return middle if len(numbers) < 3 else f"{middle} [{low} .. {high}]"
+
+
+def short(number):
+    """Three figures, or all in front of the point."""
+    return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
+
+
+def verdict(row):
+    """The goals of a row as text, each with whether it is met."""
+    return "; ".join(f"{wanted}: {'met' if met else 'NOT met'}" for wanted, met in row.goals)
 
 
 def table(rows):
-    """The rows as text: median [quartiles] in ms of both, ratio, goal."""
-    lines = [f"{'':44}{'ours, ms':>24}{'bare, ms':>24}{'ratio':>8}  goal"]
+    """The rows as text: median [quartiles] of ours and of what is beside it, their ratio, goals; peers below."""
+    width = max((len(row.name) for row in rows), default=0)
+    lines = [f"{'':{width}}{'ours':>26}{'beside it':>26}{'ratio':>8}  goal"]
     for row in rows:
         ratio = f"{row.figure:.2f}" if row.bare else ""
-        lines.append(f"{row.name:44}{_spread(row.ours):>24}{_spread(row.bare):>24}{ratio:>8}  {_goal(row)}")
+        ours, bare = f"{spread(row.ours, row.scale)} {row.unit}", spread(row.bare, row.scale)
+        lines.append(f"{row.name:{width}}{ours:>26}{bare:>26}{ratio:>8}  {verdict(row)}".rstrip())
+        for peer, numbers in row.peers.items():
+            theirs = f"{spread(numbers, row.scale)} {row.unit}"
+            lines.append(f"    {peer:{width - 4}}{theirs:>26}{row.over(peer):>34.2f} times ours")
+        if row.beside:
+            lines.append(f"    beside it: {row.beside}")
         if row.remark:
             lines.append(f"    {row.remark}")
     return "\n".join(lines)
-
-
-def _spread(times):
-    if not times:
-        return ""
-    low, middle, high = np.percentile(np.array(times) * 1000, (25, 50, 75))
-    return f"{middle:.4g} [{low:.4g} .. {high:.4g}]"
-
-
-def _goal(row):
-    if row.goal is None:
-        return ""
-    wanted = f"<= {row.goal:g}x" if row.bare else f"<= {row.goal * 1000:g} ms"
-    return f"{wanted}: {'met' if row.met else 'NOT met'}"

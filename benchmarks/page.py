@@ -10,10 +10,12 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import FLAGS, chromium_path
 
-from .measure import Row
+from .arrival import watched
+from .measure import Row, at_most
 
 OPENINGS = 5
 PRESSES = 40
+AFTER = "the network is opened and traced, the map computed, sent and drawn"
 SECONDS = 120
 
 # Notes the time from a key press until a picture with other pixels has been painted, at the latest: the start of the
@@ -39,21 +41,27 @@ WATCH = """() => {
 
 
 def rows():
-    """Yield a Row for the opening of the page and for the slider."""
-    with app() as address, sync_playwright() as playwright:
+    """Yield a Row for each stage of the opening of the page, and for the slider."""
+    with watched() as (environment, arrived), app(environment) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(FLAGS))
-        image, result = zip(*(opening(browser, address) for _ in range(OPENINGS)), strict=True)
-        yield Row("page opened until the image is there", image)
-        yield Row("page opened until the first map is there", result, remark="TensorFlow is loaded in between")
+        image, answer, loaded, result = zip(
+            *(opening(browser, address, arrived) for _ in range(at_most(OPENINGS))), strict=True
+        )
+        after = tuple(shown - begun for shown, begun in zip(result, loaded, strict=True))
+        tensorflow = "until TensorFlow is imported"
+        yield Row("page opened until the image is there", image, loaded, goal=1.0, beside=tensorflow)
+        yield Row("page opened until a control has been answered", answer, loaded, goal=1.0, beside=tensorflow)
+        yield Row("page opened until the first map is there", result, loaded, beside=tensorflow)
+        yield Row("TensorFlow imported until the first map is there", after, goal=4.0, remark=AFTER)
         yield Row("slider to pixel in Voila, kept result", slider_to_pixel(browser, address), goal=0.050)
         browser.close()
 
 
 @contextmanager
-def app():
+def app(environment):
     """The address of the app, served as a person would start it."""
     command = [sys.executable, "-m", "cnnviz_widgets", "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         yield re.search(r"http\S+", process.stdout.readline())[0]
     finally:
@@ -61,18 +69,26 @@ def app():
         process.wait()
 
 
-def opening(browser, address):
-    """Seconds from opening a page until the image is drawn, and until the first map is."""
+def opening(browser, address, arrived):
+    """Seconds from opening a page: the image is drawn, a control answered, TensorFlow imported, the first map drawn.
+
+    The control is the method: the kernel answers with that method's sliders. It is then put back.
+    """
     page = browser.new_page()
     page.set_default_timeout(SECONDS * 1000)
-    begun = time.perf_counter()
+    begun, clock = time.perf_counter(), time.time()
     page.goto(address, wait_until="commit")
     page.wait_for_selector("canvas.cnnviz-picture")
     image = time.perf_counter() - begun
+    method = page.locator(".widget-dropdown:has(label:text-is('Method')) select")
+    method.select_option(label="Occlusion")
+    page.locator(".widget-slider:has(label:text-is('window (px)'))").wait_for()
+    answer = time.perf_counter() - begun
+    method.select_option(label="Grad-CAM")
     page.locator(".cnnviz-title", has_text="Grad-CAM").wait_for()
     result = time.perf_counter() - begun
     page.close()
-    return image, result
+    return image, answer, arrived() - clock, result
 
 
 def slider_to_pixel(browser, address):
@@ -90,10 +106,10 @@ def slider_to_pixel(browser, address):
         page.locator(".cnnviz-title", has_text=re.compile(f"^Occlusion{window} ·")).wait_for()
         page.get_by_text("done", exact=True).wait_for()
     page.evaluate(WATCH)
-    for press in range(PRESSES):
+    for press in range(at_most(PRESSES)):
         handle.press("ArrowLeft" if press % 2 else "ArrowRight")
         page.wait_for_function(f"() => watch.times.length > {press}")
         page.wait_for_timeout(200)  # a hand that looks before it moves on; a faster one is the storm of the tests
-    times = page.evaluate("() => watch.times")
+    found = page.evaluate("() => watch.times")
     page.close()
-    return tuple(times)
+    return tuple(found)

@@ -1,0 +1,58 @@
+"""Where the peers' environments are, and which peer lives in which. Only the standard library is needed here."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# The environment variable that names the folder of the environments.
+FOLDER = "CNNVIZ_PEERS"
+DEFAULT = HERE.parents[1] / ".peers"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A peer: its name, the environment that it needs, and the script that works for us in there."""
+
+    name: str
+    environment: str
+
+    @property
+    def script(self):
+        """What answers our questions, see `scripts/serve.py`."""
+        return HERE / "scripts" / f"with_{self.name.replace('-', '_')}.py"
+
+    @property
+    def python(self):
+        """The Python of its environment, there or not."""
+        return python_in(folder() / self.environment)
+
+
+PEERS = (
+    Place("captum", "torch"),
+    Place("pytorch-grad-cam", "torch"),
+    Place("xplique", "xplique"),
+    Place("tf-keras-vis", "xplique"),
+)
+
+
+def folder():
+    """The folder of the environments."""
+    return Path(os.environ.get(FOLDER) or DEFAULT)
+
+
+def python_in(environment):
+    """The Python of a virtual environment."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def present():
+    """The peers whose environment has been built."""
+    return tuple(place for place in PEERS if place.python.exists())
+
+
+def missing():
+    """In a sentence which peers are missing and how to get them; empty where none is."""
+    names = [place.name for place in PEERS if place not in present()]
+    how = "`python -m benchmarks.peers build`"
+    return f"Without {', '.join(names)}, which {how} gets." if names else ""
