@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Steps that one can go back.
 REMEMBERED = 50
+# What a question raises that cannot be answered.
+REFUSALS = (ValueError, TypeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ class Session(HasTraits):
             with network.steady(stamp):
                 request = Request.of(variant.method, variant.network, image, variant.target, variant.layer)
             yield from request.steps()
-        except (ValueError, TypeError) as error:
+        except REFUSALS as error:
             yield Refusal(variant, sentence_of(error))
 
     def _showing(self, results, progress, seconds, settings):
@@ -282,7 +284,10 @@ class Session(HasTraits):
 
 def sentence_of(error):
     """What to tell a person about an exception: our own refusals as they are, of others only their kind."""
-    ours = isinstance(error, (ValueError, TypeError, OSError, RuntimeError)) and getattr(error, "errno", None) is None
+    ours = (
+        isinstance(error, (ValueError, TypeError, OSError, RuntimeError, MemoryError))
+        and getattr(error, "errno", None) is None
+    )
     lines = str(error).strip().split("\n") if ours else [""]
     if len(lines) == 1 and lines[0]:
         return lines[0]

@@ -10,6 +10,8 @@ from collections import OrderedDict
 import tensorflow as tf
 
 from .graph import ForwardGraph
+from .memory import Memory
+from .pieces import Pieces
 
 # Each kept answer holds a graph of a few megabytes. Three rules at a layer are four answers, so these are a layer
 # slider dragged to and fro over ten layers.
@@ -40,21 +42,26 @@ def place_of(target):
 class Questions:
     """The answers that one `TracedModel` can give. `objective` is the tensor whose `index` is the score."""
 
-    def __init__(self, traced, log=False):
+    def __init__(self, traced, log=False, memory=None):
         """With `log`, the output counts as probabilities and the score is their logarithm."""
         self.graph: ForwardGraph = traced.graph
+        self.memory = memory or Memory()
+        self.pieces = Pieces(self.graph, self.memory)
         self._log_of = traced.output if log else None
         self._kept = OrderedDict()
         self._lock = threading.RLock()
 
     def values(self, *tensors):
         """images (n, height, width, channels) -> the values of `tensors`."""
-        return self.keep(("values", tensors), lambda: self._make_values(tensors))
+        ask = self.keep(("values", tensors), lambda: self._make_values(tensors))
+        way = ((self.graph.input,), tensors, "forward")
+        return lambda images: self.pieces.ask(way, images, ask)
 
     def gradient(self, objective, rule):
         """(images, place) -> the scores (n,) and their gradient with respect to the images."""
         tail = self.tail((self.graph.input,), objective, rule)
-        return lambda images, place: tail([images], place)
+        way = ((self.graph.input,), (objective,), "gradient")
+        return lambda images, place: self.pieces.ask(way, images, lambda part: tail([part], place))
 
     def tail(self, frontier, objective, rule):
         """(values of the frontier, place) -> the scores (n,) and their gradient at the frontier's first tensor.
@@ -67,7 +74,8 @@ class Questions:
         """(n values of the frontier's first tensor and one of each other, place) -> the scores (n,)."""
         ask = self.keep(("scores", frontier, objective), lambda: self._make_scores(frontier, objective))
         if self._repeatable(frontier[1:]):
-            return ask
+            way = (frontier, (objective,), "forward")
+            return lambda values, place: self.pieces.ask(way, values[0], lambda part: ask([part, *values[1:]], place))
         # Something that is no batch of values, the number of images say, skips past: it is right for one image.
         return lambda values, place: tf.concat(
             [ask([values[0][n : n + 1], *values[1:]], place) for n in range(len(values[0]))], axis=0

@@ -28,8 +28,8 @@ class Prepared:
 class Follower:
     """Follows covered windows through one traced model, and keeps what it finds out about it."""
 
-    def __init__(self, traced):
-        self._traced = traced
+    def __init__(self, traced, memory=None):
+        self._traced, self._memory = traced, memory
         self.prepared = lru_cache(KEPT)(self._prepared)
         self.route = lru_cache(KEPT)(self._route)
 
@@ -46,7 +46,8 @@ class Follower:
 
     def _prepared(self, sides, wanted):
         """What is `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
-        questions = Questions(replace(self._traced, graph=folded(self._traced.graph, wanted)))
+        traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
+        questions = Questions(traced, memory=self._memory)
         made = program(questions.graph, sides, wanted)
         return Prepared(made, made.frontiers(questions.graph), questions)
 
@@ -102,10 +103,15 @@ class Covering:
             ("covered", self.route.cut),
             lambda: answers(questions.graph, program, self.route.cut, self.route.frontier, questions.spec),
         )
-        changed = self.route.changed[program.image].chosen(batch)
-        parts = self._parts(batch, changed.first, changed.size)
         clean = list(self._clean_values()[: -len(program.wanted)])
-        return self._read(*answer(parts, clean, pastes(program, self.route, batch)))
+        way = ((program.image,), program.wanted, "forward")  # as if it were followed nowhere
+
+        def ask(batch):
+            changed = self.route.changed[program.image].chosen(batch)
+            parts = self._parts(batch, changed.first, changed.size)
+            return answer(parts, clean, pastes(program, self.route, batch))
+
+        return self._read(*questions.pieces.ask(way, batch, ask, one=self._array))
 
     def _clean_values(self):
         """For the image as it is: the maps that rectangles are pasted into, then the tensors that are wanted."""
