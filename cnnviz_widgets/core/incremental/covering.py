@@ -14,6 +14,8 @@ from .steps import Program, program
 
 # Routes that are kept, for as many kinds of windows: they do not depend on the image's pixels, nor on the class.
 KEPT = 32
+# Sets of tensors that are wanted, a graph each, and compiled answers to each of them.
+GRAPHS, ANSWERS = 6, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,8 @@ class Follower:
 
     def __init__(self, traced, memory=None):
         self._traced, self._memory = traced, memory
-        self.prepared = lru_cache(KEPT)(self._prepared)
+        self.questions = lru_cache(GRAPHS)(self._questions)
+        self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its questions
         self.route = lru_cache(KEPT)(self._route)
 
     def asking(self, other):
@@ -44,10 +47,14 @@ class Follower:
         twin.prepared = lru_cache(KEPT)(prepared)
         return twin
 
+    def _questions(self, wanted):
+        """The questions about the tensors `wanted`, for images of every size."""
+        traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
+        return Questions(traced, memory=self._memory, most=ANSWERS)
+
     def _prepared(self, sides, wanted):
         """What is `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
-        traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
-        questions = Questions(traced, memory=self._memory)
+        questions = self.questions(wanted)
         made = program(questions.graph, sides, wanted)
         return Prepared(made, made.frontiers(questions.graph), questions)
 
@@ -100,7 +107,7 @@ class Covering:
             whole = self._parts(batch, np.zeros((len(batch), 2), int), self._array.shape[:2])
             return self._read(*questions.values(*program.wanted)(whole))
         answer = questions.keep(
-            ("covered", self.route.cut),
+            ("covered", tuple(step.output for step in program.steps[: self.route.cut]), self.route.frontier),
             lambda: answers(questions.graph, program, self.route.cut, self.route.frontier, questions.spec),
         )
         clean = list(self._clean_values()[: -len(program.wanted)])
