@@ -3,7 +3,7 @@
 Forward, a map is there until the last operation that reads it has run, so what counts is the moment when most is there.
 For a gradient those maps stay that the way back looks at, and where it begins two of the largest come on top. What an
 operation can write over its input needs no room of its own. What is inside a function that the graph calls is not
-foreseen. `python -m benchmarks --only memory` compares predictions with real passes.
+foreseen. A test measures a real pass beside it, which must agree within a factor of three.
 """
 
 import math
