@@ -131,25 +131,26 @@ def test_bursts_of_changes_in_two_sessions_end_at_what_was_chosen_last(network):
 
 
 def test_training_meanwhile_ends_no_session_and_leaves_nothing_old(network):
-    scores, over = network.model.get_layer("scores"), threading.Event()
+    scores, looking = network.model.get_layer("scores"), [0, 1]
+    network.cache.limit = 10_000_000  # everything is kept
 
     def train():
-        for _ in range(200):
-            scores.kernel.assign(scores.kernel * 1.01)
-        over.set()
+        while looking:
+            scores.kernel.assign(scores.kernel * -1)
 
     def look(seed):
         session = Session(network, images()[0], runner=LatestWins(settle=0))
-        rounds = 0
-        while not over.is_set() or rounds < 2:
-            for chosen in choices(seed, 8):
+        try:
+            for chosen in (*choices(seed, 8), *choices(seed, 8)):
                 session.update(**chosen)
                 settled(session)
-            rounds += 1
-        session.close()
+        finally:
+            looking.remove(seed)
+            session.close()
 
     network.layers  # noqa: B018  traced before
     together(train, *(lambda seed=seed: look(seed) for seed in range(2)))
+    scores.kernel.assign(scores.kernel * 2)
     for chosen in choices(0, 8):
         target = chosen["target"] if "target" in chosen["method"].uses else None
         after = compute(chosen["method"], network, chosen["image"], target, chosen["layer"]).array
