@@ -26,7 +26,7 @@ class Memory:
     def __init__(self, limit=None):
         """`limit` is a number of bytes or a text such as "2GB"; None is what the environment says, if anything."""
         self.limit = limit
-        self._free, self._until = 0, -1.0
+        self.forget()
 
     @property
     def limit(self):
@@ -49,6 +49,10 @@ class Memory:
     def ceiling_of_one(self):
         """The bytes that an image by itself may take: all that is free, unless less was set."""
         return self.free if self._limit is None else self._limit
+
+    def forget(self):
+        """Look anew at what is free when somebody asks next."""
+        self._free, self._until = 0, -1.0
 
     @property
     def free(self):

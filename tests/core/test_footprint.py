@@ -104,3 +104,33 @@ def test_the_prediction_is_right_within_a_factor_of_three():
     ratios = dict(line.split() for line in done.stdout.splitlines())
     assert set(ratios) == {"forward", "gradient"}
     assert all(1 / 3 < float(ratio) < 3 for ratio in ratios.values()), ratios
+
+
+NARROW = r"""
+import re, resource, sys
+import numpy as np, keras
+from keras import layers
+from cnnviz_widgets.core.network import Network
+
+blocks = [layers.Conv2D(24, 3, padding="same", activation="relu") for _ in range(5)]
+model = keras.Sequential([keras.Input((96, 96, 3)), *blocks, layers.GlobalAveragePooling2D(), layers.Dense(4)])
+network = Network(model, value_range=(0, 1))
+images = np.zeros((400, 96, 96, 3), np.float32)  # together they take 2.5 GB
+network.gradient(images[:1], 0)
+held = 1024 * int(re.search(r"VmSize:\s+(\d+)", open("/proc/self/status").read())[1])
+resource.setrlimit(resource.RLIMIT_AS, (held + 1_200_000_000, -1))
+network.memory.limit = sys.argv[1] if sys.argv[1:] else None
+network.memory.forget()
+print(network.gradient(images, 0).shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot be held to a number of addresses")
+def test_where_tensorflow_would_die_of_a_large_batch_it_goes_in_pieces():
+    unseen, seen = (
+        subprocess.run([sys.executable, "-c", NARROW, *limit], capture_output=True, text=True, timeout=300, check=False)
+        for limit in (["100TB"], [])
+    )
+    assert unseen.returncode != 0
+    assert seen.returncode == 0, seen.stderr
+    assert seen.stdout.strip() == "(400, 96, 96, 3)"
