@@ -21,6 +21,8 @@ from .runner import LatestWins
 
 # Steps that one can go back.
 REMEMBERED = 50
+# What a question raises that cannot be answered.
+REFUSALS = (ValueError, TypeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ class Session(HasTraits):
             with network.steady(stamp):
                 request = Request.of(variant.method, variant.network, image, variant.target, variant.layer)
             yield from request.steps()
-        except (ValueError, TypeError) as error:
+        except REFUSALS as error:
             yield Refusal(variant, sentence_of(error))
 
     def _showing(self, results, progress, seconds, settings):

@@ -12,6 +12,7 @@ import numpy as np
 
 from .cache import ByteBoundedCache
 from .image import InputImage
+from .memory import Memory
 from .opening import Opened, checked_shape, shape_of
 from .output import TASKS, pooled
 from .plain import reduced
@@ -45,6 +46,11 @@ class Network:
     number or array without a batch axis} says what the others hold, for every image the same. Of several outputs,
     `output` (name or index) is the one that is explained, the first if none is named. Images have their channels last
     for us, also `preprocess` and `input_shape`, where the model counts its channels first.
+
+    `memory_limit` is what a pass through the network may take, bytes or a text such as "2GB": a larger batch goes in
+    pieces, and an image that alone takes more is refused by a MemoryError. Without it, and where the environment
+    variable CNNVIZ_MEMORY_LIMIT says nothing, a batch may take a quarter of the memory that is free, and one image all
+    of it. What a pass takes is predicted; `memory.limit` changes it later.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Network:
         image_input=None,
         other_inputs=None,
         output=None,
+        memory_limit=None,
     ):
         self.model = model
         self.name = name or getattr(model, "name", None) or type(model).__name__
@@ -70,6 +77,7 @@ class Network:
         self.inputs = inputs_of(model, image_input, other_inputs)
         self.output = output
         self.input_shape = checked_shape(input_shape) if input_shape else shape_of(model, self.inputs)
+        self.memory = Memory(memory_limit)
         self.cache = ByteBoundedCache(CACHE_BYTES)
         self._lock = threading.RLock()
         self._steady = threading.local()

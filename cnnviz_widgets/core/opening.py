@@ -54,14 +54,14 @@ class Opened:
         )
         self.place = place_of
         self.head = self.traced.head
-        self.questions = Questions(self.traced)
+        self.questions = Questions(self.traced, memory=network.memory)
         self.kept = ByteBoundedCache(KEPT_BYTES)
         if network.task == "regression":
             self.head = "none"  # whatever it is, the value behind it is the score
         elif self.head == "none" and self._gives_probabilities(network):
             self.head = "hidden"
-            self.questions = Questions(self.traced, log=True)
-        self.follower = Follower(self.traced)
+            self.questions = Questions(self.traced, log=True, memory=network.memory)
+        self.follower = Follower(self.traced, network.memory)
         behind = network.task == "regression" or self.head == "hidden"
         # The tensor in whose values a class has its score.
         self.objective = self.traced.output if behind else self.traced.logits

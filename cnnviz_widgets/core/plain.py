@@ -29,6 +29,7 @@ def reduced(network):
         "image_input": network.inputs.image if several else None,
         "other_inputs": network.inputs.held if several else None,
         "output": network.output,
+        "memory_limit": network.memory.limit,
     }
     return restored, (type(network), _written(network), arguments)
 

@@ -12,10 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from .graph import ForwardGraph
+from .memory import Memory
+from .pieces import Pieces
 
-# Each kept answer holds a graph of a few megabytes. Three rules at a layer are four answers, so these are a layer
-# slider dragged to and fro over ten layers.
+# Three rules at a layer are four answers, so these are a layer slider dragged to and fro over ten layers. To make an
+# answer again takes half a second and more, to keep it a few megabytes.
 KEPT = 40
+# An operation of a kept answer takes about 4 kB, so together they take no more than some 300 MB.
+OPERATIONS = 80_000
 # The smallest probability whose logarithm is taken; float32 ends a little below.
 TINY = 1e-37
 # How a target reaches a compiled answer: k terms, each a weight, a unit of the output, and the box of cells
@@ -44,21 +48,26 @@ class Questions:
 
     replacing: ClassVar[dict] = {}  # {id of a variable's handle: the variable to read in its place}, see `randomised`
 
-    def __init__(self, traced, log=False):
-        """With `log`, the output counts as probabilities and the score is their logarithm."""
+    def __init__(self, traced, log=False, memory=None, most=KEPT):
+        """With `log`, the output counts as probabilities and the score is their logarithm; `most` answers are kept."""
         self.graph: ForwardGraph = traced.graph
+        self.pieces = Pieces(self.graph, memory or Memory())
+        self._most = most
         self._log_of = traced.output if log else None
         self._kept = OrderedDict()
-        self._lock = threading.RLock()
+        self._lock, self._making = threading.Lock(), threading.RLock()
 
     def values(self, *tensors):
         """images (n, height, width, channels) -> the values of `tensors`."""
-        return self.keep(("values", tensors), lambda: self._make_values(tensors))
+        ask = self.keep(("values", tensors), lambda: self._make_values(tensors))
+        way = ((self.graph.input,), tensors, "forward")
+        return lambda images: self.pieces.ask(way, images, ask)
 
     def gradient(self, objective, rule):
         """(images, place) -> the scores (n,) and their gradient with respect to the images."""
         tail = self.tail((self.graph.input,), objective, rule)
-        return lambda images, place: tail([images], place)
+        way = ((self.graph.input,), (objective,), "gradient")
+        return lambda images, place: self.pieces.ask(way, images, lambda part: tail([part], place))
 
     def tail(self, frontier, objective, rule):
         """(values of the frontier, place) -> the scores (n,) and their gradient at the frontier's first tensor.
@@ -71,7 +80,8 @@ class Questions:
         """(n values of the frontier's first tensor and one of each other, place) -> the scores (n,)."""
         ask = self.keep(("scores", frontier, objective), lambda: self._make_scores(frontier, objective))
         if self._repeatable(frontier[1:]):
-            return ask
+            way = (frontier, (objective,), "forward")
+            return lambda values, place: self.pieces.ask(way, values[0], lambda part: ask([part, *values[1:]], place))
         # Something that is no batch of values, the number of images say, skips past: it is right for one image.
         return lambda values, place: tf.concat(
             [ask([values[0][n : n + 1], *values[1:]], place) for n in range(len(values[0]))], axis=0
@@ -157,14 +167,29 @@ class Questions:
 
     def keep(self, key, make):
         """The concrete function of the `tf.function` that `make()` gives; made once, kept under `key`."""
+        known = self._known(key)
+        if known is None:
+            with self._making:  # one at a time; who asks for one that is kept does not wait
+                known = self._known(key)
+                if known is None:
+                    # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.
+                    known = make().get_concrete_function()
+                    self._remember(key, known)
+        return known
+
+    def _known(self, key):
         with self._lock:
-            if key not in self._kept:
-                # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.
-                self._kept[key] = make().get_concrete_function()
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _remember(self, key, answer):
+        with self._lock:
+            self._kept[key] = answer
+            sizes = {key: len(kept.graph.get_operations()) for key, kept in self._kept.items()}
+            while len(self._kept) > self._most or (len(self._kept) > 1 and sum(sizes.values()) > OPERATIONS):
+                oldest, _ = self._kept.popitem(last=False)
+                del sizes[oldest]
 
 
 def _means(values, boxes):

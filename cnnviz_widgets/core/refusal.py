@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
+# What we raise with a sentence for a person; others raise them as well.
+OURS = (ValueError, TypeError, OSError, RuntimeError, MemoryError)
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -16,7 +19,7 @@ class Refusal:
 
 def sentence_of(error):
     """What to tell a person about an exception: our own refusals as they are, of others only their kind."""
-    ours = isinstance(error, (ValueError, TypeError, OSError, RuntimeError)) and getattr(error, "errno", None) is None
+    ours = isinstance(error, OURS) and getattr(error, "errno", None) is None
     lines = str(error).strip().split("\n") if ours else [""]
     if len(lines) == 1 and lines[0]:
         return lines[0]

@@ -14,6 +14,8 @@ from .steps import Program, program
 
 # Routes that are kept, for as many kinds of windows: they do not depend on the image's pixels, nor on the class.
 KEPT = 32
+# Sets of tensors that are wanted, a graph each, and compiled answers to each of them.
+GRAPHS, ANSWERS = 6, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +30,10 @@ class Prepared:
 class Follower:
     """Follows covered windows through one traced model, and keeps what it finds out about it."""
 
-    def __init__(self, traced):
-        self._traced = traced
-        self.prepared = lru_cache(KEPT)(self._prepared)
+    def __init__(self, traced, memory=None):
+        self._traced, self._memory = traced, memory
+        self.questions = lru_cache(GRAPHS)(self._questions)
+        self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its questions
         self.route = lru_cache(KEPT)(self._route)
 
     def asking(self, other):
@@ -44,9 +47,14 @@ class Follower:
         twin.prepared = lru_cache(KEPT)(prepared)
         return twin
 
+    def _questions(self, wanted):
+        """The questions about the tensors `wanted`, for images of every size."""
+        traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
+        return Questions(traced, memory=self._memory, most=ANSWERS)
+
     def _prepared(self, sides, wanted):
         """What is `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
-        questions = Questions(replace(self._traced, graph=folded(self._traced.graph, wanted)))
+        questions = self.questions(wanted)
         made = program(questions.graph, sides, wanted)
         return Prepared(made, made.frontiers(questions.graph), questions)
 
@@ -99,13 +107,18 @@ class Covering:
             whole = self._parts(batch, np.zeros((len(batch), 2), int), self._array.shape[:2])
             return self._read(*questions.values(*program.wanted)(whole))
         answer = questions.keep(
-            ("covered", self.route.cut),
+            ("covered", tuple(step.output for step in program.steps[: self.route.cut]), self.route.frontier),
             lambda: answers(questions.graph, program, self.route.cut, self.route.frontier, questions.spec),
         )
-        changed = self.route.changed[program.image].chosen(batch)
-        parts = self._parts(batch, changed.first, changed.size)
         clean = list(self._clean_values()[: -len(program.wanted)])
-        return self._read(*answer(parts, clean, pastes(program, self.route, batch)))
+        way = ((program.image,), program.wanted, "forward")  # as if it were followed nowhere
+
+        def ask(batch):
+            changed = self.route.changed[program.image].chosen(batch)
+            parts = self._parts(batch, changed.first, changed.size)
+            return answer(parts, clean, pastes(program, self.route, batch))
+
+        return self._read(*questions.pieces.ask(way, batch, ask, one=self._array))
 
     def _clean_values(self):
         """For the image as it is: the maps that rectangles are pasted into, then the tensors that are wanted."""

@@ -28,9 +28,10 @@ def relevance_question(opened, objective, rule, name):
         what = PRODUCT if operation.type == "Mul" else operation.type
         raise ValueError(f"{KNOWN} {what}. Received: {name}, with {operation.type} in {_where(opened, operation)}.")
 
-    return opened.questions.keep(
-        ("relevance", objective, rule), lambda: _made(opened.questions, objective, rule, refuse)
-    )
+    questions = opened.questions
+    ask = questions.keep(("relevance", objective, rule), lambda: _made(questions, objective, rule, refuse))
+    way = ((questions.graph.input,), (objective,), "relevance")
+    return lambda images, place, knobs: questions.pieces.ask(way, images, lambda part: ask(part, place, knobs))
 
 
 def _made(questions, objective, rule, refuse):
