@@ -3,6 +3,7 @@
 import itertools
 import re
 import threading
+from functools import partial
 
 import numpy as np
 
@@ -140,13 +141,14 @@ class Weights:
         self._read = tf.function(read, autograph=False).get_concrete_function()
         self._lock = threading.Lock()
         self._stamp = 0
-        self._held = [_memory(tensor) for tensor in self._read()]
+        self._held = _memory(self._read())
 
     def stamp(self):
         """A number that grows when a variable changes."""
         with self._lock:
-            held = [_memory(tensor) for tensor in self._read()]
-            if any(map(_differs, held, self._held)):
+            held = _memory(self._read())
+            # Both are held, so what shares memory is one array. Asking for addresses would take ten times as long.
+            if not all(map(np.may_share_memory, held, self._held)) and any(map(_differs, held, self._held)):
                 self._stamp += 1
             self._held = held
             return self._stamp
@@ -159,11 +161,10 @@ def _bytes(tensor):
     return tensor if np.dtype(tensor.dtype.as_numpy_dtype).isbuiltin == 1 else tf.bitcast(tensor, tf.uint8)
 
 
-def _memory(tensor):
-    """The bytes of a tensor where they are; they stay as they are for as long as this array is kept."""
-    return np.frombuffer(memoryview(tensor), np.uint8)
+def _memory(tensors):
+    """The bytes of tensors where they are; they stay as they are for as long as these arrays are kept."""
+    return list(map(partial(np.frombuffer, dtype=np.uint8), tensors))
 
 
 def _differs(new, old):
-    # Both are held, so what shares memory is one array. Asking for addresses would take ten times as long.
     return not np.may_share_memory(new, old) and not np.array_equal(new, old)
