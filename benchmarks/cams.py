@@ -16,7 +16,7 @@ def rows():
     """Yield a Row for every class activation map at the last convolution and in the middle of the network."""
     network, image, bare = opened()
     yield of_a_new_image(network, image, bare)
-    yield new_class(cnnviz.CAM(), network, image, None, goal=0.001)
+    yield new_class(cnnviz.CAM(), network, image, None, goal=0.010)
     for method in BY_GRADIENT:
         yield new_class(method(), network, image, LAST, goal=0.010)
     for method in BY_GRADIENT:
