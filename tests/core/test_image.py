@@ -131,7 +131,7 @@ NAN[2, 3, 1], NAN[3, 0, 0] = np.nan, np.inf
         (b"\x89PNG", TypeError, "Received: bytes"),
         (Image.new("P", (4, 4)), TypeError, "Received: Image"),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__ if isinstance(value, Image.Image) else str(value),
 )
 def test_what_is_no_image_is_refused_with_what_would_be_one(array, error, match):
     with pytest.raises(error, match=match) as caught:

@@ -41,7 +41,7 @@ def test_filters_that_see_three_channels_are_colours(network):
         (Filters(slices="norm"), lambda kernel: np.sqrt((kernel**2).sum(axis=2))),
         (Filters(slices="one", input_channel=3), lambda kernel: kernel[:, :, 3]),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Filters) else "by hand",
 )
 def test_other_filters_are_slices(method, by_hand, network):
     result = compute(method, network, layer="slices")
