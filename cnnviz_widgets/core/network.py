@@ -379,9 +379,10 @@ class Network:
         if np.ptp(gradient, axis=(0, 1)).max() > 1e-3 * np.abs(gradient).max():
             raise ValueError(f"{POOLED}{self.name}, whose weights differ from place to place.")
         matrix = pooled and self._open().questions.linear(pooled, objective)
-        if matrix is not None:
-            of_all_images.put(key, matrix)
-        return maps, weights
+        if matrix is None:
+            return maps, weights
+        of_all_images.put(key, matrix)
+        return maps, target.of(matrix)  # to the last digit what it will be when asked again
 
     def gates(self, layer, target, relu):
         """What a ReLU rule meets between a layer (None: the image) and a target: (rewritten, others by kind).

@@ -8,10 +8,11 @@ from kinds import KINDS
 from cnnviz_widgets.core.cams import finished
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.target import Term
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from properties.framework import Bug, assert_close, holds
-from properties.shared_bugs import NEXT_CLASS, PROBABILITY
+from properties.shared_bugs import PROBABILITY
 from properties.small_networks import opened
 
 SUM_OF_GRADIENTS = Bug(
@@ -40,7 +41,10 @@ def grad_cam_is_cam(tolerance):
         assert_close(found * found.size, by_hand(network, image, index), tolerance)
 
 
-SUM_OF_CELLS = Bug("the weights forget the pooling's mean", Network.pooled_maps, "gradient.sum(", "gradient.mean(")
+SUM_OF_CELLS = Bug(
+    "the weights forget the pooling's mean", Network.pooled_maps, "target.of(matrix)", "target.of(matrix) / 64"
+)
+NEXT_WEIGHTS = Bug("the weights are those of the class before", Term.of, "[..., self.index]", "[..., self.index - 1]")
 
 
 @holds(
@@ -48,7 +52,7 @@ SUM_OF_CELLS = Bug("the weights forget the pooling's mean", Network.pooled_maps,
     "The mean of the original CAM and the dense layer's bias make the logit.",
     1e-5,
     "Zhou et al. 2016, section 2",
-    [SUM_OF_CELLS, NEXT_CLASS],
+    [SUM_OF_CELLS, NEXT_WEIGHTS],
 )
 def cam_shares_the_score(tolerance):
     network, image = opened("functional")
