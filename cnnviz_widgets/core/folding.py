@@ -14,8 +14,6 @@ import tensorflow as tf
 from .names import operation, tensor_name
 
 CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
-# How the name of a multiplied kernel ends.
-KERNEL = "/folded/kernel"
 # In half precision a scaled kernel would be rounded once more.
 KINDS = (tf.float32.as_datatype_enum, tf.float64.as_datatype_enum)
 # A kernel is multiplied anew at every call. That pays where the map is larger, for as many images as are usually asked
@@ -40,12 +38,6 @@ def folded(graph, wanted):
     definition.CopyFrom(graph.definition)
     fold(definition, graph, wanted)
     return graph.with_definition(definition)
-
-
-def kernels(graph):
-    """{tensor: shape} of the kernels that a graph multiplies because it is folded: the same for every image."""
-    made = [node for node in graph.definition.node if node.name.endswith(KERNEL)]
-    return {f"{node.name}:0": graph.tensor(f"{node.name}:0").shape for node in made}
 
 
 def fold(definition, graph, kept, images=None):

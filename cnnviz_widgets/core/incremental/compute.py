@@ -2,8 +2,6 @@
 
 import tensorflow as tf
 
-from ..folding import kernels
-
 
 def clean_tensors(program, cut, frontier):
     """The tensors whose maps of the uncovered image are needed: around rectangles, and under them at the end."""
@@ -15,25 +13,22 @@ def answers(graph, program, cut, frontier, spec):
     """The `tf.function` that follows the first `cut` steps of a `Program`, and then runs the rest of the network.
 
     It takes the rectangles of the image in which something is covered, (n, rows, columns, channels); the maps of the
-    uncovered image, those of `clean_tensors`; the multiplied kernels, those of `folding.kernels`, which are thus not
-    multiplied again for each batch; and where the cells come from of each part that is pasted, see `route.pastes`. It
-    returns the tensors that are wanted, of each covered image. `spec` gives a tensor's TensorSpec.
+    uncovered image, those of `clean_tensors`; and where the cells come from of each part that is pasted, see
+    `route.pastes`. It returns the tensors that are wanted, of each covered image. `spec` gives a tensor's TensorSpec.
     """
-    steps, names, multiplied = program.steps[:cut], clean_tensors(program, cut, frontier), kernels(graph)
+    steps, names = program.steps[:cut], clean_tensors(program, cut, frontier)
     image = spec(program.image)
     pastes = sum(len(step.inputs) for step in steps if not step.is_direct) + len(frontier)
     specs = [
         tf.TensorSpec([None, None, None, image.shape[-1]], image.dtype),
         [spec(name) for name in names],
-        [tf.TensorSpec(shape, graph.tensor(name).dtype) for name, shape in multiplied.items()],
         [tf.TensorSpec([None, None, None], tf.int32)] * pastes,
     ]
 
     @tf.function(autograph=False, input_signature=specs)
-    def answer(covered, clean, products, sources):
+    def answer(covered, clean, sources):
         rectangles, maps = {program.image: covered}, dict(zip(names, clean, strict=True))
-        products = dict(zip(multiplied, products, strict=True))
-        fixed, sources = _fixed_inputs(graph, steps, products), iter(sources)
+        fixed, sources = _fixed_inputs(graph, steps), iter(sources)
 
         def put(name, outside=0, change=lambda cells: cells):
             return pasted(change(maps[name]), change(rectangles[name]), next(sources), outside)
@@ -47,7 +42,7 @@ def answers(graph, program, cut, frontier, spec):
                 outside = covered.dtype.min if step.work.kind == "MaxPool" else 0
                 inputs = [put(name, outside) for name in step.inputs]
             rectangles[step.output] = output(graph, step, dict(zip(step.inputs, inputs, strict=True)), fixed)
-        return graph(products | {name: put(name) for name in frontier}, program.wanted)
+        return graph({name: put(name) for name in frontier}, program.wanted)
 
     return answer
 
@@ -88,11 +83,11 @@ def output(graph, step, inputs, fixed):
     return made[..., :-1] / made[..., -1:] if leaves_out_padding(graph, step) else made
 
 
-def _fixed_inputs(graph, steps, known):
-    """{tensor: value} of what the steps take in that is the same for every image; some of it is `known`."""
+def _fixed_inputs(graph, steps):
+    """{tensor: value} of what the steps take in that is the same for every image."""
     taken = {tensor for step in steps for tensor in graph.inputs_of(step.name)}
     names = sorted(taken - {tensor for step in steps for tensor in step.inputs})
-    return dict(zip(names, graph(known, names), strict=True))
+    return dict(zip(names, graph({}, names), strict=True))
 
 
 def _applied(graph, name, inputs):

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..folding import folded, kernels
+from ..folding import folded
 from ..questions import Questions
 from .compute import answers, clean_tensors
 from .route import batches, cheapest, pastes
@@ -79,7 +79,7 @@ class Covering:
         values of the tensors `wanted`.
         """
         self._array, self._fill, self._rectangles = array, fill, rectangles
-        self._values_of_clean, self._read, self._multiplied = clean, read, None
+        self._values_of_clean, self._read = clean, read
         corners = tuple((rows.start, rows.stop, columns.start, columns.stop) for rows, columns in rectangles)
         self._prepared = follower.prepared(array.shape[:2], wanted)
         self.route = follower.route(array.shape[:2], wanted, corners)
@@ -110,13 +110,13 @@ class Covering:
             ("covered", tuple(step.output for step in program.steps[: self.route.cut]), self.route.frontier),
             lambda: answers(questions.graph, program, self.route.cut, self.route.frontier, questions.spec),
         )
-        clean, multiplied = list(self._clean_values()[: -len(program.wanted)]), self._kernels()
+        clean = list(self._clean_values()[: -len(program.wanted)])
         way = ((program.image,), program.wanted, "forward")  # as if it were followed nowhere
 
         def ask(batch):
             changed = self.route.changed[program.image].chosen(batch)
             parts = self._parts(batch, changed.first, changed.size)
-            return answer(parts, clean, multiplied, pastes(program, self.route, batch))
+            return answer(parts, clean, pastes(program, self.route, batch))
 
         return self._read(*questions.pieces.ask(way, batch, ask, one=self._array))
 
@@ -125,15 +125,6 @@ class Covering:
         program = self._prepared.program
         maps = clean_tensors(program, self.route.cut, self.route.frontier) if self.route.cut else ()
         return self._values_of_clean(self._prepared.questions, maps + program.wanted)
-
-    def _kernels(self):
-        """The multiplied kernels, for the weights that the maps of the image as it is were made with."""
-        made_with = self._clean_values()
-        if self._multiplied is None or self._multiplied[0] is not made_with:
-            questions = self._prepared.questions
-            names = tuple(kernels(questions.graph))
-            self._multiplied = made_with, list(questions.values(*names)(self._array[np.newaxis])) if names else []
-        return self._multiplied[1]
 
     def _parts(self, batch, first, size):
         """(n, rows, columns, channels): the part of each covered image that begins at `first`."""

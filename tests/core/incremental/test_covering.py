@@ -11,7 +11,6 @@ from kinds import KINDS
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.covering import FILLS, Windows, put
 from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.questions import Questions
 from cnnviz_widgets.core.request import steps
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.occlusion import Occlusion
@@ -157,24 +156,6 @@ def test_training_between_two_steps_is_noticed(opened, image):
     expected = plainly(network, picture, fill, rectangles, Target(1)).scores
     batch = covering.batches[0]
     assert covering.outputs(batch).scores == pytest.approx(expected[batch], abs=1e-5)
-
-
-def test_kernels_are_multiplied_once_for_all_batches_and_again_for_new_weights(lite, cat, monkeypatch):
-    fill, rectangles = np.zeros(cat.shape, np.float32), rectangles_of(cat, 64, 64)
-    covering = lite.covered(cat, fill, rectangles, Target(285), ranks=np.arange(len(rectangles)) % 2)
-    first, second, *_ = covering.batches
-    covering.outputs(first)
-    with monkeypatch.context() as patch:
-        patch.setattr(Questions, "values", lambda *asked: pytest.fail("something was computed again"))
-        covering.outputs(second)
-    kernel = lite.model.get_layer("head_conv").kernel
-    before = kernel.numpy()
-    try:
-        kernel.assign(1.1 * before)
-        expected = plainly(lite, cat, fill, [rectangles[index] for index in second], Target(285))
-        assert covering.outputs(second).scores == pytest.approx(expected.scores, abs=1e-4)
-    finally:
-        kernel.assign(before)
 
 
 def test_places_of_lower_rank_come_first(small, picture):

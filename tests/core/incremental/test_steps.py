@@ -71,7 +71,7 @@ class Followed:
         ask = tf.function(lambda images: self.graph({self.graph.input: images}, names))
         given = tf.cast(image, self.graph.tensor(self.graph.input).dtype)
         where = pastes(self.program, route, np.arange(len(windows)))
-        (found,) = answer(tf.cast(np.stack(parts), given.dtype), ask(given), [], where)
+        (found,) = answer(tf.cast(np.stack(parts), given.dtype), ask(given), where)
         expected = self.function(tf.cast(covered, given.dtype))
         expected = expected[0] if isinstance(expected, (list, tuple)) else expected
         assert found.shape == expected.shape
