@@ -210,6 +210,8 @@ def test_after_an_interruption_the_same_command_goes_on(source, tmp_path, number
     arguments = ["explain", str(source), "--out", str(maps), "--network", "digits", "--method", "ScoreCAM"]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # What a shell runs in the background ignores Ctrl-C, and so would what is started from there.
+    pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     running = subprocess.Popen(
         [sys.executable, "-m", "cnnviz_widgets", *arguments], env=environment, cwd=tmp_path, **pipes
     )
