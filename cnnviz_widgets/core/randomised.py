@@ -121,6 +121,14 @@ class WithOtherVariables(Questions):
         return answer
 
 
+def with_other_variables(opened, replacing):
+    """What is known of the same model, with answers that read `replacing` {id of a handle: variable} instead."""
+    twin = copy.copy(opened)
+    twin.questions = WithOtherVariables(opened.questions, replacing)
+    twin.follower = opened.follower.asking(lambda questions: WithOtherVariables(questions, replacing))
+    return twin
+
+
 class WithOtherWeights:
     """A layer to look at, with other weights: its attributes, but for variables that have been replaced."""
 
@@ -164,9 +172,7 @@ def _twin(network, opened, replaced, replacing):
     twin.name = f"{network.name}, {'layer' if alone else 'top'} {count} randomised"
     twin.derived = network, replaced
     twin._steady = threading.local()
-    twin._opened = copy.copy(opened)
-    twin._opened.questions = WithOtherVariables(opened.questions, replacing)
-    twin._opened.follower = opened.follower.asking(lambda questions: WithOtherVariables(questions, replacing))
+    twin._opened = with_other_variables(opened, replacing)
     twin._opened.weights = Stamp(network, replaced)
     twin._opened.layers = tuple(_replaced(info, replacing) for info in opened.layers)
     return twin

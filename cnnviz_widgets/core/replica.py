@@ -19,11 +19,9 @@ def replica(network, replacing=None):
     twin._steady = threading.local()
     twin._opened = opened = network._open()
     if replacing:
-        from .randomised import WithOtherVariables
+        from .randomised import with_other_variables
 
-        twin._opened = copy.copy(opened)
-        twin._opened.questions = WithOtherVariables(opened.questions, replacing)
-        twin._opened.follower = opened.follower.asking(lambda questions: WithOtherVariables(questions, replacing))
+        twin._opened = with_other_variables(opened, replacing)
     return twin
 
 

@@ -28,10 +28,7 @@ class Request:
     @classmethod
     def of(cls, method, network, image=None, target=None, layer=None):
         """The request with everything settled: image fitted, target and layer found, or a refusal in a sentence."""
-        if not isinstance(method, Method):
-            raise TypeError(f"A method is an object such as GradCAM(). Received: {method!r}.")
-        if not isinstance(network, Network):
-            raise TypeError(f"A network is what cnnviz.load(...) gives. Received: {network!r}.")
+        check_kinds(method, network)
         uses = method.uses
         if image is None and "image" in uses:
             raise ValueError(f"{method.title} needs an image. Received: None.")
@@ -121,6 +118,14 @@ def compute(method, network, image=None, target=None, layer=None):
     """The complete result; arguments as for `steps`."""
     *_, result = Request.of(method, network, image, target, layer).steps()
     return result
+
+
+def check_kinds(method, network):
+    """Raise TypeError, in a sentence, for what is no method or no network."""
+    if not isinstance(method, Method):
+        raise TypeError(f"A method is an object such as GradCAM(). Received: {method!r}.")
+    if not isinstance(network, Network):
+        raise TypeError(f"A network is what cnnviz.load(...) gives. Received: {network!r}.")
 
 
 def layers_of(method, network, layer, target):

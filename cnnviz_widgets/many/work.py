@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 from ..core.image import InputImage
 from ..core.method import Method
-from ..core.network import Network
 from ..core.refusal import sentence_of
 from ..core.replica import replica
-from ..core.request import Request, layers_of
+from ..core.request import Request, check_kinds, layers_of
 from ..core.result import Result
 from ..core.target import Target
 
@@ -24,10 +23,7 @@ class Question:
     @classmethod
     def of(cls, method, network, layer=None, targets=None, beside=None):
         """The question, or a refusal of what would go wrong with every image."""
-        if not isinstance(method, Method):
-            raise TypeError(f"A method is an object such as GradCAM(). Received: {method!r}.")
-        if not isinstance(network, Network):
-            raise TypeError(f"A network is what cnnviz.load(...) gives. Received: {network!r}.")
+        check_kinds(method, network)
         if "image" not in method.uses:
             raise ValueError(
                 "A method for many images must look at an image; cnnviz.compute gives the one answer of one that does "
