@@ -23,7 +23,7 @@ def main():
     if chosen.peers:
         os.environ[FOLDER] = chosen.peers
 
-    from cnnviz_widgets.core.start import start_tensorflow
+    from cnnviz_widgets.engine.startup import start_tensorflow
 
     from .machine import machine
 

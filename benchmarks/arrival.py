@@ -1,6 +1,6 @@
 """When TensorFlow is in, in the kernel of a page: for a `sitecustomize` that only benchmarks put on the path.
 
-`core/start.py` is loaded as ever; the function that imports TensorFlow then also writes down when it was done.
+`engine/startup.py` is loaded as ever; the function that imports TensorFlow then also writes down when it was done.
 """
 
 import os
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 # The environment variable that names the file into which kernels write.
 FILE = "CNNVIZ_BENCHMARK_ARRIVAL"
-MODULE, FUNCTION = "cnnviz_widgets.core.start", "start_tensorflow"
+MODULE, FUNCTION = "cnnviz_widgets.engine.startup", "start_tensorflow"
 
 
 class Arrival(MetaPathFinder):

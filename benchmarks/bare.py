@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import cnnviz_widgets as cnnviz
-from cnnviz_widgets.core.covering import Windows
+from cnnviz_widgets.maps.masking import Windows
 
 from .measure import alternate, shared
 

@@ -42,7 +42,7 @@ def title(name):
 def measured(name):
     """{"tensorflow", "open", "trace", "first", "second": seconds, "megabytes": the first call's}."""
     import cnnviz_widgets as cnnviz
-    from cnnviz_widgets.core.start import start_tensorflow
+    from cnnviz_widgets.engine.startup import start_tensorflow
 
     from .peers.scripts import peak
 

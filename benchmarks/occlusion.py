@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import cnnviz_widgets as cnnviz
-from cnnviz_widgets.core.covering import FILLS, Windows, put
+from cnnviz_widgets.maps.masking import FILLS, Windows, put
 
 from .bare import BATCH
 from .measure import Row, alternate

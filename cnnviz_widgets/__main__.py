@@ -5,11 +5,12 @@ import os
 import sys
 from pathlib import Path
 
+from cnnviz_widgets.app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
+from cnnviz_widgets.networks.naming import checked_network
+
 from . import __version__
-from .app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
 from .command_line import Parser
 from .networks import names
-from .networks.naming import checked_network
 
 PORT = 8866
 
@@ -58,7 +59,7 @@ def main(arguments=None):
     """Run the command: check every option, then serve until Ctrl-C. Returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["explain"]:
-        from .many.command import main as explain
+        from cnnviz_widgets.batch.command import main as explain
 
         return explain(arguments[1:])
     chosen = parser().parse_args(arguments)
@@ -66,7 +67,7 @@ def main(arguments=None):
         # All that can be wrong is found here, before a server starts and without TensorFlow.
         network = checked_network(chosen.network)
         image = chosen.image and checked_image(chosen.image, network)
-        from .app.server import reserve, serve
+        from cnnviz_widgets.app.server import reserve, serve
 
         sockets, port = reserve(chosen.port or PORT, or_next=chosen.port is None)
     except (OSError, ValueError) as error:

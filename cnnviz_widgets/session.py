@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 from traitlets import Any, Enum, Float, HasTraits, Instance, Tuple, Unicode
 
-from .core.image import InputImage
-from .core.method import Method
-from .core.network import Network
-from .core.refusal import Refusal, sentence_of
-from .core.request import Request
-from .core.result import Result
-from .core.target import Target
+from cnnviz_widgets.core.failures import Refusal, sentence_of
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.core.target import Target
+
 from .methods import all_methods
+from .network import Network
 from .networks import load, samples
+from .request import Request
 from .runner import LatestWins
 
 # Steps that one can go back.

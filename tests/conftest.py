@@ -28,7 +28,7 @@ def network_of_kind(name):
     """(the kind of that name, a Network of it)."""
     import kinds
 
-    from cnnviz_widgets.core.network import Network
+    from cnnviz_widgets.network import Network
 
     kind = kinds.KINDS[name]
     return kind, Network(kind.build(), value_range=(0, 1), name=name, **kind.options)

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from cnnviz_widgets.core.inside import layer_paths
+from cnnviz_widgets.engine.layer_paths import layer_paths
 
 
 def fingerprint(model, kind, images):

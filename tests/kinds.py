@@ -21,8 +21,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from cnnviz_widgets.core.ports import Inputs
-from cnnviz_widgets.core.tracing import call_once, read
+from cnnviz_widgets.engine.inputs import Inputs
+from cnnviz_widgets.engine.tracing import call_once, read
 
 KINDS = {}
 CLASSES = 5

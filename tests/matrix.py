@@ -10,9 +10,9 @@ from fingerprint import fingerprint
 from kinds import KINDS
 
 from cnnviz_widgets.core.parameters import Slider, parameters_of
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE
 from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.request import compute
 
 SIDE = 12
 # What a method does more often to be more exact, and how often is enough to see whether it works.

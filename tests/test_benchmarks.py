@@ -89,7 +89,7 @@ def test_a_contender_may_tell_its_own_time():
 
 def test_the_kernel_would_tell_when_tensorflow_is_in():
     with arrival.watched() as (environment, _):
-        asks = "from cnnviz_widgets.core.start import start_tensorflow as f; print(f.__wrapped__.__name__)"
+        asks = "from cnnviz_widgets.engine.startup import start_tensorflow as f; print(f.__wrapped__.__name__)"
         done = subprocess.run([sys.executable, "-c", asks], env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "start_tensorflow", done.stderr
 

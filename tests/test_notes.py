@@ -15,9 +15,7 @@ from PIL import Image
 
 import cnnviz_widgets
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.note import Note
-from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.ablation_cam import AblationCAM
 from cnnviz_widgets.methods.cam import CAM
@@ -33,8 +31,10 @@ from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.methods.rise import RISE
 from cnnviz_widgets.methods.score_cam import ScoreCAM
 from cnnviz_widgets.methods.x_grad_cam import XGradCAM
-from cnnviz_widgets.widgets.text import paragraph, say_notes
-from cnnviz_widgets.widgets.why import explanation, page
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
+from cnnviz_widgets.widgets.parts.text import paragraph, say_notes
+from cnnviz_widgets.widgets.parts.why import explanation, page
 
 PACKAGE = Path(cnnviz_widgets.__file__).parent
 PARTS = ("What it means.", "Why it matters.", "What to do.")

@@ -11,11 +11,11 @@ from keras import layers
 from kinds import KINDS
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 
 @pytest.mark.parametrize(

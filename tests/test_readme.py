@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import cnnviz_widgets
+from cnnviz_widgets.batch import command
+from cnnviz_widgets.batch.choosing import chosen_method
 from cnnviz_widgets.core import method as registry
 from cnnviz_widgets.core.parameters import parameters_of
-from cnnviz_widgets.many import command
-from cnnviz_widgets.many.choosing import chosen_method
 from cnnviz_widgets.methods import all_methods
 
 ROOT = Path(__file__).parents[1]

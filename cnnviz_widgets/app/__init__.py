@@ -7,7 +7,7 @@ __all__ = ["Options", "explorer", "options"]
 
 def explorer():
     """The Explorer of the network and image that the app was started with."""
-    from ..widgets.explorers.explorer import Explorer
+    from cnnviz_widgets.widgets.explorers.explorer import Explorer
 
     chosen = options()
     for remark in chosen.remarks:

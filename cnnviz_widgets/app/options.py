@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from ..core.image import InputImage
-from ..core.source import plain_text
-from ..networks import names, samples
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.picture_file import plain_text
+from cnnviz_widgets.networks import names, samples
 
 NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
 # Voila puts the part of the page's address behind "?" here.

@@ -1,1 +1,1 @@
-"""Numbers only: networks, images, methods and results, with no widgets anywhere."""
+"""The nouns: images, targets, methods, parameters, results and notes; NumPy only."""

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 
 from . import photo
-from .note import Note
-from .source import plain_text, read
+from .notes import Note
+from .picture_file import plain_text, read
 
 LONGEST_SIDE = 512  # px, for a network that takes any size
 CROP_TO_MENTION = 0.25  # share of the picture

@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from .note import Note
+from .notes import Note
 
 # Never EPS: Pillow would start Ghostscript on it.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")

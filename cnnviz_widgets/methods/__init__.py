@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from ..core.method import registered
+from cnnviz_widgets.core.method import registered
 
 
 def all_methods():

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.channels import in_order
-from ..core.method import Method, register
-from ..core.parameters import choice
-from ..core.result import TILES, Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.parameters import choice
+from cnnviz_widgets.core.result import TILES, Result
+from cnnviz_widgets.maps.channels import in_order
 
 ORDERS = {
     "channel": lambda maps: np.arange(len(maps)),

@@ -9,10 +9,9 @@ map, not its sum, is the score without the bias.
 
 from dataclasses import dataclass
 
-from ..core.method import Method, register
-from ..core.note import Note
-from ..core.remarks import single_cell
-from ..core.result import Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import Note, single_cell
+from cnnviz_widgets.core.result import Result
 
 
 @register

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.cams import finished
-from ..core.method import Method, register
-from ..core.note import Note
-from ..core.parameters import switch
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import Note
+from cnnviz_widgets.core.parameters import switch
+from cnnviz_widgets.maps.cams import finished
 
 
 @register

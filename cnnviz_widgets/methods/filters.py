@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.channels import in_order, without_weights
-from ..core.method import Method, register
-from ..core.note import Note
-from ..core.parameters import choice, slider
-from ..core.result import COLOUR_TILES, TILES, Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import Note
+from cnnviz_widgets.core.parameters import choice, slider
+from cnnviz_widgets.core.result import COLOUR_TILES, TILES, Result
+from cnnviz_widgets.maps.channels import in_order, without_weights
 
 
 @register

@@ -6,9 +6,10 @@ section 3, equations 1 and 2 (arXiv:1610.02391).
 
 from dataclasses import dataclass
 
-from ..core.cams import finished, ruled
-from ..core.method import Method, register
-from ..core.parameters import choice, switch
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.parameters import choice, switch
+from cnnviz_widgets.maps.cams import finished, ruled
+
 from .gradient import RELU
 
 

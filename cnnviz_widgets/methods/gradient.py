@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.method import Method, register
-from ..core.parameters import choice
-from ..core.remarks import rewritten
-from ..core.result import COLOUR_MAP, MAP, Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import rewritten
+from cnnviz_widgets.core.parameters import choice
+from cnnviz_widgets.core.result import COLOUR_MAP, MAP, Result
 
 RELU = {
     "standard": "The plain gradient.",

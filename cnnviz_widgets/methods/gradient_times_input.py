@@ -8,10 +8,11 @@ We differ in one point: a pixel may be compared with any grey, the baseline, not
 
 from dataclasses import dataclass
 
-from ..core.method import Method, register
-from ..core.parameters import choice, slider
-from ..core.remarks import rewritten
-from ..core.result import Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import rewritten
+from cnnviz_widgets.core.parameters import choice, slider
+from cnnviz_widgets.core.result import Result
+
 from .gradient import RELU
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.display import resize_map
-from ..core.method import Method, register
-from ..core.parameters import choice
-from ..core.result import Result
+from cnnviz_widgets.core.display import resize_map
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.parameters import choice
+from cnnviz_widgets.core.result import Result
+
 from .grad_cam import GradCAM
 from .gradient import Gradient
 

@@ -8,9 +8,10 @@ We differ in one point: the final ReLU, which belongs to Grad-CAM, is kept as a 
 
 from dataclasses import dataclass
 
-from ..core.cams import finished, ruled
-from ..core.method import Method, register
-from ..core.parameters import choice, switch
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.parameters import choice, switch
+from cnnviz_widgets.maps.cams import finished, ruled
+
 from .gradient import RELU
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.covering import FILLS, coarse_to_fine
-from ..core.method import Method, register
-from ..core.note import Note
-from ..core.parameters import choice, slider
-from ..core.result import Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import Note
+from cnnviz_widgets.core.parameters import choice, slider
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.maps.masking import FILLS, coarse_to_fine
 
 # Images on the way in one batch: large enough to be fast, small enough to stop within a quarter of a second.
 BATCH = 8

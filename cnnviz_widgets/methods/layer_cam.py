@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.cams import finished, ruled
-from ..core.method import Method, register
-from ..core.parameters import choice
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.parameters import choice
+from cnnviz_widgets.maps.cams import finished, ruled
+
 from .gradient import RELU
 
 

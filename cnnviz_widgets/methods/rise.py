@@ -16,12 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.covering import FILL, FILLS
-from ..core.method import Method, register
-from ..core.note import Note
-from ..core.parameters import choice, slider, switch
-from ..core.remarks import standard_error
-from ..core.result import Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import Note, standard_error
+from cnnviz_widgets.core.parameters import choice, slider, switch
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.maps.masking import FILL, FILLS
 
 # Masked images in one batch: large enough to be fast, small enough to stop within a quarter of a second.
 BATCH = 16

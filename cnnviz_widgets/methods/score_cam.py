@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.cams import by_variance, finished
-from ..core.covering import FILL, FILLS
-from ..core.display import resize_map
-from ..core.method import Method, register
-from ..core.note import Note
-from ..core.parameters import choice, slider
+from cnnviz_widgets.core.display import resize_map
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import Note
+from cnnviz_widgets.core.parameters import choice, slider
+from cnnviz_widgets.maps.cams import by_variance, finished
+from cnnviz_widgets.maps.masking import FILL, FILLS
 
 # Masked images in one batch: large enough to be fast, small enough to stop within a quarter of a second.
 BATCH = 16

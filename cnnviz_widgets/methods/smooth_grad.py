@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.method import Method, register
-from ..core.parameters import choice, slider
-from ..core.remarks import standard_error
-from ..core.result import Result
+from cnnviz_widgets.core.method import Method, register
+from cnnviz_widgets.core.notes import standard_error
+from cnnviz_widgets.core.parameters import choice, slider
+from cnnviz_widgets.core.result import Result
+
 from .gradient import REDUCE
 
 # Noisy copies in one batch: large enough to be fast, small enough to stop within a quarter of a second.

@@ -7,10 +7,11 @@ A bundled network is one module with ``build()`` (a ``keras.Model`` that takes 0
 import difflib
 import os
 
-from cnnviz_widgets.core.inside import is_model
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.start import start_tensorflow
-from cnnviz_widgets.networks import applications, digits, efficientnet_lite0, files
+from cnnviz_widgets.engine.layer_paths import is_model
+from cnnviz_widgets.engine.startup import start_tensorflow
+from cnnviz_widgets.network import Network
+
+from . import applications, digits, efficientnet_lite0, files
 
 __all__ = ["load", "names", "samples"]
 

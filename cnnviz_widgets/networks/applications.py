@@ -2,9 +2,10 @@
 
 import inspect
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.source import plain_text
-from cnnviz_widgets.networks import imagenet
+from cnnviz_widgets.core.picture_file import plain_text
+from cnnviz_widgets.network import Network
+
+from . import imagenet
 
 
 def application_names():

@@ -12,7 +12,8 @@ Christopher J. C. Burges), seed 0. Accuracy on the 1500 digits that it never saw
 import numpy as np
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.networks.weights import DATA, load_weights
+
+from .stored_weights import DATA, load_weights
 
 IMAGE_SIZE = 28
 CLASS_NAMES = tuple("0123456789")

@@ -21,8 +21,8 @@ Layers, in order (the 16 blocks count from 0, so the last one is ``block15``):
     pooling  logits  probabilities
 """
 
-from cnnviz_widgets.networks.imagenet import class_names, samples
-from cnnviz_widgets.networks.weights import DATA, load_weights
+from .imagenet import class_names, samples
+from .stored_weights import DATA, load_weights
 
 __all__ = ["architecture", "build", "class_names", "samples"]
 

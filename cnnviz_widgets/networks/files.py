@@ -10,9 +10,10 @@ import re
 import zipfile
 from pathlib import Path
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.source import plain_text
-from cnnviz_widgets.networks import keras2
+from cnnviz_widgets.core.picture_file import plain_text
+from cnnviz_widgets.network import Network
+
+from . import keras2
 
 ENDINGS = (".keras", ".h5")
 

@@ -6,7 +6,8 @@ Sources, authors and licences are in the project's NOTICE.
 from functools import cache
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.networks.weights import DATA
+
+from .stored_weights import DATA
 
 PHOTOGRAPHS = DATA / "photographs"
 

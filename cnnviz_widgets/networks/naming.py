@@ -5,8 +5,8 @@ import difflib
 from importlib.util import find_spec
 from pathlib import Path
 
-from cnnviz_widgets.networks import names
-from cnnviz_widgets.networks.files import checked_path, looks_like_file
+from . import names
+from .files import checked_path, looks_like_file
 
 
 def checked_network(text):

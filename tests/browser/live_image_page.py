@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 from IPython.display import display
 
-from cnnviz_widgets.widgets.live_image import LiveImage
+from cnnviz_widgets.widgets.front.live_image import LiveImage
 
 ATTACK = '"><img src=x onerror="window.__xss=1"><script>window.__xss=1</script>'
 random = np.random.default_rng(7)

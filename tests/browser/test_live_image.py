@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz_widgets.widgets.live_image import COLORMAPS, LUT_ENTRIES, lookup_tables
+from cnnviz_widgets.widgets.front.live_image import COLORMAPS, LUT_ENTRIES, lookup_tables
 
 PAGE = Path(__file__).with_name("live_image_page.py")
 EVERY = "[...document.querySelectorAll('.cnnviz-live')]"

@@ -7,7 +7,7 @@ import ipywidgets
 from IPython.display import display
 from PIL import Image
 
-from cnnviz_widgets.widgets.upload import Upload
+from cnnviz_widgets.widgets.front.upload import Upload
 
 upload, received = Upload(), ipywidgets.Label("nothing yet")
 received.add_class("received")

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from cnnviz_widgets.core import source
+from cnnviz_widgets.core import picture_file as source
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.note import Note
+from cnnviz_widgets.core.notes import Note
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 arrays = hnp.arrays(np.float32, hnp.array_shapes(min_dims=3, max_dims=3, max_side=4), elements=finite)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 from kinds import fixed
 
-from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.network import Network
 
 
 def only(layer, shape=(9, 9, 4)):

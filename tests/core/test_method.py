@@ -104,7 +104,7 @@ def test_a_method_does_not_change():
 def test_a_network_without_a_layer_to_show_is_refused():
     import keras
 
-    from cnnviz_widgets.core.network import Network
+    from cnnviz_widgets.network import Network
 
     dense = Network(keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]))
     for method in (GradCAM, Filters):

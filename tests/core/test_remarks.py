@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from kinds import KINDS
 
-from cnnviz_widgets.core import remarks
+from cnnviz_widgets.core import notes as remarks
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.result import TILES, Result
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 
 def kinds_of(notes):

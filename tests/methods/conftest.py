@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.network import Network
 
 
 @pytest.fixture(scope="session")

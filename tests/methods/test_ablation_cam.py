@@ -8,12 +8,12 @@ import pytest
 from keras import layers
 from kinds import KINDS
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import ablation_cam
 from cnnviz_widgets.methods.ablation_cam import AblationCAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 
 MAP_0, MAP_1 = np.array([[45, 54], [81, 90]]), -np.array([[5, 6], [9, 10]])
 

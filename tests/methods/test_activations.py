@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.request import compute
 
 
 def test_tiles_are_the_layers_channels(small, picture):

@@ -6,13 +6,13 @@ import pytest
 from keras import layers, ops
 from kinds import fixed
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.questions import Questions
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.engine.compiled import Questions
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import load, samples
+from cnnviz_widgets.request import compute
 
 IMAGE = np.random.default_rng(5).uniform(0, 1, (12, 12, 3))
 

@@ -7,8 +7,6 @@ import tensorflow as tf
 from keras import layers
 from kinds import KINDS, Probe
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.eigen_cam import EigenCAM, first_component
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -16,6 +14,8 @@ from cnnviz_widgets.methods.grad_cam_plus_plus import GradCAMPlusPlus
 from cnnviz_widgets.methods.hires_cam import HiResCAM
 from cnnviz_widgets.methods.layer_cam import LayerCAM
 from cnnviz_widgets.methods.x_grad_cam import XGradCAM
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 # The maps of the worked example.
 MAP_0, MAP_1 = np.array([[45, 54], [81, 90]]), -np.array([[5, 6], [9, 10]])

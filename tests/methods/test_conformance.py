@@ -8,11 +8,11 @@ import pytest
 from kinds import KINDS
 
 from cnnviz_widgets.core.method import FAMILIES, Method
-from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.core.result import COLOUR_MAP, COLOUR_TILES, MAP, PICTURE, PICTURES, TILES
 from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 
 SIDE = 12
 LAYER = "conv1"  # linear, so that it has both signs; with ReLUs behind it, so that their rules matter

@@ -6,10 +6,10 @@ import pytest
 from keras import layers
 from kinds import fixed
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.result import COLOUR_TILES, TILES
 from cnnviz_widgets.methods.filters import Filters
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ import pytest
 from keras import layers
 from kinds import block, fixed
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 
 def test_a_worked_example(worked):

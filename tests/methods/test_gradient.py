@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.request import compute
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_gradients_are_per_unit_of_the_images_own_range(opened, image):
     import keras
 
     from cnnviz_widgets.core.image import InputImage
-    from cnnviz_widgets.core.network import Network
+    from cnnviz_widgets.network import Network
 
     kind, network = opened("functional")
     scaled = Network(network.model, preprocess=lambda images: images / 255, value_range=(0, 255))
@@ -48,7 +48,7 @@ def test_the_top_layers_weights_matter(small, picture, opened):
     """Adebayo et al. 2018: a map that survives a random top layer does not speak of the network."""
     import kinds
 
-    from cnnviz_widgets.core.network import Network
+    from cnnviz_widgets.network import Network
 
     model = kinds.KINDS["functional"].build()
     scores = model.get_layer("scores")

@@ -8,9 +8,9 @@ import pytest
 from keras import layers
 
 import cnnviz_widgets
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 IMAGE = np.array([[[10, 20], [30, 40]], [[50, 60], [70, 80]]], np.float32)

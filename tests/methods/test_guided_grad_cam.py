@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.guided_grad_cam import GuidedGradCAM
+from cnnviz_widgets.request import compute
 
 
 @pytest.mark.parametrize("layer", ["conv1", "relu1", "conv2"])

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnviz_widgets.core.covering import blurred
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.masking import blurred
 from cnnviz_widgets.methods import integrated_gradients
 from cnnviz_widgets.methods.integrated_gradients import NOISES, RULES, IntegratedGradients, completeness
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 
 WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 IMAGE = np.array([[[10, 20], [30, 40]], [[50, 60], [70, 80]]], np.float32)

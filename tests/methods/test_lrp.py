@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.lrp import LRP
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 IMAGE = np.array([[[1, 2], [3, 4]], [[0, 1], [2, 0]]], np.float32)
 WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)

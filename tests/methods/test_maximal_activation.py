@@ -11,11 +11,11 @@ from kinds import KINDS
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.core.result import PICTURE
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation import EVERY, MaximalActivation, Way
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 
 SHORT = MaximalActivation.suited_to(12)
 

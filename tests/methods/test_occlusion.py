@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnviz_widgets.core.covering import FILLS, blurred, coarse_to_fine, cover
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.incremental import route
-from cnnviz_widgets.core.output import Watched
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.engine.output import Watched
+from cnnviz_widgets.maps.masking import FILLS, blurred, coarse_to_fine, cover
 from cnnviz_widgets.methods import occlusion
 from cnnviz_widgets.methods.occlusion import Occlusion, nearest_known
+from cnnviz_widgets.methods.occlusion import plan as route
+from cnnviz_widgets.request import compute
 
 sizes = st.tuples(st.integers(3, 14), st.integers(3, 14), st.integers(1, 6), st.integers(1, 6)).filter(
     lambda size: size[3] <= size[2] <= min(size[:2])  # height, width, window, stride

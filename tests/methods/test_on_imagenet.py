@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.ablation_cam import AblationCAM
 from cnnviz_widgets.methods.eigen_cam import EigenCAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -15,6 +14,7 @@ from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.methods.score_cam import ScoreCAM
 from cnnviz_widgets.methods.x_grad_cam import XGradCAM
 from cnnviz_widgets.networks import load, samples
+from cnnviz_widgets.request import compute
 
 EGYPTIAN_CAT = 285
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.covering import FILLS
 from cnnviz_widgets.core.display import resize_map
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.masking import FILLS
 from cnnviz_widgets.methods import rise
 from cnnviz_widgets.methods.rise import RISE, MaskedAverage
+from cnnviz_widgets.request import compute, steps
 
 
 class Linear:

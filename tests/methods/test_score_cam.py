@@ -7,12 +7,12 @@ import tensorflow as tf
 from keras import layers
 from kinds import KINDS
 
-from cnnviz_widgets.core.covering import blurred
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.masking import blurred
 from cnnviz_widgets.methods import score_cam
 from cnnviz_widgets.methods.score_cam import ScoreCAM, masks_of
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 
 
 def test_masks_on_paper():

@@ -6,11 +6,11 @@ import pytest
 from keras import layers
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute, steps
 from cnnviz_widgets.methods import smooth_grad
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.smooth_grad import SmoothGrad
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 
 WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.networks import efficientnet_lite0, load, samples
-from cnnviz_widgets.networks.weights import DATA
+from cnnviz_widgets.networks.stored_weights import DATA
 
 # With the original float32 weights in PyTorch's order of operations.
 KNOWN_PROBABILITIES = [

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 
 # The smallest images that they take, and whether they have a ReLU.
 FAMILIES = {

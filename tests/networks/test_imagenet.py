@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cnnviz_widgets.networks import imagenet, names, samples
-from cnnviz_widgets.networks.weights import DATA
+from cnnviz_widgets.networks.stored_weights import DATA
 
 
 def test_there_are_a_thousand_class_names_that_differ_in_more_than_capitals():

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 from kinds import KINDS
 
-from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import applications, imagenet, keras2, load
 
 

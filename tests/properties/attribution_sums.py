@@ -3,11 +3,11 @@
 import numpy as np
 from kinds import KINDS
 
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
 from cnnviz_widgets.methods.hires_cam import HiResCAM
 from cnnviz_widgets.methods.integrated_gradients import IntegratedGradients, completeness
+from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import PROBABILITY
 from properties.small_networks import linear, noise, opened

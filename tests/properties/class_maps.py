@@ -5,12 +5,12 @@ import numpy as np
 from keras import layers
 from kinds import KINDS
 
-from cnnviz_widgets.core.cams import finished
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Term
+from cnnviz_widgets.maps.cams import finished
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import PROBABILITY
 from properties.small_networks import opened

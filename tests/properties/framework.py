@@ -11,10 +11,14 @@ import textwrap
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import CodeType
 
 import numpy as np
 
+import cnnviz_widgets
+
+PACKAGE = Path(cnnviz_widgets.__file__).parent
 PROPERTIES = {}
 
 
@@ -30,9 +34,9 @@ class Bug:
 
     @property
     def where(self):
-        """The function as a reader would look for it: "core/graph.py: ForwardGraph._part"."""
-        module = self.function.__module__.removeprefix("cnnviz_widgets.").replace(".", "/")
-        return f"{module}.py: {self.function.__qualname__}"
+        """The function as a reader would look for it: "engine/graph.py: ForwardGraph._part"."""
+        file = Path(inspect.getsourcefile(inspect.unwrap(self.function)))
+        return f"{file.relative_to(PACKAGE).as_posix()}: {self.function.__qualname__}"
 
     @contextmanager
     def planted(self):

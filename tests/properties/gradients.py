@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 from kinds import KINDS
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.questions import Questions, _means
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.engine.compiled import Questions, _means
+from cnnviz_widgets.network import Network
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import NEXT_CLASS, PROBABILITY
 from properties.small_networks import linear, noise

@@ -5,16 +5,16 @@ import numpy as np
 from keras import layers
 
 from cnnviz_widgets.core.image import InputImage, _float_pixels
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.opening import Opened
-from cnnviz_widgets.core.request import compute, steps
-from cnnviz_widgets.core.tracing import _listening
+from cnnviz_widgets.engine.opening import Opened
+from cnnviz_widgets.engine.tracing import _listening
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute, steps
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import TRAINING
 from properties.small_networks import noise, normalised, opened

@@ -6,17 +6,17 @@ import tensorflow as tf
 from keras import layers
 from kinds import KINDS, Probe, fixed
 
-from cnnviz_widgets.core.graph import ForwardGraph
-from cnnviz_widgets.core.inside import _children, is_channels_first
-from cnnviz_widgets.core.layout import _mistaken_biases
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.ports import Inputs
-from cnnviz_widgets.core.request import compute
-from cnnviz_widgets.core.tracing import _head, _shadow
+from cnnviz_widgets.engine.channels_last import _mistaken_biases
+from cnnviz_widgets.engine.graph import ForwardGraph
+from cnnviz_widgets.engine.inputs import Inputs
+from cnnviz_widgets.engine.layer_paths import _children, is_channels_first
+from cnnviz_widgets.engine.tracing import _head, _shadow
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, assert_refused, holds
 from properties.shared_bugs import PROBABILITY, TRAINING
 from properties.small_networks import noise, opened

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from cnnviz_widgets.core.covering import Windows
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.incremental import route
-from cnnviz_widgets.core.incremental.covering import Covering
-from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.maps.masking import Windows
 from cnnviz_widgets.methods.occlusion import Occlusion, paint
+from cnnviz_widgets.methods.occlusion import plan as route
+from cnnviz_widgets.methods.occlusion.incremental import Covering
+from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import TRAINING
 from properties.small_networks import linear, noise, normalised

@@ -5,8 +5,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from cnnviz_widgets.core.graph import ForwardGraph, _deconvnet, _guided
-from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.engine.graph import ForwardGraph, _deconvnet, _guided
+from cnnviz_widgets.network import Network
 from properties.framework import Bug, assert_close, holds
 from properties.small_networks import opened
 

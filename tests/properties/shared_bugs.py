@@ -1,8 +1,8 @@
 """Bugs that more than one property must catch."""
 
-from cnnviz_widgets.core.opening import Opened
-from cnnviz_widgets.core.questions import place_of
-from cnnviz_widgets.core.tracing import call_once
+from cnnviz_widgets.engine.compiled import place_of
+from cnnviz_widgets.engine.opening import Opened
+from cnnviz_widgets.engine.tracing import call_once
 from properties.framework import Bug
 
 PROBABILITY = Bug(

@@ -8,11 +8,11 @@ from keras import layers
 
 from cnnviz_widgets.core.display import _weights, blend, limits, resize_map
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.remarks import on_result
-from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.notes import on_result
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, holds, kinds_of
 from properties.small_networks import opened
 

@@ -6,7 +6,7 @@ from keras import layers
 from kinds import KINDS, fixed
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.network import Network
 
 
 def noise(*shape, seed=0):

@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from cnnviz_widgets.core.ascent import Ascent, _step_function
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.opening import Weights
-from cnnviz_widgets.core.output import Output
-from cnnviz_widgets.core.remarks import on_request
-from cnnviz_widgets.core.request import compute
+from cnnviz_widgets.core.notes import on_request
+from cnnviz_widgets.engine.opening import Weights
+from cnnviz_widgets.engine.output import Output
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
+from cnnviz_widgets.methods.maximal_activation.optimizer import Ascent, _step_function
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, assert_refused, holds, kinds_of
 from properties.small_networks import opened
 

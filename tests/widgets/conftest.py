@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 

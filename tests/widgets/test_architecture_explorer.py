@@ -6,8 +6,8 @@ import pytest
 
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers import architecture
-from cnnviz_widgets.widgets.explorers.architecture import ArchitectureExplorer
+from cnnviz_widgets.widgets.explorers import architecture_explorer as architecture
+from cnnviz_widgets.widgets.explorers.architecture_explorer import ArchitectureExplorer
 
 from .conftest import small_network
 

@@ -2,7 +2,7 @@ import threading
 
 import ipywidgets
 
-from cnnviz_widgets.widgets.bound import Bound
+from cnnviz_widgets.widgets.parts.bound import Bound
 
 
 def test_what_following_does_to_a_widget_is_not_the_persons_doing(session):

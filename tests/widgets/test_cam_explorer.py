@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.request import compute
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import load, samples
+from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Refusal, Session
-from cnnviz_widgets.widgets.explorers.cam import CAMExplorer, opening_layer, percent
+from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer, opening_layer, percent
 
 from .conftest import small_network
 

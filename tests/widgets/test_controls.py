@@ -8,7 +8,7 @@ from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
-from cnnviz_widgets.widgets.controls import MethodPicker, ParameterControls
+from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 
 
 def by_description(controls):

@@ -5,12 +5,12 @@ from itertools import combinations, pairwise
 
 import pytest
 
+from cnnviz_widgets.anatomy.anatomy import Anatomy, LayerFacts
+from cnnviz_widgets.anatomy.grouping import Group, layers_in
 from cnnviz_widgets.core.layer import LayerInfo
-from cnnviz_widgets.core.structure.anatomy import Anatomy, LayerFacts
-from cnnviz_widgets.core.structure.grouping import Group, layers_in
-from cnnviz_widgets.widgets.diagram import Diagram
-from cnnviz_widgets.widgets.diagram_layout import layered
-from cnnviz_widgets.widgets.diagram_scene import groups_around, scene, shortened, without_steps
+from cnnviz_widgets.widgets.charts.diagram_layout import layered
+from cnnviz_widgets.widgets.charts.diagram_scene import groups_around, scene, shortened, without_steps
+from cnnviz_widgets.widgets.front.diagram import Diagram
 
 BOX = (100, 40)
 

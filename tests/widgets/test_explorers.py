@@ -16,10 +16,10 @@ from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.methods.score_cam import ScoreCAM
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.architecture import ArchitectureExplorer
+from cnnviz_widgets.widgets.explorers.architecture_explorer import ArchitectureExplorer
 from cnnviz_widgets.widgets.explorers.explorer import Explorer
-from cnnviz_widgets.widgets.live_view import alt_text
-from cnnviz_widgets.widgets.pick_list import NOTHING
+from cnnviz_widgets.widgets.front.pick_list import NOTHING
+from cnnviz_widgets.widgets.parts.live_view import alt_text
 
 
 def shown(explorer):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.channel_tiles import BY_ACTIVATION
-from cnnviz_widgets.widgets.explorers.filters import FilterExplorer
+from cnnviz_widgets.widgets.explorers.filters_explorer import FilterExplorer
+from cnnviz_widgets.widgets.parts.channel_tiles import BY_ACTIVATION
 
 from .conftest import CLASSES, small_network
 

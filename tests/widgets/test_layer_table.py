@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.structure.anatomy import anatomy
-from cnnviz_widgets.widgets.layer_table import LayerTable
-from cnnviz_widgets.widgets.layer_words import compact, family, percent, sentences
+from cnnviz_widgets.anatomy.anatomy import anatomy
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.widgets.front.layer_table import LayerTable
+from cnnviz_widgets.widgets.parts.layer_words import compact, family, percent, sentences
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from cnnviz_widgets.widgets.line_chart import (
+from cnnviz_widgets.widgets.charts.line_chart import (
     BOTTOM,
     CHANCE,
     HEIGHT,

@@ -9,7 +9,7 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.linked import Linked
+from cnnviz_widgets.widgets.parts.linked import Linked
 
 from .conftest import small_network
 

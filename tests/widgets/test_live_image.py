@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from cnnviz_widgets.widgets.live_image import COLORMAPS, LUT_ENTRIES, LiveImage, lookup_tables
+from cnnviz_widgets.widgets.front.live_image import COLORMAPS, LUT_ENTRIES, LiveImage, lookup_tables
 
 MAP = np.arange(6.0).reshape(2, 3)
 

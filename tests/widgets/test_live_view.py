@@ -10,8 +10,8 @@ from cnnviz_widgets.core.parameters import slider
 from cnnviz_widgets.core.result import PICTURE, PICTURES, Result
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.session import Settings
-from cnnviz_widgets.widgets.controls import CUSTOM, ParameterControls
-from cnnviz_widgets.widgets.live_view import LiveView
+from cnnviz_widgets.widgets.parts.controls import CUSTOM, ParameterControls
+from cnnviz_widgets.widgets.parts.live_view import LiveView
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def test_a_position_in_settings_is_part_of_what_was_chosen():
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_the_figure_shows_pictures_as_they_are(session, count):
-    from cnnviz_widgets.widgets.figures import ResultFigure
+    from cnnviz_widgets.widgets.charts.figures import ResultFigure
 
     view = LiveView(session)
     figure = ResultFigure(session, view.live_image)

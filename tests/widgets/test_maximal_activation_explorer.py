@@ -9,8 +9,8 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.course import curve
-from cnnviz_widgets.widgets.explorers.maximal_activation import MaximalActivationExplorer
+from cnnviz_widgets.widgets.charts.score_curve import curve
+from cnnviz_widgets.widgets.explorers.maximal_activation_explorer import MaximalActivationExplorer
 
 from .conftest import CLASSES, small_network
 

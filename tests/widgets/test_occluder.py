@@ -3,13 +3,13 @@ import threading
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.covering import FILLS, cover
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.masking import FILLS, cover
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets import occlusion_by_hand
-from cnnviz_widgets.widgets.occluder import Occluder
-from cnnviz_widgets.widgets.occlusion_by_hand import OcclusionByHand, bars_of, caption_of, percent
+from cnnviz_widgets.widgets.front.occluder import Occluder
+from cnnviz_widgets.widgets.parts import occlusion_by_hand
+from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand, bars_of, caption_of, percent
 
 from .conftest import small_network
 

@@ -6,7 +6,7 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.occlusion import OcclusionExplorer
+from cnnviz_widgets.widgets.explorers.occlusion_explorer import OcclusionExplorer
 
 SIDE_BY_SIDE = Occlusion(window=8, stride=8, fill="white")  # every pixel in one window: the map is the drops
 

@@ -11,7 +11,7 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.panels import Panels
+from cnnviz_widgets.widgets.parts.panels import Panels
 
 
 def shown(picture):

@@ -4,21 +4,21 @@ import keras
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.faithfulness import ORDERS
-from cnnviz_widgets.core.network import Network
-from cnnviz_widgets.core.similarity import Similarity
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.faithfulness import ORDERS
+from cnnviz_widgets.maps.similarity import Similarity
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.sanity import SanityExplorer, maps_of_an_image
-from cnnviz_widgets.widgets.line_chart import LOOKS
-from cnnviz_widgets.widgets.similarity_curves import MEANING, coarse_first
+from cnnviz_widgets.widgets.charts.line_chart import LOOKS
+from cnnviz_widgets.widgets.charts.similarity_curves import MEANING, coarse_first
+from cnnviz_widgets.widgets.explorers.sanity_explorer import SanityExplorer, maps_of_an_image
 
 LAYERS = ("predictions", "conv2", "conv1")
 

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.pick_list import NOTHING
-from cnnviz_widgets.widgets.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.widgets.front.pick_list import NOTHING
+from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
 
 from .conftest import CLASSES, small_network
 

@@ -6,20 +6,20 @@ import keras
 import pytest
 from keras import layers
 
-from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.cam import CAMExplorer
+from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer
 from cnnviz_widgets.widgets.explorers.explorer import Explorer
-from cnnviz_widgets.widgets.explorers.occlusion import OcclusionExplorer
-from cnnviz_widgets.widgets.explorers.saliency import SaliencyExplorer
-from cnnviz_widgets.widgets.occlusion_by_hand import OcclusionByHand
-from cnnviz_widgets.widgets.pick_list import NOTHING
-from cnnviz_widgets.widgets.score_picker import ScorePicker
+from cnnviz_widgets.widgets.explorers.occlusion_explorer import OcclusionExplorer
+from cnnviz_widgets.widgets.explorers.saliency_explorer import SaliencyExplorer
+from cnnviz_widgets.widgets.front.pick_list import NOTHING
+from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand
+from cnnviz_widgets.widgets.parts.score_picker import ScorePicker
 
 from .conftest import CLASSES
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cnnviz_widgets.widgets.upload import MAX_BYTES, NAME_LENGTH, Upload
+from cnnviz_widgets.widgets.front.upload import MAX_BYTES, NAME_LENGTH, Upload
 
 
 @pytest.fixture

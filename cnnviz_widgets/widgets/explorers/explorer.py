@@ -2,13 +2,14 @@
 
 import ipywidgets
 
-from ...methods import all_methods
-from ..controls import MethodPicker, ParameterControls
-from ..figures import ResultFigure
-from ..live_view import LiveView
-from ..selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
-from ..status import StatusLine
-from .base import SessionExplorer
+from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.widgets.charts.figures import ResultFigure
+from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
+from cnnviz_widgets.widgets.parts.live_view import LiveView
+from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.widgets.parts.status import StatusLine
+
+from .session_explorer import SessionExplorer
 
 
 class Explorer(SessionExplorer):

@@ -1,0 +1,213 @@
+"""Note: a sentence that has to be read beside a picture or a map."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Note:
+    """One sentence for the reader, with the numbers it speaks of.
+
+    ``kind`` is a short name that code can look for ("outside_value_range"), ``text`` is what a
+    person reads, ``numbers`` maps names to the values named in the text.
+    """
+
+    kind: str
+    text: str
+    # A mapping has no hash; kind and text are enough to tell notes apart quickly.
+    numbers: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "numbers", dict(self.numbers))
+
+    @property
+    def link(self):
+        """Where it is explained, relative to the docs: "notes.md#cropped"."""
+        return f"notes.md#{self.kind}"
+
+    def __str__(self):
+        return self.text
+
+
+# Below this probability a person explains a class that the network does not see.
+UNLIKELY = 0.01
+# A map of whose variance chance makes more than this should be made of more samples.
+MOSTLY_CHANCE = 0.5
+# Above this probability of its top class the network is so sure that probabilities hardly move.
+CERTAIN = 0.999
+
+
+def on_request(request):
+    """Notes about what was asked: the image and the target."""
+    notes = list(request.image.notes) if request.image else []
+    if request.image is not None and (layer := request.network.overflow(request.image)):
+        notes.append(overflow(layer))
+    if request.target is not None and request.target.layer is None:
+        notes += (*_unseen(request), *_too_sure(request)) if request.image is not None else ()
+        notes += (*_about_the_score(request.network), *first_of_several_outputs(request.network))
+    return tuple(notes)
+
+
+def _unseen(request):
+    """A note for each class in the target, where the network sees none of them in the image."""
+    network, image, target = request.network, request.image, request.target
+    whole = network.probability(image, target)
+    classes = [target] if whole is not None else [part for _, part in target.parts]
+    shares = [network.probability(image, part) for part in classes]
+    if all(share is not None and share < UNLIKELY for share in shares):
+        return [unlikely(network.describe(part), share) for part, share in zip(classes, shares, strict=True)]
+    return []
+
+
+def _too_sure(request):
+    """A note where probabilities have nowhere to go."""
+    network = request.network
+    if network.task == "regression":
+        return []
+    probabilities = network.probabilities(request.image)
+    top = int(probabilities.argmax())
+    return [saturated(network.class_names[top], float(probabilities[top]))] if probabilities[top] > CERTAIN else []
+
+
+def _about_the_score(network):
+    if network.head == "hidden":
+        return [hidden_head()]
+    # Two names, for no and for yes, say as clearly that it is one as the task does.
+    unsaid = network.task is None and network.head == "none" and len(network.classes) == 1
+    return [taken_as_logit()] if unsaid else []
+
+
+def on_result(result):
+    """Notes about the numbers that came out: not finite, or the same everywhere."""
+    values = result.array
+    wrong = int(values.size - np.isfinite(values).sum())
+    if wrong:
+        return (not_finite(wrong, values.size),)
+    if values.size > 1 and result.axes == ("height", "width") and values.min() == values.max():
+        return (constant(float(values.flat[0])),)
+    return ()
+
+
+def unlikely(name, probability):
+    """The network does not see this class in this image."""
+    return Note(
+        "unlikely_target",
+        f"The network gives {name} only {probability:.2%} here: the map explains a class that it does not see.",
+        {"probability": probability},
+    )
+
+
+def saturated(name, probability):
+    """The network is as sure as it can be."""
+    return Note(
+        "saturated",
+        f"The network is sure of {name}, by more than {CERTAIN:.1%}: probabilities hardly move here, logits still do.",
+        {"probability": probability},
+    )
+
+
+def overflow(layer):
+    """Half precision was too small for the network's numbers."""
+    return Note(
+        "overflow",
+        f"Activations of {layer} are infinite, or not a number, in half precision, which ends at 65504: "
+        "what is made of them cannot be trusted.",
+    )
+
+
+def coverage(rows, columns):
+    """How many windows a pixel of an occlusion map is the mean of; `rows` and `columns` are Windows."""
+    along = [windows.holds.sum(axis=0) for windows in (rows, columns)]
+    least, most = (int(np.prod([end(times) for times in along])) for end in (np.min, np.max))
+    between = str(least) if least == most else f"between {least} and {most}"
+    return Note(
+        "coverage",
+        f"Every pixel is covered by {between} window{'s' if most > 1 else ''}, whose drops are averaged.",
+        {"least": least, "most": most},
+    )
+
+
+def hidden_head():
+    """No softmax was found, so logits are out of reach."""
+    return Note(
+        "hidden_head",
+        "No softmax was found in front of the probabilities: the score is their logarithm, not a logit.",
+    )
+
+
+def taken_as_logit():
+    """A single number without an activation may be a quantity."""
+    return Note(
+        "taken_as_logit",
+        "The network ends in a single number without an activation: it is taken as the logit of a yes. If it is a "
+        "quantity, open it by Network(..., task='regression'); task='classification' confirms that it is a logit.",
+    )
+
+
+def first_of_several_outputs(network):
+    """Nobody said which of several outputs is meant: one note; none where somebody did, or there is one."""
+    names = network.output_names
+    if network.output is not None or len(names) < 2:
+        return ()
+    others = ", ".join(names[1:])
+    text = f"The model has {len(names)} outputs, and this explains the first, {names[0]}; there is also {others}."
+    return (Note("first_of_several_outputs", text, {"outputs": len(names)}),)
+
+
+def not_finite(count, size):
+    """Some of the numbers are not numbers."""
+    return Note(
+        "not_finite",
+        f"{count} of {size} values are infinite or not a number; they are left out of the picture.",
+        {"count": count, "size": size},
+    )
+
+
+def constant(value):
+    """The map shows no difference between any two places."""
+    return Note("constant", f"The map is {value:.3g} everywhere: it prefers no place.", {"value": value})
+
+
+def rewritten(relus, others):
+    """How much of the network a ReLU rule changed, and that such maps depend little on the weights."""
+    kept = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+    return (
+        Note(
+            "relus_rewritten",
+            f"{relus} ReLU{'s were' if relus != 1 else ' was'} rewritten"
+            + (f"; {kept} kept their own gradient." if kept else "."),
+            {"relus": relus, **others},
+        ),
+        Note(
+            "barely_about_weights",
+            "Maps of this kind stay nearly the same when the network's weights are randomised (Adebayo et al. 2018): "
+            "they show the image's edges more than the network's reasons.",
+        ),
+    )
+
+
+def nothing_positive():
+    """A class activation map that its final ReLU made black."""
+    return Note(
+        "nothing_positive",
+        "Nothing in this layer speaks for the target: all of the map is negative, and the final ReLU made it zero.",
+    )
+
+
+def single_cell(layer):
+    """A layer without places."""
+    return Note("single_cell", f"{layer} has a grid of one cell, so the map cannot tell places apart.")
+
+
+def standard_error(error, spread, samples):
+    """How much of a map that was made of random samples is chance; `samples` is what one calls them."""
+    share = min((error / spread) ** 2, 1.0) if spread else 0.0
+    advice = f": take more {samples}." if share > MOSTLY_CHANCE else "."
+    return Note(
+        "standard_error",
+        f"The map spreads by {spread:.2g}, with a standard error of {error:.2g}; chance makes about {share:.0%} of its "
+        f"variance{advice}",
+        {"standard_error": error, "spread": spread, "share": share},
+    )

@@ -1,0 +1,348 @@
+"""A traced forward pass, kept as data: cut it, feed it in the middle, change how its ReLUs send gradients back.
+
+TensorFlow writes a traced function down as a `GraphDef`, a plain list of named operations. We trace a model
+once and answer every later question by importing the part of that list which the question needs into a new
+function. So one mechanism serves nested, subclassed and Lambda-ridden models alike, and nothing of the
+user's model is rebuilt, cloned or patched.
+
+Tensors are named as TensorFlow names them, `"operation:0"`. The sets below hold operation names.
+"""
+
+import copy
+import functools
+from collections import Counter, defaultdict
+from functools import cached_property
+
+import tensorflow as tf
+
+from .batch_norm_folding import IMAGES, fold
+from .channels_last import channels_last, turns_to_first
+from .custom_gradients import RECORDED, Part, has_own_gradient, is_cut
+from .inlining import inlined
+from .tensor_names import operation, tensor_name
+
+# Operations that gate a signal as a ReLU does: those that a ReLU rule rewrites ...
+RELUS = ("Relu", "Relu6")
+# ... and those that it does not know, so that a person is told that they kept their own gradient.
+OTHER_GATES = {
+    "LeakyRelu",
+    "Elu",
+    "Selu",
+    "Softplus",
+    "Softsign",
+    "Sigmoid",
+    "Tanh",
+    "Erf",
+    "Maximum",
+}
+# Operations that are linear in one input while the others are constants: averages, dense layers, changes of shape.
+LINEAR = {
+    "AddV2",
+    "AvgPool",
+    "BiasAdd",
+    "Cast",
+    "Conv2D",
+    "ExpandDims",
+    "Identity",
+    "MatMul",
+    "Mean",
+    "Mul",
+    "Reshape",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+}
+RULES = ("standard", "guided", "deconvnet", "redirected")
+
+
+def remembered(answer):
+    """Method decorator: ask a graph, which never changes, the same thing only once."""
+
+    @functools.wraps(answer)
+    def remember(self, *asked):
+        key = (answer.__name__, *asked)
+        if key not in self._remembered:
+            self._remembered[key] = answer(self, *asked)
+        return self._remembered[key]
+
+    return remember
+
+
+class ForwardGraph:
+    """The operations of one traced function from `input` to its results, and which of them feed which."""
+
+    def __init__(self, function, backward=None):
+        """`function` is a concrete function of one tensor, `backward` the gradients that its layers brought along."""
+        self._remembered = {}
+        self.backward = backward or {}  # see `recorded`
+        traced = function.graph.as_graph_def()
+        self.definition = channels_last(inlined(traced))
+        self.input = function.inputs[0].name
+        self.variables = function.variables
+        # Variables reach the graph as placeholders; each is fed the real variable when we import.
+        self._variables = {inner.name: outer for outer, inner in function.graph.captures}
+        self._looked_up_in = function.graph if self.definition is traced else self._whole(function.inputs[0])
+
+    def tensor(self, name):
+        """The tensor of that name in a graph to look things up in: its type, its shape, its operation."""
+        return self._looked_up_in.get_tensor_by_name(name)
+
+    def with_definition(self, definition):
+        """A graph with the same input and variables that computes what another GraphDef says."""
+        other = copy.copy(self)
+        other.__dict__.pop("_nodes", None)
+        other.__dict__.pop("_consumers", None)
+        other._remembered, other.definition = {}, definition
+        other._looked_up_in = other._whole(self.tensor(self.input))
+        return other
+
+    def node(self, name):
+        """The NodeDef of an operation."""
+        return self._nodes[name]
+
+    def inputs_of(self, name):
+        """The tensors that an operation takes in."""
+        return [tensor_name(tensor) for tensor in self._nodes[name].input if not tensor.startswith("^")]
+
+    @cached_property
+    def _nodes(self):
+        return {node.name: node for node in self.definition.node}
+
+    @cached_property
+    def _consumers(self):
+        consumers = defaultdict(list)
+        for node in self.definition.node:
+            for tensor in node.input:
+                consumers[operation(tensor)].append(node.name)
+        return consumers
+
+    def after(self, tensor):
+        """The operations whose value depends on `tensor`."""
+        return _reached(operation(tensor), lambda name: self._consumers[name]) - {operation(tensor)}
+
+    def before(self, tensor):
+        """The operations on which `tensor` depends, with its own."""
+        return _reached(operation(tensor), self._inputs)
+
+    @remembered
+    def reaches(self, start, end):
+        """Whether `end` depends on `start`."""
+        return operation(start) in self.before(end)
+
+    def between(self, start, end):
+        """The operations through which `start` reaches `end`: what a gradient passes on its way back."""
+        return self.after(start) & self.before(end)
+
+    @remembered
+    def frontier(self, start, end):
+        """The tensors needed to go on from `start` to `end` without the image: `start`, then what skips past it."""
+        tail, from_image = self.between(start, end), self.after(self.input) | {operation(self.input)}
+        skips = {
+            tensor_name(name)
+            for node in tail
+            for name in self._nodes[node].input
+            if operation(name) in from_image - tail and not name.startswith("^")
+        }
+        return (start, *sorted(skips - {start}))
+
+    @remembered
+    def linear_maps(self, end):
+        """The last grid of more than one cell of which `end` is a linear function, and what is made of it at once.
+
+        (grid, made of it or, where `end` is a grid, None, None); (None, None, kind of operation) where an operation
+        that is not linear comes first on the way back from `end`.
+        """
+        from_image, tensor, made = self.after(self.input), end, None
+        while not self._is_grid(tensor):
+            node = self._nodes[operation(tensor)]
+            inputs = node.input[:1] if node.op == "Reshape" else node.input  # its other input is only a shape
+            ways = [tensor_name(name) for name in inputs if operation(name) in from_image]
+            if node.op not in LINEAR or len(ways) != 1:
+                return None, None, node.op
+            made, (tensor,) = tensor, ways
+        return tensor, made, None
+
+    def _is_grid(self, tensor):
+        shape = self.tensor(tensor).shape
+        # A grid that was turned to have its channels first is none of ours; what was turned is.
+        turned = turns_to_first(self._nodes[operation(tensor)], self._nodes)
+        return shape.rank == 4 and tuple(shape[1:3]) != (1, 1) and not turned
+
+    @remembered
+    def gates(self, start, end):
+        """How many ReLUs a rule would rewrite between two tensors, how many other gates stay, and what is hidden.
+
+        Returns (relus, others: Counter by kind, hidden): `hidden` is True where a ReLU sits inside a function
+        call of the graph (a SavedModel, say), out of reach of the rule.
+        """
+        kinds = Counter(self._nodes[name].op for name in self.between(start, end))
+        bodies = {function.signature.name: function for function in self.definition.library.function}
+        hidden = any(
+            node.op in RELUS
+            for name in self.between(start, end)
+            for body in _called(self._nodes[name], bodies)
+            for node in body.node_def
+        )
+        others = Counter({kind: n for kind, n in kinds.items() if kind in OTHER_GATES})
+        return sum(kinds[kind] for kind in RELUS), others, hidden
+
+    def __call__(self, feeds, fetches, rule="standard", folding=True):
+        """Inside a `tf.function`: the tensors `fetches`, when the tensors named in `feeds` have the given values.
+
+        With `folding`, the operations in between are not all those that the model has, see
+        `engine/batch_norm_folding.py`.
+        """
+        needed = self._needed(feeds, fetches)
+        computed = [name for name in fetches if name not in feeds]
+        # A gradient that a layer brought along may ask for any tensor of the model.
+        imported = self._imported(needed, feeds, computed, rule, folding and not self.backward)
+        if imported:
+            Part(self, imported[0].name.removesuffix(computed[0]), feeds)
+        found = dict(zip(computed, imported, strict=True)) | feeds
+        return [found[name] for name in fetches]
+
+    def continued(self, ends, feeds, there):
+        """The tensors `ends`, beside a part that was imported before: `there(name)` is the tensor in it, or None."""
+        known = {name: there(name) for name in ends} | feeds
+        needed, waiting = set(), [operation(name) for name in ends if known[name] is None]
+        while waiting:
+            name = waiting.pop()
+            for tensor in map(tensor_name, self._nodes[name].input):
+                known.setdefault(tensor, None if operation(tensor) in needed else there(tensor))
+                if known[tensor] is None and operation(tensor) not in needed:
+                    waiting.append(operation(tensor))
+            needed.add(name)
+        known = {name: value for name, value in known.items() if value is not None}
+        computed = [name for name in ends if name not in known]
+        found = dict(zip(computed, self._imported(needed, known, computed), strict=True)) | known
+        return [found[name] for name in ends]
+
+    def _imported(self, needed, feeds, computed, rule="standard", folding=False):
+        """The tensors `computed`, when the operations `needed` for them have been imported."""
+        definition = self._part(needed, rule)
+        if folding:
+            fold(definition, self, (*feeds, *computed), IMAGES)
+        graph = tf.compat.v1.get_default_graph()
+        used = {tensor_name(name) for node in definition.node for name in node.input}
+        values = {name: value for name, value in feeds.items() if name in used}
+        for name, variable in self._variables.items():
+            if operation(name) in needed:
+                values[name] = graph.capture(variable)
+        return tf.graph_util.import_graph_def(definition, input_map=values, return_elements=computed, name="part")
+
+    def for_one_image(self, height, width):
+        """(graph, image): all operations under their own names, with every shape that follows from that of one image.
+
+        For looking at only. The tensor `image` stands in the place of the input.
+        """
+        given, graph = self.tensor(self.input), tf.__internal__.FuncGraph("one_image")
+        with graph.as_default():
+            image = tf.compat.v1.placeholder(given.dtype, [1, height, width, given.shape[-1]], name="one_image")
+            values = {name: graph.capture(variable) for name, variable in self._variables.items()}
+            tf.graph_util.import_graph_def(self.definition, {self.input: image, **values}, name="")
+        return graph, image
+
+    def _whole(self, images):
+        """A graph of all operations, for after opening function calls there is none yet; with variables' shapes."""
+
+        def whole(images):
+            graph = tf.compat.v1.get_default_graph()
+            values = {name: graph.capture(variable) for name, variable in self._variables.items()}
+            tf.graph_util.import_graph_def(self.definition, {self.input: images, **values}, name="")
+
+        spec = tf.TensorSpec(images.shape, images.dtype, name="given")
+        return tf.function(whole, autograph=False).get_concrete_function(spec).graph
+
+    def _inputs(self, name):
+        return [operation(tensor) for tensor in self._nodes[name].input]
+
+    def _needed(self, feeds, fetches):
+        """The operations to import: everything before the fetches, but nothing before the feeds."""
+        fed = {operation(name) for name in feeds}
+        start = [operation(name) for name in fetches if name not in feeds]
+        needed = set()
+        for name in start:
+            needed |= _reached(name, lambda name: [] if name in fed else self._inputs(name))
+        return needed - fed
+
+    def _part(self, needed, rule):
+        part = tf.compat.v1.GraphDef()
+        part.versions.CopyFrom(self.definition.versions)
+        part.library.CopyFrom(self.definition.library)
+        part.node.extend(node for node in self.definition.node if node.name in needed)
+        if rule != "standard":
+            register_rules()
+        for node in part.node:
+            if has_own_gradient(node):
+                # A gradient written in Python (`tf.nn.silu` has one) holds tensors of the graph in which it was
+                # traced. The operations themselves were written down too: their own gradient takes its place.
+                del node.attr["_gradient_op_type"]
+                if is_cut(node, self._nodes):
+                    node.attr["_gradient_op_type"].s = RECORDED.encode()
+            if rule != "standard" and node.op in RELUS:
+                node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
+        return part
+
+
+def gradient_name(rule, kind):
+    """The name under which TensorFlow knows our gradient of a `kind` operation."""
+    return f"Cnnviz{rule.title()}{kind}"
+
+
+def register_rules():
+    """Tell TensorFlow how each rule sends a gradient back through a ReLU; once a process."""
+    gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
+    for kind in RELUS:
+        for rule, gradient in gradients.items():
+            try:
+                tf.RegisterGradient(gradient_name(rule, kind))(gradient)
+            except KeyError:  # registered before: also when the package was reloaded
+                continue
+
+
+def _guided(relu, gradient):
+    """Springenberg et al. 2014: let pass where the unit was active and the gradient is positive."""
+    output = relu.outputs[0]
+    active = output > 0
+    if relu.type == "Relu6":  # a clipped unit does not follow its input either
+        active &= output < 6
+    return tf.where(active & (gradient > 0), gradient, tf.zeros_like(gradient))
+
+
+def _deconvnet(relu, gradient):
+    """Zeiler and Fergus 2014: let every positive gradient pass, whatever the unit did."""
+    return tf.nn.relu(gradient)
+
+
+def _redirected(relu, gradient):
+    """The plain gradient; but where that is zero for a whole image, what would raise the silent units passes.
+
+    From lucid (Olah, Mordvintsev, Schubert, 2017): an image from which no unit speaks can find a way out.
+    """
+    output, whole = relu.outputs[0], list(range(1, relu.outputs[0].shape.rank))
+    plain = tf.where((output > 0) & (output < 6) if relu.type == "Relu6" else output > 0, gradient, 0)
+    silent = tf.reduce_all(plain == 0, axis=whole, keepdims=True)
+    return tf.where(silent & (output <= 0), tf.nn.relu(gradient), plain)
+
+
+def _reached(start, neighbours):
+    seen, waiting = {start}, [start]
+    while waiting:
+        for name in neighbours(waiting.pop()):
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    return seen
+
+
+def _called(node, bodies):
+    """The function bodies that an operation calls, and those that they call."""
+    found, waiting = [], [node]
+    while waiting:
+        for attribute in waiting.pop().attr.values():
+            for function in (attribute.func, *attribute.list.func):
+                body = bodies.pop(function.name, None)
+                if body is not None:
+                    found.append(body)
+                    waiting.extend(body.node_def)
+    return found

@@ -1,0 +1,149 @@
+"""How a model is plugged in: which input is the image, what the other inputs hold, which output is explained."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cnnviz_widgets.core.picture_file import plain_text
+
+from .layer_paths import is_channels_first, layer_paths
+
+# How the axes of (n, height, width, channels) and (n, channels, height, width) are turned into each other.
+TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Where the images go. `structure` is what the model takes, a list or dictionary, with a number for each input.
+
+    `image` is the number of the one that takes the images, as (channels, height, width) if `channels_first`; `held` are
+    the values of the others, {number: array without a batch axis}, which are the same for every image. `shape` is what
+    the model says of its images, None where it says nothing.
+    """
+
+    structure: object = 0
+    image: int = 0
+    held: dict = field(default_factory=dict)
+    shape: tuple | None = None
+    dtype: str = "float32"
+    channels_first: bool = False
+
+    def filled(self, images):
+        """What the model takes, in its structure, for a batch of images (n, height, width, channels)."""
+        import tensorflow as tf
+
+        count = tf.shape(images)[0]
+        images = tf.transpose(images, TO_FIRST) if self.channels_first else images
+
+        def value(number):
+            if number == self.image:
+                return images
+            held = self.held[number]
+            return tf.broadcast_to(held, tf.concat([[count], tf.shape(held)], axis=0))
+
+        return tf.nest.map_structure(value, self.structure)
+
+
+def inputs_of(model, image_input=None, other_inputs=None):
+    """The Inputs of a model.
+
+    `image_input` is the name or index of the image's input, `other_inputs` {name or index: array or number}. Raises
+    ValueError, in a sentence that says what to write, where one of several inputs has to be chosen.
+    """
+    tensors, structure, names = _declared(model)
+    if len(tensors) < 2 and (image_input is not None or other_inputs):
+        raise ValueError(
+            "image_input and other_inputs are for a model that lists several inputs, as a functional one does. "
+            f"Received: {_named(model)}, which lists {len(tensors)}."
+        )
+    turned = is_channels_first(_named(model), [layer for layer, _ in layer_paths(model)])
+    if not tensors:
+        return Inputs(dtype=_float_type(getattr(model, "compute_dtype", None)), channels_first=turned)
+    image, held = (0, {}) if len(tensors) == 1 else _chosen(model, tensors, names, image_input, other_inputs)
+    shape, dtype = tuple(tensors[image].shape[1:]), _float_type(tensors[image].dtype)
+    shape = (*shape[1:], shape[0]) if turned and len(shape) == 3 else shape
+    return Inputs(structure, image, held, shape, dtype, turned)
+
+
+def _chosen(model, tensors, names, image_input, other_inputs):
+    """(number of the image's input, {number: what another input holds}) of a model with several."""
+    sizes = [f"{name!r} {tuple(tensor.shape[1:])}" for name, tensor in zip(names, tensors, strict=True)]
+    if image_input is None:
+        raise ValueError(
+            "One of several inputs is the image, and the others are held at values of yours: "
+            f"Network(model, image_input={names[0]!r}, other_inputs={{{names[1]!r}: 0.5}}), for example. "
+            f"Received: {_named(model)} with the inputs {', '.join(sizes)}."
+        )
+    image = _number(image_input, names, "image_input")
+    given = {_number(key, names, "other_inputs"): value for key, value in dict(other_inputs or {}).items()}
+    if set(given) != set(range(len(names))) - {image}:
+        wanted = ", ".join(size for number, size in enumerate(sizes) if number != image)
+        raise ValueError(
+            f"other_inputs must give a number or an array for each input that is not the image: {wanted}. "
+            f"Received: {', '.join(repr(names[number]) for number in sorted(given)) or 'none'}."
+        )
+    return image, {number: _value(value, names[number], tensors[number]) for number, value in given.items()}
+
+
+def output_number(asked, names):
+    """The number of the output that is meant by a name, an index, or None for the first."""
+    return 0 if asked is None else _number(asked, names, "output")
+
+
+def names_in(structure, names=None):
+    """A name for each leaf of lists and dictionaries: its key; where it has none, that of `names`, or its number."""
+    import tensorflow as tf
+
+    if isinstance(structure, dict) and not any(isinstance(value, (list, tuple, dict)) for value in structure.values()):
+        return tuple(map(str, sorted(structure)))  # the order in which TensorFlow flattens it
+    count = len(tf.nest.flatten(structure))
+    if names is not None and len(names) == len(set(names)) == count:
+        return tuple(names)
+    return tuple(str(number) for number in range(count))
+
+
+def _declared(model):
+    """(tensors, structure of numbers, names) of the inputs that a model lists; a subclassed one lists none."""
+    import tensorflow as tf
+
+    tensors = list(getattr(model, "inputs", None) or ())
+    nested = getattr(model, "_inputs_struct", getattr(model, "_nested_inputs", None))  # Keras 3, Keras 2
+    if nested is None or len(tf.nest.flatten(nested)) != len(tensors):
+        nested = tensors if len(tensors) > 1 else 0
+    numbers = iter(range(len(tensors)))
+    structure = tf.nest.map_structure(lambda _: next(numbers), nested) if tensors else 0
+    return tensors, structure, names_in(nested, [tensor.name for tensor in tensors])
+
+
+def _number(asked, names, what):
+    if asked in names:
+        return names.index(asked)
+    if hasattr(asked, "__index__") and not isinstance(asked, bool) and 0 <= int(asked) < len(names):
+        return int(asked)
+    known = ", ".join(map(repr, names))
+    raise ValueError(f"{what} must be one of {known}, or an index from 0 to {len(names) - 1}. Received: {asked!r}.")
+
+
+def _value(value, name, tensor):
+    shape = tuple(tensor.shape[1:])
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"other_inputs[{name!r}] must be a number or an array of numbers. Received: {value!r:.60}.")
+    fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
+    if not fits and (array.ndim > 0 or None in shape):
+        number = "" if None in shape else "a number or "
+        raise ValueError(
+            f"other_inputs[{name!r}] must be {number}an array of shape {shape}, without a batch axis. "
+            f"Received: {'a number' if array.ndim == 0 else f'an array of shape {array.shape}'}."
+        )
+    array = array if fits else np.broadcast_to(array, shape)
+    return np.array(array, getattr(tensor.dtype, "name", tensor.dtype))
+
+
+def _float_type(dtype):
+    """The type of numbers that images of this type are given as: "float64" or "float32"."""
+    return "float64" if getattr(dtype, "name", dtype) == "float64" else "float32"
+
+
+def _named(model):
+    return plain_text(repr(getattr(model, "name", type(model).__name__)))

@@ -1,0 +1,257 @@
+"""Maximal activation: an image made to raise one score, the picture that a class or a channel holds of its kind.
+
+Erhan, Bengio, Courville, Vincent, "Visualizing Higher-Layer Features of a Deep Network", 2009, section 3. Waves instead
+of pixels, decorrelated colours and small movements: Olah, Mordvintsev, Schubert, "Feature Visualization", Distill 2017
+(doi:10.23915/distill.00007).
+
+We differ in one point: the score's gradient is brought to a mean size of 1 a pixel before that of the penalties is
+taken off. So they weigh the same for a class, a channel and a unit: a norm of 0.1 with power 1 pulls back to the
+background what moves the score less than a tenth as much as the average pixel does.
+
+The preset "article" follows keras-vis: pixels, 200 steps, an L-p norm (p = 6) and a total variation. Their weights
+there are 10 on raw scores; 0.2 is about as much for the digits network. It differs in the optimiser (Adam instead of
+RMSProp), in the picture, which stays inside the value range by itself and is not stretched into it at the end, and
+in what is returned (the best score, not the best score after penalties).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cnnviz_widgets.core.method import REFERENCE_SIDE, Method, register
+from cnnviz_widgets.core.notes import Note
+from cnnviz_widgets.core.parameters import choice, default_of, slider, switch
+from cnnviz_widgets.core.result import PICTURE, Result
+
+# A look at the picture after so many steps: for the person, and to find the best one.
+EVERY = 8
+# Shorter sides, in px, up to which a network sees strokes rather than textures.
+SMALL = 64
+# Parameters in px that shrink with the picture, down to none.
+IN_PIXELS = ("pad", "jitter")
+
+
+@register
+@dataclass(frozen=True)
+class MaximalActivation(Method):
+    """An image that raises the target's score, made from noise.
+
+    (height, width, colour) of what the network takes, inside its value range; pixel values. Every eighth picture on the
+    way is looked at, and of these the one whose own score, without any movement, is highest. With more steps it goes on
+    from where it stopped.
+    """
+
+    title = "Maximal activation"
+    family = "what the network holds"
+    summary = "An image made to excite a class, a channel or a single unit as much as possible."
+    paper = "Erhan et al. 2009; Olah et al. 2017, doi:10.23915/distill.00007"
+    uses = ("target",)
+
+    steps: int = slider(256, 1, 512, help="How often the image is changed a little.")
+    parameterisation: str = choice(
+        "fourier",
+        {
+            "fourier": "The waves of which the image is made: large shapes come as easily as fine ones.",
+            "pixel": "Every pixel by itself.",
+        },
+        help="What is changed in a step.",
+    )
+    decay: float = slider(
+        1.1, 0, 2, step=0.1, help="How much slower short waves grow than long ones; more is smoother."
+    )
+    decorrelate: bool = switch(True, help="Change colours as they vary in photographs, not red, green and blue alone.")
+    jitter: int = slider(16, 0, 48, unit="px", help="How far the image is shifted at random before each step.")
+    rotate: float = slider(10.0, 0, 45, step=1.0, unit="°", help="How far it is rotated at random.")
+    zoom: float = slider(0.2, 0, 0.5, step=0.05, unit="of size", help="How much it is enlarged or reduced at random.")
+    pad: int = slider(16, 0, 48, unit="px", help="How much larger it is, on each side, than what the network sees.")
+    learning_rate: float = slider(0.07, 0.01, 0.5, step=0.01, help="How far a step goes.")
+    norm: float = slider(0.0, 0, 2, step=0.05, help="Weight of a penalty on pixels that differ from the background.")
+    power: float = slider(
+        1.0, 1, 6, step=1.0, help="Which norm that is: 1 makes for few pixels, 6 against bright ones."
+    )
+    total_variation: float = slider(0.02, 0, 2, step=0.01, help="Weight of a penalty on neighbours that differ.")
+    background: float = slider(
+        0.5, 0, 1, step=0.05, unit="of range", help="Where the image begins, and what is around it."
+    )
+    seed: int = slider(0, 0, 99, help="Which noise it begins with; another one gives another picture.")
+
+    def run(self, network, target):
+        """Yield the best picture so far every few steps."""
+        ascent = network.ascent(target, self)
+        key = ("climb", replace(self, steps=1), target, network.stamp())
+        kept = network.cache.get(key)
+        way = kept if kept is not None and kept.number < self.steps else Way(ascent.begin())
+        while way.number < self.steps:
+            number = min(_next_look(way.number), self.steps)
+            climb = ascent.advanced(way.climb, number)
+            picture = ascent.picture(climb)
+            way = way.seen(climb, picture, float(network.scores(picture, target)))
+            if number % EVERY == 0 and (kept is None or kept.number < number):
+                network.cache.put(key, way)
+            if number < self.steps:
+                yield self._result(way, progress=number / self.steps)
+        yield self._result(way, notes=tuple(_remarks(network, target, way)))
+
+    def _result(self, way, **more):
+        return Result(way.picture, signed=False, unit="pixel value", axes=PICTURE, course=way.course, **more)
+
+    @classmethod
+    def suited_to(cls, side):
+        """Jitter and margin shrink with the picture; a small one moves more, for its size, and needs fewer steps."""
+        scaled = {name: round(default_of(cls, name) * side / REFERENCE_SIDE) for name in IN_PIXELS}
+        if side > SMALL:
+            return cls(**scaled)
+        scaled["jitter"] = round(0.11 * side)
+        steps = min(default_of(cls, "steps"), side * side // 3)
+        return cls(**scaled, steps=steps, decay=1.4, rotate=15.0, learning_rate=0.05, total_variation=0.0)
+
+    @classmethod
+    def slider_ends(cls, name, side, layer=None):
+        """Those in px end where the picture is about as small."""
+        low, high, step = super().slider_ends(name, side, layer)
+        return (low, max(1, round(high * side / REFERENCE_SIDE)), step) if name in IN_PIXELS else (low, high, step)
+
+    @classmethod
+    def presets(cls, network):
+        """Two: "clear" looks good, "article" follows keras-vis."""
+        clear = cls.suited_to(min(side or REFERENCE_SIDE for side in network.input_shape[:2]))
+        paper = background_of(network)
+        if paper is not None:  # ink on paper: as much of it as the class needs
+            clear = replace(clear, background=paper, norm=0.1, power=1.0)
+        article = cls(
+            steps=200,
+            parameterisation="pixel",
+            decorrelate=False,
+            jitter=0,
+            rotate=0.0,
+            zoom=0.0,
+            pad=0,
+            norm=0.2,
+            power=6.0,
+            total_variation=0.2,
+        )
+        return {"clear": clear, "article": article}
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """How far a climb has come, and the best that was seen on it."""
+
+    climb: object
+    picture: np.ndarray | None = None
+    score: float = -np.inf
+    course: tuple = ()  # (step, score) at every look
+
+    @property
+    def number(self):
+        """The steps that were made."""
+        return self.climb.number
+
+    @property
+    def nbytes(self):
+        """Bytes that keeping it takes."""
+        return self.climb.nbytes + self.picture.nbytes
+
+    def seen(self, climb, picture, score):
+        """The way when it has come to a picture with this score."""
+        course = (*self.course, (climb.number, score))
+        if self.picture is not None and not score > self.score:
+            return replace(self, climb=climb, course=course)
+        return Way(climb, picture, score, course)
+
+
+def _next_look(number):
+    """After which step one looks next: at once, then every few."""
+    return 1 if number == 0 else number - number % EVERY + EVERY
+
+
+def background_of(network):
+    """The level, 0 to 1, of the paper where more than half of all sample pixels are paper; otherwise None."""
+    key = ("background",)
+    if (kept := network.cache.get(key)) is None:
+        low, high = network.value_range
+        middles = [float(np.median(network.fit(image).array)) for image in network.samples]
+        kept = ((middles[0] - low) / (high - low),) if middles and min(middles) == max(middles) else ()
+        network.cache.put(key, kept)
+    return kept[0] if kept else None
+
+
+def _remarks(network, target, way):
+    """What to say of a finished picture."""
+    if way.climb.relaxed:
+        yield relaxed(way.climb.relaxed)
+    if len({score for _, score in way.course}) == 1 < len(way.course):
+        yield unmoved()
+    yield reached(way.score, *_best_sample(network, target))
+    if target.layer is None and len(network.class_names) > 1 and network.task != "regression":
+        yield _seen(network, target, way.picture)
+
+
+def _seen(network, target, picture):
+    """What the network takes a picture for, which was made for a target of classes."""
+    probabilities, number = network.probabilities(picture), network.class_of(target)
+    names, top = network.class_names, int(probabilities.argmax())
+    if number is None:
+        return taken_for(names[top], float(probabilities[top]))
+    if number == top:
+        return recognised(names[top], float(probabilities[top]))
+    return mistaken(names[number], float(probabilities[number]), names[top], float(probabilities[top]))
+
+
+def _best_sample(network, target):
+    """(how many samples, which has the highest score, its name, that score); () where there are none."""
+    if not network.samples:
+        return ()
+    key = ("best sample", target, network.stamp())
+    if (kept := network.cache.get(key)) is None:
+        scores = [float(network.scores(image, target)) for image in network.samples]
+        best = int(np.argmax(scores))
+        kept = (len(scores), best, network.samples[best].name, scores[best])
+        network.cache.put(key, kept)
+    return kept
+
+
+def reached(score, count=0, sample=None, name=None, best=None):
+    """The score, beside what real images reach; `sample` is the number of the one that reaches most."""
+    if sample is None:
+        return Note("score_reached", f"The picture scores {score:.3g}.", {"score": score})
+    return Note(
+        "score_reached",
+        f"The picture scores {score:.3g}; the best of the {count} sample images, {name!r}, {best:.3g}.",
+        {"score": score, "sample": sample, "best": best},
+    )
+
+
+def recognised(name, probability):
+    """The network takes the picture for what it was made for."""
+    return Note("recognised", f"The network takes it for {name} ({probability:.1%}).", {"probability": probability})
+
+
+def taken_for(name, probability):
+    """What the network sees in a picture that was made for no single class."""
+    return Note("taken_for", f"The network takes it for {name} ({probability:.1%}).", {"top": probability})
+
+
+def mistaken(name, probability, other, others):
+    """The network takes the picture for something else."""
+    return Note(
+        "mistaken",
+        f"The network does not take it for {name} ({probability:.1%}) but for {other} ({others:.1%}): "
+        "what raises this score raises another one more.",
+        {"probability": probability, "other": others},
+    )
+
+
+def relaxed(count):
+    """The start was silent."""
+    return Note(
+        "relaxed_relus",
+        f"At first no change moved the score: in {count} step{'s' if count != 1 else ''} silent ReLUs let the gradient "
+        "pass.",
+        {"steps": count},
+    )
+
+
+def unmoved():
+    """Nothing was found."""
+    return Note("unmoved", "The score never moved: the network is silent. Try another seed or background.")

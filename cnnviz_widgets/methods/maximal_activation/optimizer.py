@@ -1,0 +1,179 @@
+"""Making an image that raises a score: gradient ascent from seeded noise, one compiled step at a time.
+
+A step is parameters -> image -> a small movement -> network -> gradient -> Adam. What a person varies while they look,
+and the class, channel or unit that is climbed, reach it as tensors: it is traced once for a network and a kind of
+target. Kingma, Ba, "Adam", 2015 (arXiv:1412.6980), algorithm 1.
+"""
+
+from dataclasses import dataclass, replace
+
+import tensorflow as tf
+
+from cnnviz_widgets.engine.compiled import PLACE, place_of
+
+from .parameterisation import START, correlated, pixels_of, planes_of, shape_of_parameters
+from .transforms import movement, warped
+
+# The sides, in px, of the picture for a network that takes any.
+SIDE = 224
+# A score that does not move at all gets this many steps in which silent ReLUs pass the gradient on.
+RELAXED_STEPS = 32
+# Adam's memory of the gradient and of its square, and what keeps a division from zero.
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+# What may be varied without tracing again.
+WHOLE = ("pad", "seed")
+RATES = ("decay", "jitter", "rotate", "zoom", "background", "norm", "power", "total_variation", "learning_rate")
+KNOBS = {name: tf.TensorSpec([], tf.int32 if name in WHOLE else tf.float32) for name in (*WHOLE, *RATES)}
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """How far an image has come: everything that the next step depends on.
+
+    `parameters` and Adam's two `moments` are tensors; `number` counts the steps that were made, `relaxed` those of them
+    that needed the relaxed ReLU gradient.
+    """
+
+    parameters: object
+    moments: tuple
+    number: int = 0
+    relaxed: int = 0
+
+    @property
+    def nbytes(self):
+        """Bytes that keeping it takes."""
+        return sum(4 * int(tf.size(tensor)) for tensor in (self.parameters, *self.moments))
+
+
+class Ascent:
+    """The way up for one target. `recipe` has the attributes `KNOBS`, `parameterisation` and `decorrelate`."""
+
+    def __init__(self, questions, objective, target, shape, value_range, recipe):
+        """`objective` is the tensor in whose values the `target` is found; `shape` what the network takes."""
+        height, width, channels = shape
+        self.shape = (height or SIDE, width or SIDE, channels)
+        self._place = place_of(target)
+        self._knobs = {name: tf.constant(getattr(recipe, name), spec.dtype) for name, spec in KNOBS.items()}
+        self._kind, pad, self._seed = recipe.parameterisation, recipe.pad, recipe.seed
+        self._canvas = (self.shape[0] + 2 * pad, self.shape[1] + 2 * pad, channels)
+        made_of = (self._kind, recipe.decorrelate and channels == 3, self.shape, tuple(map(float, value_range)))
+        self._picture = questions.keep(("picture", made_of), lambda: _picture_function(*made_of))
+        self._steps = {
+            rule: lambda rule=rule: questions.keep(
+                ("ascent", objective, rule, made_of), lambda: _step_function(questions, objective, rule, *made_of)
+            )
+            for rule in ("standard", "redirected")
+        }
+
+    def begin(self):
+        """The start: noise that looks grey."""
+        shape = shape_of_parameters(self._kind, *self._canvas)
+        parameters = START * tf.random.stateless_normal(shape, [self._seed, 0])
+        return Climb(parameters, (tf.zeros(shape), tf.zeros(shape)))
+
+    def advanced(self, climb, number):
+        """The climb when `number` steps have been made in all."""
+        step = self._steps["standard"]()
+        while climb.number < number:
+            given = (climb.parameters, *climb.moments, tf.constant(climb.number), self._place, self._knobs)
+            relaxed, (moves, *changed) = 0, step(*given)
+            if climb.number < RELAXED_STEPS and not moves:
+                relaxed, (_, *changed) = 1, self._steps["redirected"]()(*given)
+            parameters, *moments = changed
+            climb = replace(
+                climb,
+                parameters=parameters,
+                moments=tuple(moments),
+                number=climb.number + 1,
+                relaxed=climb.relaxed + relaxed,
+            )
+        return climb
+
+    def picture(self, climb):
+        """(height, width, channels) float32 in the network's value range: the image as it is, not moved."""
+        return self._picture(climb.parameters, self._knobs).numpy()
+
+
+def _step_function(questions, objective, rule, kind, decorrelate, shape, value_range):
+    """A `tf.function` that makes one step: whether the score moved at all, parameters, moments."""
+    parameters = _parameters_spec(kind, shape)
+    graph = questions.graph
+    dtype = graph.tensor(graph.input).dtype
+
+    @tf.function(
+        autograph=False,
+        input_signature=[parameters] * 3 + [tf.TensorSpec([], tf.int32), PLACE, KNOBS],
+    )
+    def step(parameters, mean, square, number, place, knobs):
+        image = _image(kind, decorrelate, shape, parameters, knobs)
+        moved = movement(knobs["seed"], number, knobs["jitter"], knobs["rotate"], knobs["zoom"])
+        seen = warped(image, *shape[:2], moved, knobs["background"])
+        images = tf.cast(_in_range(seen, value_range), dtype)[tf.newaxis]
+        (values,) = graph({graph.input: images}, [objective], rule)
+        score = tf.reduce_sum(questions.scores(objective, values, place))
+        at_seen = tf.gradients(score, seen)[0]
+        if at_seen is None:
+            raise ValueError("The score must depend on the image if it is to be raised. Received: one that does not.")
+        uphill = _of_mean_size_1(tf.gradients(seen, image, at_seen)[0])
+        downhill = tf.gradients(_penalty(image, knobs), image)[0] - uphill
+        downhill = tf.gradients(image, parameters, downhill)[0]
+        moves = tf.reduce_any(at_seen != 0)
+        return moves, *_adam(parameters, downhill, mean, square, number, knobs["learning_rate"])
+
+    return step
+
+
+def _picture_function(kind, decorrelate, shape, value_range):
+    @tf.function(autograph=False, input_signature=[_parameters_spec(kind, shape), KNOBS])
+    def picture(parameters, knobs):
+        image = _image(kind, decorrelate, shape, parameters, knobs)
+        pad, (height, width, _) = knobs["pad"], shape
+        return _in_range(image[pad : pad + height, pad : pad + width], value_range)
+
+    return picture
+
+
+def _parameters_spec(kind, shape):
+    channels = shape[-1]
+    return tf.TensorSpec(shape_of_parameters(kind, None, None, channels), tf.float32)
+
+
+def _image(kind, decorrelate, shape, parameters, knobs):
+    """(height, width, channels) between 0 and 1, larger than what the network takes by `pad` on each side."""
+    height, width, channels = shape
+    planes = planes_of(kind, parameters, height + 2 * knobs["pad"], width + 2 * knobs["pad"], knobs["decay"])
+    planes = correlated(planes) if decorrelate else planes
+    planes.set_shape([None, None, channels])
+    return pixels_of(planes, knobs["background"])
+
+
+def _in_range(image, value_range):
+    low, high = value_range
+    return low + (high - low) * image
+
+
+def _of_mean_size_1(gradient):
+    """So that a penalty weighs the same for a class, a channel and a unit, whose scores have different sizes."""
+    return tf.math.divide_no_nan(gradient, tf.reduce_mean(tf.abs(gradient)))
+
+
+def _penalty(image, knobs):
+    """What loud and rough images cost: keras-vis's terms, of an image from 0 to 1, not divided by its size."""
+
+    def norm():
+        away = tf.reduce_sum(tf.abs(image - knobs["background"]) ** knobs["power"])
+        return knobs["norm"] * (away + EPSILON) ** (1 / knobs["power"])
+
+    down, across = image[1:, :-1] - image[:-1, :-1], image[:-1, 1:] - image[:-1, :-1]
+    total_variation = tf.reduce_sum(down**2 + across**2)
+    # Powers of every pixel take a tenth of the whole step, so not for nothing.
+    return knobs["total_variation"] * total_variation + tf.cond(knobs["norm"] > 0, norm, lambda: 0.0)
+
+
+def _adam(parameters, gradient, mean, square, number, learning_rate):
+    """Algorithm 1 of Kingma and Ba: (parameters, mean of the gradient, mean of its square)."""
+    time = tf.cast(number + 1, tf.float32)
+    mean = BETA_1 * mean + (1 - BETA_1) * gradient
+    square = BETA_2 * square + (1 - BETA_2) * gradient**2
+    unbiased, scale = mean / (1 - BETA_1**time), tf.sqrt(square / (1 - BETA_2**time))
+    return parameters - learning_rate * unbiased / (scale + EPSILON), mean, square

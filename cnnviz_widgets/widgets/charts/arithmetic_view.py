@@ -1,0 +1,42 @@
+"""What made one number of a feature map: patch × kernel for the inputs that count most, the sum, bias, activation."""
+
+import numpy as np
+
+from cnnviz_widgets.widgets.front.number_grids import grid, number, sign, words
+
+# Input channels whose patch and kernel are shown; the others are one number.
+SHOWN = 4
+
+
+def arithmetic(terms, value):
+    """The lines for `NumberGrids` that end in `value`, the number that stands in the map."""
+    shown = terms.largest(SHOWN)
+    largest = (np.abs(terms.patch).max() or 1, np.abs(terms.kernel).max() or 1)
+    lines = [_channel(terms, place, *largest) for place in shown]
+    rest = len(terms.input_channels) - len(shown)
+    sums = terms.contributions
+    parts = [number(sums[place], f"input {terms.input_channels[place]}") for place in shown]
+    if rest:
+        others = sums.sum() - sums[shown].sum()
+        parts.append(number(others, f"{rest} other input{'s' if rest > 1 else ''}"))
+    if terms.bias is not None:
+        parts.append(number(terms.bias, "bias"))
+    last = [part for each in parts for part in (sign("+"), each)][1:]
+    if terms.activation is None:
+        return [*lines, [*last, sign("="), number(value, "in the map", strong=True)]]
+    total = [sign("="), number(terms.total, "sum")]
+    return [
+        *lines,
+        [*last, *total, sign("→"), words(terms.activation), sign("→"), number(value, "in the map", strong=True)],
+    ]
+
+
+def _channel(terms, place, largest_input, largest_weight):
+    index = terms.input_channels[place]
+    return [
+        grid(terms.patch[..., place], f"input {index}, patch", largest_input, inside=terms.inside),
+        sign("×"),
+        grid(terms.kernel[..., place], "kernel", largest_weight),
+        sign("="),
+        number(terms.contributions[place], "summed"),
+    ]

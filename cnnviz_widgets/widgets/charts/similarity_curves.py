@@ -1,0 +1,157 @@
+"""How much a method's map stays like itself while the network loses its weights, layer by layer: a line a method."""
+
+from dataclasses import dataclass, field
+
+import ipywidgets
+import numpy as np
+
+from cnnviz_widgets.maps.similarity import Similarity
+from cnnviz_widgets.request import Request, steps
+from cnnviz_widgets.widgets.parts.text import paragraph, say
+
+from .kept_lines import KeptLines, check_weights
+from .line_chart import Legend, Line, chart, ends_of, side_by_side
+from .measured_curves import MeasuredCurves
+
+MEANING = "A map that does not change when the network's weights are destroyed is not about the network."
+# What is called the same map, and what another one. Our own choice of words; the paper sets no limits.
+SAME, OTHER = 0.9, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The similarities of one map: {number of layers: Similarity}, of 0 to `count` layers."""
+
+    request: Request
+    count: int
+    points: dict = field(default_factory=dict)
+
+    @property
+    def complete(self):
+        """Whether every number of layers has been measured."""
+        return len(self.points) > self.count
+
+    def values(self, name):
+        """(count + 1,) of one measure, NaN where not known yet."""
+        return np.array([getattr(self.points.get(k), name, np.nan) for k in range(self.count + 1)])
+
+
+class SimilarityCurves(MeasuredCurves):
+    """Two charts, Spearman and SSIM, over the slider's positions. They fill in by themselves, coarse steps first.
+
+    `choice()` is how the weights are destroyed: (count, seed, alone) of `Network.randomised`.
+    """
+
+    def __init__(self, session, choice, looks=None):
+        super().__init__(session, shown=True)
+        self._choice = choice
+        self._current = self._target = None  # the line that is measured, and the score that it explains
+        self.lines = KeptLines(lambda line: line.complete, looks)
+        self._charts = ipywidgets.HTML()
+        self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
+        self._now = paragraph()
+        self._sizes = ipywidgets.Checkbox(
+            description="Spearman of sizes, whatever the sign",
+            indent=False,
+            tooltip="Compare absolute values: a map that only turns its sign then counts as unchanged.",
+        )
+        self._clear = ipywidgets.Button(
+            description="Clear", layout=ipywidgets.Layout(width="84px"), tooltip="Forget the lines of other methods."
+        )
+        below = ipywidgets.HBox([self._sizes, self._clear], layout=ipywidgets.Layout(justify_content="space-between"))
+        parts = [self._now, self._charts, self._legend.widget, below, self.measurement.widget]
+        self.widget = ipywidgets.VBox([paragraph(MEANING, css="font-weight:600"), *parts])
+        self.follow(self._follow, "status")
+        self.act(self._sizes, "value", lambda _: self._draw())
+        self.click(self._clear, self._forget)
+
+    def _show_pair(self, pair):
+        request = pair[0].request
+        network, (count, seed, alone) = request.network, self._choice()
+        target = network.target(self.session.target, request.image)
+        about = (network, request.weights, request.image, target, seed, alone)
+        layers = len(network.weighted_layers)
+        line = self.lines.line(about, request, lambda: Measured(request, layers))
+        if line is not self._current:
+            self._current = line
+            self.measurement.forget()  # another method begins by itself, also when the one before was stopped
+        say(self._now, "")
+        count = min(count, layers)
+        self._target = target
+        self._draw()
+        if line.complete:
+            self.measurement.finish()
+        else:
+            self.measurement.go_on()
+        self._say(pair, count)
+
+    def _measure(self):
+        """The job: what is not known yet of the current line."""
+        line, target = self._current, self._target
+        request, (_, seed, alone) = line.request, self._choice()
+        original = None
+        for count in coarse_first(line.count):
+            if count in line.points:
+                continue
+            if original is None:
+                original = yield from self._whole(line, request.network, target)
+            changed = yield from self._whole(line, request.network.randomised(count, seed, alone), target)
+            check_weights(request)
+            found = Similarity.of(original.array, changed.array)
+            yield (len(line.points) + 1) / (line.count + 1), lambda at=count, found=found: self._put(line, at, found)
+
+    def _whole(self, line, network, target):
+        """The complete result; yields what is on the way, so that it can be stopped there."""
+        request = line.request
+        for result in steps(request.method, network, request.image, target, request.layer):
+            if not result.complete:
+                yield (len(line.points) + result.progress) / (line.count + 1), lambda: None
+        return result
+
+    def _put(self, line, count, found):
+        line.points[count] = found
+        self._draw()
+
+    def _forget(self):
+        self.lines.clear()
+        self._current = None
+        self._follow()
+
+    def _draw(self):
+        name = "spearman_absolute" if self._sizes.value else "spearman"
+        words = "Spearman of sizes" if self._sizes.value else "Spearman"
+        self._charts.value = side_by_side([self._chart(name, words), self._chart("ssim", "SSIM")])
+        rows = []
+        for label, look, line in self.lines:
+            ends = [line.values(each)[k] for each in (name, "ssim") for k in (min(1, line.count), line.count)]
+            rows.append((look, label, ["…" if np.isnan(value) else f"{value:.2f}" for value in ends]))
+        self._legend.show(rows)
+
+    def _chart(self, name, words):
+        count, _, alone = self._choice()
+        drawn = [(look, line) for _, look, line in self.lines]
+        layers = max((line.count for _, line in drawn), default=1)
+        lines = [Line(np.arange(line.count + 1), line.values(name), look) for look, line in drawn]
+        low, high = ends_of([value for line in lines for value in line.y], 0.0, 1.0)
+        x_label = "which layer is shuffled, counted from the top" if alone else "layers shuffled, from the top"
+        return chart(lines, x_label, words, layers, (np.floor(2 * low) / 2, high), min(count, layers))
+
+    def _say(self, pair, count):
+        """What the two maps on the page say, in a sentence."""
+        found = Similarity.of(*(each.array for each in pair))
+        if count == 0 or np.isnan(found.spearman):
+            return
+        change = (
+            "hardly changed: it shows the image more than what the network has learned"
+            if found.spearman > SAME
+            else "changed: it depends on these weights"
+            if found.spearman < OTHER
+            else "changed in part"
+        )
+        say(self._now, f"Here the map has {change} (Spearman {found.spearman:.2f}, SSIM {found.ssim:.2f}).")
+
+
+def coarse_first(count):
+    """0 to `count`: the ends, the top layer, every 64th, every 32nd and so on, so that a line has its shape early."""
+    order = [0, count, 1, *sorted(range(2, count), key=lambda k: -(k & -k))]
+    return [k for k in dict.fromkeys(order) if k <= count]

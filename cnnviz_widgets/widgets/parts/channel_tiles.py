@@ -1,0 +1,176 @@
+"""The tiles of a layer, one a channel: their order, the dead ones among them, and which channel or unit is picked."""
+
+import re
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+
+from cnnviz_widgets.core.display import limits
+from cnnviz_widgets.core.parameters import parameters_of
+from cnnviz_widgets.core.result import COLOUR_TILES, TILES
+
+from .controls import STYLE, WIDE
+from .live_view import LiveView
+from .text import paragraph, say
+
+BY_ACTIVATION = "activation on this image"
+
+
+class ChannelTiles(LiveView):
+    """Shows tiles as `LiveView` does; a click on one picks its `channel`, a click on a cell of it a `unit`.
+
+    `channel` is a number of the layer or None, `unit` is (channel, row, column) or None; those who asked by `tell` are
+    called when they change. Both outlast another order of the tiles. `order` is a control to stand beside it; with
+    `by_activation` it knows one order more, for tiles that do not depend on the image. `dead` says what that means.
+    """
+
+    def __init__(self, session, facts, by_activation=False):
+        self.channel = self.unit = None
+        self._listeners, self._by_activation = [], False
+        self._facts = facts
+        options = dict(parameters_of(session.method)["order"].options)
+        if by_activation:
+            options[BY_ACTIVATION] = "By the largest absolute value of the filter's map on this image, largest first."
+        self.order = ipywidgets.Dropdown(
+            options=list(options),
+            description="order",
+            style=STYLE,
+            layout=WIDE,
+            tooltip="In which order the tiles stand. " + " ".join(f"{name}: {text}" for name, text in options.items()),
+        )
+        self.dead = paragraph(css="font-size:12px;opacity:.85")
+        super().__init__(session)
+        facts.tell(self._show_result)
+        self.follow(self._show_order, "settings")
+        self.act(self.order, "value", self._choose_order)
+        self.act(self.live_image, "clicked", self._choose_unit)
+
+    def tell(self, listener):
+        """Call `listener()` when another channel or unit is picked."""
+        self._listeners.append(listener)
+
+    def pick(self, channel, unit=None):
+        """Pick a channel, and a unit of it."""
+        self.channel, self.unit = channel, unit
+        for listener in self._listeners:
+            listener()
+
+    # ---- Order
+
+    def _show_order(self):
+        chosen = BY_ACTIVATION if self._by_activation else getattr(self.session.method, "order", None)
+        if chosen in self.order.options:
+            self.order.value = chosen
+
+    def _choose_order(self, order):
+        self._by_activation = order == BY_ACTIVATION
+        if not self._by_activation:
+            self.session.method = replace(self.session.method, order=order)
+        with self.following():  # also when that is the method that was there
+            self._show_result()
+
+    def _positions(self, numbers):
+        """Where in the result each tile is that is shown, in the order in which they are."""
+        maps = self._known("maps")
+        if not self._by_activation or maps is None or len(maps) != len(numbers):
+            return np.arange(len(numbers))
+        strength = np.abs(maps).max(axis=(1, 2))
+        return np.argsort(-strength[numbers], kind="stable")
+
+    # ---- What is shown
+
+    def _send_values(self, result):
+        if result.axes not in (TILES, COLOUR_TILES):
+            super()._send_values(result)
+            return
+        numbers = np.array([number_of(name) for name in result.names])
+        order = self._positions(numbers)
+        dead = self._dead(len(numbers))
+        names = [_name(result.names[place], numbers[place] in dead) for place in order]
+        numbers = numbers[order].tolist()
+        grid = (result.request.network, result.request.layer, result.array.shape)
+        self._numbers, before, self._grid = numbers, self._grid, grid
+        if grid != before:  # another layer, or units elsewhere
+            self.pick(self._first(numbers))
+        place = -1 if self.channel is None else numbers.index(self.channel)
+        self.live_image.show_tiles(
+            result.array[order],
+            names,
+            signed=result.signed,
+            unit=result.unit,
+            limits=limits(result.array, result.signed),
+            title=result.request.caption + (f" · by {BY_ACTIVATION}" if self._by_activation else ""),
+            on_image=result.request.image is not None,
+            selected=place,
+            struck=[place for place, name in enumerate(names) if name.endswith("dead")],
+        )
+        self._outline(place)
+        self._explain_dead(len(dead))
+
+    _grid, _numbers = None, ()
+
+    def _first(self, numbers):
+        """What is picked while nobody has picked anything."""
+        return None
+
+    def _outline(self, place):
+        self.live_image.clicked = [] if self.unit is None or place < 0 else [place, *self.unit[1:]]
+
+    def _explain_dead(self, count):
+        activity = self._known("activity")
+        told = activity is not None and count
+        say(self.dead, f"{count} dead, struck through: {activity.meaning}." if told else "")
+
+    def _dead(self, count):
+        activity = self._known("activity")
+        fits = activity is not None and len(activity.dead) == count
+        return set(np.flatnonzero(activity.dead).tolist()) if fits else set()
+
+    def _known(self, name):
+        """A fact of the layer that is shown; None while it is not known."""
+        facts, result = self._facts.facts, self.session.result
+        if facts is None or result is None or result.request.layer != facts.layer.path:
+            return None
+        return getattr(facts, name) if result.request.network is facts.network else None
+
+    # ---- Hands
+
+    def _explain_tile(self, tile):
+        channel = self._numbers[tile] if 0 <= tile < len(self._numbers) else None
+        unit = None if channel is None or self.unit is None else (channel, *self.unit[1:])  # the same place of another
+        self.pick(channel, unit)
+        with self.following():
+            self._outline(tile)
+
+    def _choose_unit(self, cell):
+        if cell and 0 <= cell[0] < len(self._numbers):
+            channel = self._numbers[cell[0]]
+            self.pick(channel, (channel, *cell[1:]))
+
+
+class FilterTiles(ChannelTiles):
+    """Tiles that stay small: what there is to know of the picked one stands elsewhere, and one is always picked."""
+
+    def __init__(self, session, facts):
+        super().__init__(session, facts, by_activation=True)
+        self.live_image.enlarges = False
+
+    def _first(self, numbers):
+        return numbers[0]
+
+    def _explain_tile(self, tile):
+        if tile < 0:  # a second click closes an enlarged tile; here there is none
+            with self.following():
+                self.live_image.selected = self._numbers.index(self.channel)
+        else:
+            super()._explain_tile(tile)
+
+
+def number_of(name):
+    """The number of the channel or filter of that name: "filter 12 · dead" -> 12."""
+    return int(re.search(r"\d+", name)[0])
+
+
+def _name(name, dead):
+    return f"{name} · dead" if dead and not name.endswith("dead") else name

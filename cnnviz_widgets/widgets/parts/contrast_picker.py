@@ -1,0 +1,97 @@
+"""Setting one class against another: a second list, to pick that from which the first one is to be told apart."""
+
+import ipywidgets
+
+from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+
+from .bound import Bound
+
+RATHER_THAN = "rather than …"
+
+
+class Against(Bound):
+    """A button that opens a second list of classes: the target becomes the difference to the one picked there.
+
+    `classes` is a function: the numbers of the class and of the one that it is set against, None where there is none.
+    """
+
+    def __init__(self, session, classes):
+        super().__init__(session)
+        self._classes, self._network = classes, None
+        self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=ipywidgets.Layout(width="auto"))
+        self._list = PickList(label="Rather than", placeholder="search the other class", by_value=True, height=160)
+        self.widget = ipywidgets.VBox([self._button])
+        self.follow(self._show_classes, "settings")
+        self.follow(lambda: show_readings(self._list, session), "probabilities", "values")
+        self.follow(self._show, "settings")
+        self.act(self._button, "value", self._press)
+        self.act(self._list, "selected", self._choose)
+
+    def _show_classes(self):
+        network = self.session.network
+        if network is not None and network is not self._network:
+            self._network = network
+            self._button.value = False
+            self._list.offer(network.class_names)
+
+    def _show(self):
+        network, (first, other) = self.session.network, self._classes()
+        possible = network is not None and network.class_count > 1  # two sides of one number say the same
+        self.widget.layout.display = None if possible else "none"
+        if not possible:
+            return
+        class_is_meant = first is not None or self.session.target is None
+        self._button.disabled = not class_is_meant
+        self._button.value = (self._button.value or other is not None) and class_is_meant
+        self._list.none_name = "no other class" if first is None else f"no other: {network.class_names[first]} alone"
+        self._list.selected = -1 if other is None else other
+        self._show_open(None if other is None else network.class_names[other])
+
+    def _show_open(self, name=None):
+        opened = self._button.value
+        self.widget.children = (self._button, self._list) if opened else (self._button,)
+        self._button.icon = "times" if opened else ""
+        self._button.description = RATHER_THAN if name is None else f"rather than {name}"
+        self._button.tooltip = (
+            "Back to the class alone." if opened else "Ask what speaks for this class and not for another one."
+        )
+
+    def _press(self, opened):
+        """Pressed, it only opens the list; pressed again, it takes the other class away."""
+        self._show_open()
+        if not opened:
+            self._choose(-1)
+
+    def _choose(self, number):
+        if number == NOTHING:
+            return
+        session, (first, _) = self.session, self._classes()
+        if first is None and number < 0:
+            return
+        first = session.network.class_of(session.network.target(None, session.fitted)) if first is None else first
+        session.target = rather_than(session.network, first, None if number < 0 else number)
+        with self.following():
+            self._show()  # a class rather than itself is that class: then nothing has changed but the list
+
+
+def rather_than(network, number, other):
+    """The target: a class, or its difference to another one."""
+    classes = network.classes
+    return classes[number] if other in (None, number) else classes[number] - classes[other]
+
+
+def show_readings(pick_list, session):
+    """What the network says of each class: a probability with its bar, or the value of a quantity."""
+    readings = readings_for(pick_list, session)
+    if readings is None:
+        return
+    if session.values is None:
+        pick_list.show_values(readings)
+    else:
+        pick_list.details = [f"{value:.4g}" for value in readings]
+
+
+def readings_for(pick_list, session):
+    """Those of the session, unless they are still another network's."""
+    readings = session.probabilities if session.values is None else session.values
+    return readings if readings is not None and len(readings) == len(pick_list.names) else None

@@ -1,0 +1,138 @@
+"""The parameters of a method as controls: a field of the method is a slider, a dropdown or a checkbox."""
+
+import ipywidgets
+
+from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
+
+from .bound import Bound
+from .text import paragraph, say
+
+WIDE = ipywidgets.Layout(width="auto")  # as wide as the column, less the control's margins
+LABEL, LONGEST, LETTER = 100, 150, 7  # px: the labels of a column, as wide as they may get, a letter
+STYLE = {"description_width": f"{LABEL}px"}
+# The browser's slider gives 0.09999999999999999 back for 0.1: not a choice of the person's.
+DECIMALS = 9
+CUSTOM = "custom"  # what the presets' dropdown says of parameters that are nobody's preset
+
+
+class ParameterControls(Bound):
+    """The controls of the session's method; they change when another method is chosen.
+
+    Above them stand the method's presets, where it has any. Parameters named in `hidden` have no control.
+    """
+
+    def __init__(self, session, hidden=()):
+        super().__init__(session)
+        self.widget = ipywidgets.VBox()
+        self._hidden = hidden
+        self._presets = ipywidgets.Dropdown(
+            description="preset",
+            style=STYLE,
+            layout=ipywidgets.Layout(width="auto"),  # its own, since it is hidden at times
+            tooltip="Parameters that go together; change any of them and they are your own.",
+        )
+        self._preset_methods = {}
+        self.act(self._presets, "value", self._choose_preset)
+        self._method_class = None
+        self._ends = {}
+        self._controls = {}
+        self.follow(self._show, "settings")
+
+    def _show(self):
+        method = self.session.method
+        ends = self._slider_ends()
+        if type(method) is not self._method_class or ends != self._ends:
+            self._build(type(method), ends)
+        for name, control in self._controls.items():
+            _set(control, getattr(method, name))
+        self._show_presets()
+
+    def _show_presets(self):
+        session = self.session
+        known = {} if session.network is None else type(session.method).presets(session.network)
+        self._preset_methods = known
+        if self._presets.options != (names := (*known, CUSTOM)):
+            self._presets.options = names
+        self._presets.value = next((name for name, method in known.items() if method == session.method), CUSTOM)
+        self._presets.layout.display = None if known else "none"
+
+    def _choose_preset(self, name):
+        if name in self._preset_methods:
+            self.session.method = self._preset_methods[name]
+
+    def _build(self, method_class, ends):
+        self._method_class, self._ends = method_class, ends
+        self._controls = {
+            name: _control(name, parameter, getattr(self.session.method, name), ends.get(name))
+            for name, parameter in parameters_of(method_class).items()
+            if name not in self._hidden
+        }
+        for name, control in self._controls.items():
+            self.act(control, "value", lambda value, name=name: self._change(name, value))
+        self.widget.children = (self._presets, *self._controls.values())
+        longest = max((len(control.description) for control in self._controls.values()), default=0)
+        for control in self.widget.children:
+            control.style.description_width = f"{min(max(LABEL, LETTER * longest), LONGEST)}px"
+
+    def _change(self, name, value):
+        method = self.session.method
+        if isinstance(parameters_of(method)[name], Slider):
+            # The ends are ours, not the widget's: a browser can move those.
+            low, high, _ = self._ends[name]
+            value = type(getattr(method, name))(min(max(round(value, DECIMALS), low), high))
+        self.session.method = method.changed(name, value)
+        with self.following():  # also when it is the method that was there: a slider may stand where it may not
+            _set(self._controls[name], getattr(self.session.method, name))
+
+    def _slider_ends(self):
+        session, method = self.session, type(self.session.method)
+        side = min(session.fitted.shape[:2]) if session.image is not None and session.network else 224
+        one = session.network is not None and isinstance(session.layer, str)  # several layers may be fused
+        layer = session.network.layer(session.layer) if one else None
+        sliders = [name for name, parameter in parameters_of(method).items() if isinstance(parameter, Slider)]
+        return {name: method.slider_ends(name, side, layer) for name in sliders}
+
+
+class MethodPicker(Bound):
+    """Which method, and in a sentence what it asks."""
+
+    def __init__(self, session, methods):
+        super().__init__(session)
+        self._dropdown = ipywidgets.Dropdown(
+            options=[(method.title, method) for method in methods],
+            description="Method",
+            style=STYLE,
+            layout=WIDE,
+            tooltip="What to ask the network.",
+        )
+        self._summary = paragraph(css="font-size:12px;opacity:.75")
+        self.widget = ipywidgets.VBox([self._dropdown, self._summary])
+        self.follow(self._show, "settings")
+        self.act(self._dropdown, "value", session.choose_method)
+
+    def _show(self):
+        method = type(self.session.method)
+        self._dropdown.value = method
+        say(self._summary, f"{method.summary} {method.paper}.")
+
+
+def _control(name, parameter, value, ends):
+    words = name.replace("_", " ")
+    unit = f" ({parameter.unit})" if getattr(parameter, "unit", "") else ""
+    common = {"description": words + unit, "style": STYLE, "layout": WIDE, "tooltip": parameter.help}
+    if isinstance(parameter, Switch):
+        return ipywidgets.Checkbox(value=value, indent=False, **common)
+    if isinstance(parameter, Choice):
+        sentences = " ".join(f"{option}: {sentence}" for option, sentence in parameter.options.items())
+        common["tooltip"] = f"{parameter.help} {sentences}"
+        return ipywidgets.Dropdown(options=list(parameter.options), value=value, **common)
+    low, high, step = ends
+    slider = ipywidgets.IntSlider if isinstance(value, int) else ipywidgets.FloatSlider
+    return slider(value=min(max(value, low), high), min=low, max=max(high, low), step=step, **common)
+
+
+def _set(control, value):
+    if hasattr(control, "max"):
+        control.max = max(control.max, value)  # set by code beyond the slider's end: still shown truly
+    if control.value != value:
+        control.value = value

@@ -1,0 +1,207 @@
+"""All there is to know of one filter, side by side: its numbers, its map, the patches that excite it, its ideal."""
+
+import ipywidgets
+import numpy as np
+
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.channels import without_weights
+from cnnviz_widgets.maps.patches import cut_out, strongest_places
+from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.widgets.front.number_grids import NumberGrids, grid
+
+from .bound import Bound
+from .exciting_image import ExcitingImage
+from .text import paragraph, say
+
+CARD = ipywidgets.Layout(flex="1 1 250px", min_width="220px", max_width="380px", padding="0 12px 12px 0")
+CARDS = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", width="100%")
+HEADING = "font-weight:600"
+SMALL = "font-size:12px;opacity:.85"
+PATCHES = 9
+# Kernels up to this side are shown as numbers.
+READABLE = 7
+# Of the weights of a 1×1 kernel, as many as stand in a line.
+LARGEST = 5
+
+
+class FilterDetail(Bound):
+    """Follows the picked channel of `FilterTiles` and the `LayerFacts` of the same session."""
+
+    def __init__(self, session, tiles, facts):
+        super().__init__(session)
+        self._tiles, self._facts = tiles, facts
+        self.title = paragraph(css="font-size:15px;font-weight:600")
+        self.target = ipywidgets.Button(
+            description="Use as target",
+            tooltip="Explain this channel instead of a class, in every explorer on this session.",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.numbers, self.colours = NumberGrids(), LiveImage(compact=True)
+        self.map, self.patches = LiveImage(compact=True), LiveImage(compact=True, enlarges=False)
+        self.about_weights, self.about_map, self.about_patches = (paragraph(css=SMALL) for _ in range(3))
+        self.exciting = ExcitingImage(session)
+        self._places = ()
+        self._shown = None
+        self.widget = ipywidgets.VBox([self._headed(), self._cards()])
+        self.click(self.target, self._use_as_target)
+        self.act(self.patches, "selected", self._show_place)
+        tiles.tell(self._show)
+        facts.tell(self._show)
+        self.follow(self._show, "result")
+
+    def close(self):
+        """Follow the session no more, and end what is being made."""
+        super().close()
+        self.exciting.close()
+
+    def _headed(self):
+        return ipywidgets.HBox(
+            [self.title, self.target], layout=ipywidgets.Layout(align_items="center", grid_gap="12px")
+        )
+
+    def _cards(self):
+        cards = [
+            ("Its weights", self.colours, self.numbers, self.about_weights),
+            ("Its map of this image", self.map, self.about_map),
+            ("What of this image excites it most", self.patches, self.about_patches),
+            ("What excites it at all", self.exciting.widget),
+        ]
+        boxes = [ipywidgets.VBox([paragraph(name, HEADING), *parts], layout=CARD) for name, *parts in cards]
+        return ipywidgets.Box(boxes, layout=CARDS)
+
+    # ---- What is shown
+
+    def _show(self):
+        result, channel = self.session.result, self._tiles.channel
+        fits = result is not None and result.request.layer is not None and channel is not None
+        self.widget.layout.display = None if fits else "none"
+        facts = self._facts.facts
+        if not fits or facts is None or facts.layer.path != result.request.layer:
+            return
+        shown = (channel, result, facts.maps is None, facts.field is None, facts.image, facts.complete)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        with self.following():
+            self._show_weights(facts, result, channel)
+            self._show_map(facts, channel)
+            self._show_patches(facts, channel)
+            own = self._has_map(facts)
+            self.exciting.aim(facts.network, Target(facts.layer.path, channel) if own else None)
+            self.target.disabled = not own
+
+    def _has_map(self, facts):
+        """Whether the filter has a channel of its own in the layer's output."""
+        return facts.layer.kernel_shape[-1] == facts.layer.channels
+
+    def _show_weights(self, facts, result, channel):
+        kernels = np.moveaxis(facts.layer.kernels(), -1, 0)
+        kernel, norm = kernels[channel], float(np.linalg.norm(kernels[channel]))
+        dead = bool(without_weights(kernels)[channel])
+        say(
+            self.title,
+            f"{facts.layer.path} · filter {channel}" + (" · dead" if self._is_dead(facts, channel, dead) else ""),
+        )
+        height, width, inputs = kernel.shape
+        colours = inputs == 3 and result.array.ndim == 4
+        self.colours.layout.display = None if colours or max(height, width) > READABLE else "none"
+        most = float(np.abs(kernels).max()) or 1.0
+        if colours or max(height, width) > READABLE:
+            tile = kernel if colours else self._slice(result, channel)
+            self.colours.show_tiles(tile[None], signed=result.signed, unit="weight", limits=(-most, most), selected=0)
+        self.numbers.lines = self._lines(result, channel, kernel, colours, most)
+        said = [
+            f"{height}×{width} weights for each of {inputs} input channel{'s' if inputs > 1 else ''}, norm {norm:.3g}."
+        ]
+        if dead:
+            said.append("Dead: its weights are zero, or next to it beside the layer's largest.")
+        say(self.about_weights, " ".join(said))
+
+    def _lines(self, result, channel, kernel, colours, most):
+        height, width, inputs = kernel.shape
+        if max(height, width) > READABLE:
+            return []
+        if colours:
+            return [
+                [grid(kernel[..., index], name, most, digits=2) for index, name in enumerate(("red", "green", "blue"))]
+            ]
+        if (height, width) == (1, 1) and inputs > 1:
+            weights = kernel[0, 0]
+            largest = np.argsort(-np.abs(weights), kind="stable")[:LARGEST]
+            names = [f"in {index}" for index in largest]
+            return [[grid(weights[None, largest], "the largest weights", most, names=names)]]
+        return [[grid(self._slice(result, channel), self._slice_name(result, inputs))]]
+
+    def _slice(self, result, channel):
+        return result.array[next(k for k, name in enumerate(result.names) if name.split()[1] == str(channel))]
+
+    def _slice_name(self, result, inputs):
+        method = result.request.method
+        if inputs == 1:
+            return "its weights"
+        slices = {"norm": "norm over", "one": f"input channel {method.input_channel} of"}
+        return f"{slices.get(method.slices, 'mean over')} {inputs} input channels"
+
+    def _is_dead(self, facts, channel, weightless):
+        return weightless or (self._has_map(facts) and channel in facts.dead)
+
+    def _show_map(self, facts, channel):
+        known = facts.maps is not None and self._has_map(facts)
+        self.map.layout.display = None if known else "none"
+        if not known:
+            say(self.about_map, self._no_map(facts))
+            return
+        values = facts.maps[channel]
+        signed = bool(facts.maps.min() < 0)
+        self.map.box = []
+        self.map.show_image(facts.image.rgb(facts.network.value_range))
+        self.map.show_map(values, signed=signed, unit="activation", title="", alt=f"map of filter {channel}")
+        said = f"From {values.min():.3g} to {values.max():.3g}.".replace("-", "−")
+        if channel in facts.dead:
+            said += f" Dead: {facts.activity.meaning}."
+        say(self.about_map, said)
+
+    def _no_map(self, facts):
+        if facts.image is None:
+            return "Choose an image to see what this filter makes of it."
+        if not self._has_map(facts):
+            return (
+                f"A {facts.layer.kind} mixes its {facts.layer.kernel_shape[-1]} kernels into "
+                f"{facts.layer.channels} channels: this kernel has no map of its own."
+            )
+        return "computing …"
+
+    def _show_patches(self, facts, channel):
+        self._places = ()
+        known = facts.maps is not None and self._has_map(facts) and facts.field is not None
+        if known:
+            self._places = strongest_places(facts.maps[channel], facts.field, *facts.image.shape[:2], PATCHES)
+        self.patches.layout.display = None if self._places else "none"
+        if not self._places:
+            nothing = "Nothing of this image brings it above zero." if known else ""
+            unknown = "What its units see of the image cannot be told." if facts.complete and not known else ""
+            say(self.about_patches, nothing or unknown)
+            return
+        pixels = cut_out(facts.image.rgb(facts.network.value_range), [place.box for place in self._places])
+        names = [f"{place.value:.3g}" for place in self._places]
+        self.patches.show_tiles(
+            pixels, names, limits=(0, 255), selected=0, title="", alt="the patches, strongest first"
+        )
+        self.map.box = list(self._places[0].box)
+        say(self.about_patches, self._about(facts))
+
+    def _about(self, facts):
+        size, image = facts.field.size, facts.image.shape[:2]
+        if all(one is None or one >= 2 * whole for one, whole in zip(size, image, strict=True)):
+            return "Each of its units can see the whole image."
+        height, width = ("all" if one is None else one for one in size)
+        return f"A unit sees {height}×{width} px, less at the image's border. Click a patch to see where it is."
+
+    # ---- Hands
+
+    def _show_place(self, tile):
+        self.map.box = list(self._places[tile].box) if 0 <= tile < len(self._places) else []
+
+    def _use_as_target(self):
+        facts = self._facts.facts
+        self.session.target = Target(facts.layer.path, self._tiles.channel)

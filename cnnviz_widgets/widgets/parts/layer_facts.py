@@ -1,0 +1,123 @@
+"""What a page needs to know of the layer in view besides the session's result, found out on a thread of its own."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cnnviz_widgets.anatomy.convolution import Convolution
+from cnnviz_widgets.anatomy.receptive_field.receptive_field import ReceptiveField, receptive_fields
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.layer import LayerInfo
+from cnnviz_widgets.maps.channels import Activity, activity
+from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import compute
+from cnnviz_widgets.session import sentence_of
+
+from .bound import Bound
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """A layer, an image, and what is known of them so far; None is not known yet, or there is no such thing."""
+
+    network: Network
+    layer: LayerInfo
+    image: InputImage | None  # as the network takes it
+    stamp: int  # of the network's weights
+    maps: np.ndarray | None = None  # (channel, rows, columns)
+    field: ReceptiveField | None = None
+    convolution: Convolution | None = None
+    inputs: np.ndarray | None = None  # (rows, columns, input channels) of the convolution
+    refusal: str = ""  # why there is no arithmetic
+    activity: Activity | None = None
+    complete: bool = False
+
+    @property
+    def dead(self):
+        """The numbers of the channels that are dead, as far as it is known."""
+        return frozenset() if self.activity is None else frozenset(np.flatnonzero(self.activity.dead).tolist())
+
+
+class LayerFacts(Bound):
+    """Keeps `facts` of the session's network, image and layer, and calls those back who asked by `tell`.
+
+    With `arithmetic` it also takes the convolution apart; without, the `Facts` leave that out.
+    """
+
+    def __init__(self, session, arithmetic=False):
+        super().__init__(session)
+        self.facts = None
+        self._arithmetic = arithmetic
+        self._listeners = []
+        self._key = None
+        self._reader = session.runner.beside()
+        self.follow(self._ask, "settings", "result")
+
+    def tell(self, listener):
+        """Call `listener()` whenever more is known."""
+        self._listeners.append(listener)
+
+    def close(self):
+        """Follow the session no more, and end the reading."""
+        super().close()
+        self._reader.close()
+
+    def _ask(self):
+        session = self.session
+        request = session.result.request if session.result else None
+        seen = request.layer if request and request.network is session.network else None
+        path = session.layer or seen
+        if session.network is None or path not in {info.path for info in session.network.layers}:
+            return  # of an unknown layer the session itself speaks
+        key = (session.network, session.fitted, path, session.network.stamp())
+        if key != self._key:
+            self._key = key
+            facts = Facts(session.network, session.network.layer(path), session.fitted, key[-1])
+            self._reader.submit(lambda: self._reading(facts), lambda deliver: deliver())
+
+    def _reading(self, facts):
+        """The job: yields, for everything that was found out, how to make it known."""
+        yield self._making_known(facts)
+        try:
+            for known in self._found_out(facts):
+                yield self._making_known(known)
+        except Exception as error:
+            sentence = sentence_of(error)
+            yield lambda: self.session.update_status("failed", sentence)
+
+    def _found_out(self, facts):
+        network, layer, image = facts.network, facts.layer, facts.image
+        if image is None or not layer.spatial:
+            return
+        facts = replace(facts, maps=compute(Activations(), network, image, layer=layer.path).array)
+        yield facts
+        facts = replace(facts, field=receptive_fields(network, image.shape[:2]).get(layer.path))
+        yield facts
+        if self._arithmetic:
+            facts = _taken_apart(facts)
+            yield facts
+        others = [sample for sample in network.samples if network.fit(sample) != image]
+        for seen in activity(network, layer.path, [image, *others]):
+            facts = replace(facts, activity=seen)
+            yield None  # only a place to stop at
+        yield replace(facts, complete=True)
+
+    def _making_known(self, facts):
+        def make_known():
+            if facts is None:
+                return
+            with self._caught(), self.following():
+                self.facts = facts
+                for listener in self._listeners:
+                    listener()
+
+        return make_known
+
+
+def _taken_apart(facts):
+    try:
+        convolution = Convolution.of(facts.network, facts.layer.path)
+    except ValueError as error:
+        return replace(facts, refusal=str(error))
+    return replace(facts, convolution=convolution, inputs=facts.network.values(facts.image, convolution.input_tensor))

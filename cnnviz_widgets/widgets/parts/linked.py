@@ -1,0 +1,60 @@
+"""Two sessions that look at the same thing with methods of their own."""
+
+from cnnviz_widgets.runner import SETTLE
+from cnnviz_widgets.session import Session
+
+from .bound import Bound
+
+SHARED = ("image", "target", "layer")
+
+
+class Linked(Bound):
+    """Keeps a session of its own, `own`, on what another session has chosen, and that one on what is chosen here.
+
+    Network, image, target and layer are shared; the method and its `variants` are not. An explorer of one question so
+    joins a session that shows something else. A layer that the own method cannot use is not taken over.
+    """
+
+    def __init__(self, session, method, variants):
+        super().__init__(session)
+        # One lock for both: a change in either changes the other at once.
+        self.own = Session(method=method, variants=variants, runner=session.runner.beside(SETTLE))
+        self.follow(self._take, "settings")
+        self.follow(self._take_opening, "status")
+        self.own.observe(self._give, "settings")
+
+    def close(self):
+        """Follow no more, and end the session that was kept."""
+        super().close()
+        self.own.unobserve(self._give, "settings")
+        self.own.close()
+
+    def _take(self):
+        chosen, own = self.session.settings, self.own
+        if own.network is None:
+            own.update(image=chosen.image)  # something to see while the network is opened
+        if chosen.network is None:
+            return
+        if chosen.network is not own.network:
+            own.open(chosen.network)  # with parameters that suit it
+        layers = own.method.layers(chosen.network) if "layer" in own.method.uses else chosen.network.layers
+        usable = chosen.layer in {info.path for info in layers}
+        own.update(image=chosen.image, target=chosen.target, layer=chosen.layer if usable else None)
+
+    def _take_opening(self):
+        session, own = self.session, self.own
+        if session.status == "loading":
+            own.opening = session.opening
+            own.update_status("loading", session.message)
+        elif own.status == "loading" and own.opening == session.opening and session.status == "failed":
+            own.update_status("failed", session.message)
+
+    def _give(self, change):
+        if self.is_following:
+            return
+        before, now = change["old"], change["new"]
+        if now.network is not before.network:
+            self.session.open(now.network)
+        changed = {name: getattr(now, name) for name in SHARED if getattr(now, name) != getattr(before, name)}
+        if changed:
+            self.session.update(**changed)

@@ -1,0 +1,111 @@
+"""Pictures that a method makes, as they grow: one large, the others small, with how the score went and a real image."""
+
+import ipywidgets
+
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.result import PICTURE, Result
+from cnnviz_widgets.widgets.charts.score_curve import curve
+from cnnviz_widgets.widgets.front.gallery import Gallery
+from cnnviz_widgets.widgets.front.live_image import LiveImage
+
+from .bound import Bound
+from .text import paragraph, say, say_notes
+
+THUMBNAIL = 104  # px
+
+
+class MadePictures(Bound):
+    """Follows the results of a session whose axes are PICTURE.
+
+    `shown` is the one that is large: while they are made the one that grows, afterwards the one that the person picked.
+    `widgets` stand below each other; `course` and `sample` beside them.
+    """
+
+    def __init__(self, session):
+        super().__init__(session)
+        self.live_image = LiveImage()
+        self.live_image.add_class("cnnviz-bare")  # there will be no map over it
+        self.grid = Gallery(label="Pictures", side=THUMBNAIL, named=True)
+        self.grid.layout.display = "none"
+        self.course = ipywidgets.HTML()
+        self._notes = paragraph()
+        self._sample, self._about_sample = LiveImage(compact=True), paragraph(css="font-size:12px;opacity:.75")
+        self.sample = ipywidgets.VBox([self._about_sample, self._sample])
+        self.sample.layout = ipywidgets.Layout(width="200px", visibility="hidden")
+        self.widgets = (self.live_image, self._notes, self.grid)
+        self.shown = None
+        self._picked = None  # the target that the person picked in the grid
+        self._small = ()  # the results of which the grid shows a picture
+        self.follow(self._show, "results")
+        self.follow(self._show_status, "status")
+        self.act(self.grid, "selected", self._pick)
+
+    @property
+    def many(self):
+        """Whether there is a grid."""
+        return self.grid.layout.display is None
+
+    @many.setter
+    def many(self, many):
+        self.grid.layout.display = None if many else "none"
+        self._picked = None
+
+    def _show(self):
+        results = [result for result in self.session.results if isinstance(result, Result) and result.axes == PICTURE]
+        if results:
+            picked = [result for result in results if result.request.target == self._picked]
+            self._show_large((picked or results)[-1])
+            self._show_small(tuple(result for result in results if result.complete))
+
+    def _show_large(self, result):
+        self.shown = result
+        notes = {note.kind: note for note in result.notes}
+        self.live_image.show_image(_rgb(result))
+        self.live_image.title = caption(result)
+        say_notes(self._notes, result.notes)
+        reached = notes["score_reached"].numbers if "score_reached" in notes else {}
+        self.course.value = curve(result.course, reached.get("best")) if result.course else ""
+        self._show_sample(result.request.network, reached)
+
+    def _show_sample(self, network, reached):
+        self.sample.layout.visibility = None if "sample" in reached else "hidden"
+        if "sample" in reached:
+            image = network.fit(network.samples[reached["sample"]])
+            self._sample.show_image(image.rgb(network.value_range))
+            self._sample.title = image.name
+            say(
+                self._about_sample,
+                f"The best sample scores {reached['best']:.3g} (dashed):",
+            )
+
+    def _show_small(self, results):
+        if results != self._small:
+            self._small = results
+            targets = [result.request.target for result in results]
+            self.grid.offer(
+                [_rgb(result) for result in results],
+                [caption(result) for result in results],
+                selected=targets.index(self._picked) if self._picked in targets else -1,
+            )
+
+    def _show_status(self):
+        status = self.session.status
+        self.live_image.busy = status == "loading"
+        self.live_image.dimmed = status == "failed" and self.shown is not None
+
+    def _pick(self, index):
+        self._picked = self._small[index].request.target if index >= 0 else None
+        self._show()
+
+
+def caption(result):
+    """A picture in a few words: of what, and for how probable the network takes that."""
+    probability = next((note.numbers["probability"] for note in result.notes if "probability" in note.numbers), None)
+    name = result.request.network.describe(result.request.target)
+    if probability is not None:
+        return f"{name} · {probability:.0%}"
+    return f"{name} · score {max(score for _, score in result.course):.3g}"
+
+
+def _rgb(result):
+    return InputImage(result.array).rgb(result.request.network.value_range)

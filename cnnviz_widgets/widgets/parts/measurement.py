@@ -1,0 +1,101 @@
+"""Work that goes on beside a session's own picture, with a bar that says how far it is and a button that stops it."""
+
+import ipywidgets
+
+from cnnviz_widgets.runner import SETTLE
+from cnnviz_widgets.session import sentence_of
+
+from .bound import Bound
+from .text import paragraph, say
+
+WORDS = {"idle": "", "running": "measuring …", "waiting": "waits for the picture", "done": "measured"}
+
+
+class Measurement(Bound):
+    """A job on a worker of its own; a new one takes the place of the one that runs.
+
+    `job()` gives the steps of what is still to be done: pairs of the share that is done, 0 to 1, and a function that
+    shows it. `state` is "idle", "running", "waiting" (for the session), "stopped" (by the person), "done" or "failed".
+    """
+
+    def __init__(self, session, job):
+        super().__init__(session)
+        self._job, self.state = job, "idle"
+        self.runner = session.runner.beside(SETTLE)
+        self._button = ipywidgets.Button(
+            description="Stop", layout=ipywidgets.Layout(width="84px"), tooltip="Stop measuring; what is known stays."
+        )
+        self._progress = ipywidgets.FloatProgress(
+            min=0, max=1, layout=ipywidgets.Layout(flex="1 1 80px", height="12px")
+        )
+        self._words = paragraph(css="font-size:12px;opacity:.75")
+        self.widget = ipywidgets.HBox(
+            [self._button, self._progress, self._words], layout=ipywidgets.Layout(align_items="center")
+        )
+        self.click(self._button, self._press)
+        self._show("idle")
+
+    def start(self):
+        """Begin, or go on with, what is to be measured now."""
+        self._show("running")
+        self.runner.submit(self._steps, lambda deliver: deliver())
+
+    def go_on(self):
+        """Begin unless the person has stopped it."""
+        if self.state != "stopped":
+            self.start()
+
+    def make_way(self):
+        """Let the session go first."""
+        self.runner.stop()
+        if self.state == "running":
+            self._show("waiting")
+
+    def forget(self):
+        """Nothing is to be measured; the next one may begin by itself."""
+        self.runner.stop()
+        self._progress.value = 0
+        self._show("idle")
+
+    def finish(self):
+        """All is known already."""
+        self.runner.stop()
+        self._show("done")
+
+    def close(self):
+        """Follow no more, and end the worker."""
+        super().close()
+        self.runner.close()
+
+    def _press(self):
+        if self.state in ("running", "waiting"):
+            self.runner.stop()
+            self._show("stopped")
+        else:
+            self.start()
+
+    def _steps(self):
+        try:
+            for share, show in self._job():
+                yield self._step(share, show)
+            yield lambda: self._show("done")
+        except Exception as error:
+            sentence = sentence_of(error)
+            yield lambda: self._show("failed", sentence)
+
+    def _step(self, share, show):
+        def deliver():
+            self._progress.value = share
+            show()
+
+        return deliver
+
+    def _show(self, state, sentence=""):
+        self.state = state
+        busy = state in ("running", "waiting")
+        self._button.description = "Stop" if busy else "Continue"
+        self._button.disabled = state in ("idle", "done")
+        self._progress.bar_style = {"done": "success", "failed": "danger", "stopped": "warning"}.get(state, "")
+        if state == "done":
+            self._progress.value = 1
+        say(self._words, sentence or WORDS.get(state, "stopped"))

@@ -1,0 +1,183 @@
+"""Several results side by side: a row of live pictures with names, one set of controls, one scale or each its own."""
+
+import ipywidgets
+import numpy as np
+
+from cnnviz_widgets.core.display import limits
+from cnnviz_widgets.core.result import MAP, Result
+from cnnviz_widgets.widgets.front.live_image import LiveImage
+
+from .bound import Bound
+from .live_view import alt_text
+from .text import paragraph, say, say_notes
+
+# Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
+FAINT = 0.1
+ONE_NUMBER = "Side by side stand maps with one number for each place."
+REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:8px;font-size:12px"
+
+
+class Panels(Bound):
+    """The maps of `session.results` and the image that they explain; a refused one is a sentence in its place.
+
+    `name_of` says what stands above a picture: a function of a Request, or of the Settings that were refused. With
+    `scale.value` "shared" one colour means one number in all pictures of the same unit and sign; with "own" each
+    picture runs from its least value to its greatest, a signed one to its own limits about zero. `hands` holds what the
+    pictures have in common, opacity, colours and zoom; `notes` are the sentences to be read beside them.
+    """
+
+    def __init__(self, session, name_of, scale="shared", show="both"):
+        super().__init__(session)
+        self._name_of = name_of
+        self.hands = LiveImage(show=show)
+        self.hands.add_class("cnnviz-hands")
+        self.image = self._picture("image")
+        self.image.add_class("cnnviz-bare")
+        self.panels = []
+        self.notes = paragraph()
+        self.scale = ipywidgets.ToggleButtons(
+            options=[("Shared scale", "shared"), ("Own scales", "own")],
+            tooltips=[
+                "A colour means the same number in every picture, so that they can be compared.",
+                "Each picture from its least value to its greatest, as in the article: weak ones show their shape.",
+            ],
+            value=scale,
+            style={"button_width": "112px"},
+        )
+        self._row = ipywidgets.GridBox(
+            layout=ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(150px, 1fr))", grid_gap="10px 14px")
+        )
+        self.widget = ipywidgets.VBox([self._row, self.hands])
+        self.follow(self._show, "settings", "results")
+        self.follow(self._show_status, "status")
+        self.act(self.scale, "value", lambda _: self._show())
+
+    def _picture(self, title=""):
+        picture = LiveImage(leader=self.hands, compact=True, title=title)
+        picture.add_class("cnnviz-panel")
+        return picture
+
+    def _show(self):
+        answers = self.session.results
+        while len(self.panels) < len(answers):
+            self.panels.append(Panel(self._picture()))
+        self._show_image(answers)
+        shared = self._shared_limits(answers)
+        for panel, answer in zip(self.panels, answers, strict=False):
+            panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.asked))
+            if not isinstance(answer, Result):
+                panel.refuse(answer.sentence)
+            elif answer.axes != MAP:
+                panel.refuse(f"{ONE_NUMBER} Received: a result with axes ({', '.join(answer.axes)}).")
+            else:
+                panel.show(answer, shared[scale_of(answer)], own=self.scale.value == "own")
+        self._show_hands(answers, shared)
+        self._show_notes(answers)
+        self._show_status()
+
+    def _show_image(self, answers):
+        request = next((answer.request for answer in answers if isinstance(answer, Result)), None)
+        image, network = (request.image, request.network) if request else (self.session.fitted, self.session.network)
+        if image is None:
+            return
+        rgb = image.rgb(network.value_range if network else (0, 255))
+        for picture in (self.image, *(panel.picture for panel in self.panels)):
+            picture.show_image(rgb)
+
+    def _shared_limits(self, answers):
+        """The limits for each scale: of all values that share it."""
+        values = {}
+        for result in results_among(answers):
+            values.setdefault(scale_of(result), []).append(result.array.ravel())
+        return {scale: limits(np.concatenate(arrays), scale[1]) for scale, arrays in values.items()}
+
+    def _show_hands(self, answers, shared):
+        """The scale of the first picture, and how far the values of those that share it reach."""
+        results = results_among(answers)
+        if not results:
+            return
+        scale, own = scale_of(results[0]), self.scale.value == "own"
+        arrays = [result.array for result in results if scale_of(result) == scale]
+        with self.hands.hold_sync():
+            self.hands.show_image(np.zeros((1, 1, 3), np.uint8))
+            ends = [[min(map(np.nanmin, arrays)), max(map(np.nanmax, arrays))]]
+            self.hands.show_map(ends, signed=scale[1], unit=scale[0], limits=shared[scale])
+        self.hands.has_scale = not own
+        for panel, answer in zip(self.panels, answers, strict=False):
+            panel.picture.has_scale = own or (isinstance(answer, Result) and scale_of(answer) != scale)
+
+    def _show_notes(self, answers):
+        """Every note once; those about the same pictures together, with their names unless they are all."""
+        results, about, said = results_among(answers), {}, {}
+        for result in results:
+            for note in result.notes:
+                about.setdefault(str(note), (note, []))[1].append(self._name_of(result.request))
+        for note, names in about.values():
+            said.setdefault("" if len(names) == len(results) else f"{', '.join(names)}:", []).append(note)
+        say_notes(self.notes, [part for names, notes in said.items() for part in (names, *notes) if part])
+
+    def _show_status(self):
+        session = self.session
+        count = len(session.results)
+        kept = self.panels if session.status in ("running", "loading") else self.panels[:count]
+        children = (self.image, *(panel.widget for panel in kept))
+        if self._row.children != children:
+            self._row.children = children
+        for panel in self.panels:
+            panel.picture.dimmed = session.status == "failed"
+
+
+class Panel:
+    """One picture and the words below it, or a sentence instead."""
+
+    def __init__(self, picture):
+        self.picture = picture
+        self.words = paragraph()
+        self._title = paragraph(css="font:600 13px/1.4 var(--jp-ui-font-family,sans-serif);margin:0 2px 6px")
+        self.widget = ipywidgets.VBox(layout=ipywidgets.Layout(overflow="hidden"))
+
+    def name(self, title):
+        """What stands above."""
+        self.picture.title = title
+        say(self._title, title)
+
+    def show(self, result, shared, own):
+        """Show a map, on the shared limits or on its own."""
+        ends = own_limits(result) if own else shared
+        self.picture.show_map(
+            result.array,
+            signed=result.signed,
+            unit=result.unit,
+            limits=ends,
+            alt=f"{self.picture.title}. {alt_text(result)}",
+        )
+        share = np.nanmax(np.abs(result.array)) / shared[1]
+        faint = 0 < share < FAINT and not own
+        self.words.css = "font-size:12px;opacity:.75"
+        say(self.words, f"At most {100 * share:.1f} % of the shared scale." if faint else "")
+        self.widget.children = (self.picture, self.words)
+
+    def refuse(self, sentence):
+        """Say why there is no map."""
+        self.picture.clear()
+        self.words.css = REFUSED
+        say(self.words, sentence)
+        self.widget.children = (self._title, self.words)
+
+
+def results_among(answers):
+    """The answers that are no refusals."""
+    return [answer for answer in answers if isinstance(answer, Result)]
+
+
+def scale_of(result):
+    """What two results must have in common to share a scale."""
+    return result.unit, result.signed
+
+
+def own_limits(result):
+    """(low, high) of one map by itself: its least and greatest value; a signed one about zero, as everywhere."""
+    finite = result.array[np.isfinite(result.array)]
+    if result.signed or not finite.size:
+        return limits(result.array, result.signed)
+    return float(finite.min()), float(finite.max())

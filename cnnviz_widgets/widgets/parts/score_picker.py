@@ -1,0 +1,127 @@
+"""Which score something is made for: a class, a channel of a layer, or one unit of that channel."""
+
+import ipywidgets
+
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+
+from .bound import Bound
+from .text import paragraph, say
+
+KINDS = {
+    "class": "A class of the network: its logit.",
+    "channel": "A channel of a layer: its mean over all positions.",
+    "unit": "One unit of a channel: the one in this row and column of the layer's grid.",
+}
+NARROW = {"description_width": "60px"}
+
+
+class ScorePicker(Bound):
+    """Writes the session's target. `usual` is a function of a Network: the target where none has been chosen."""
+
+    def __init__(self, session, usual):
+        super().__init__(session)
+        self._usual = usual
+        self._network, self._layers = None, ()
+        self._kind = ipywidgets.ToggleButtons(
+            options=list(KINDS), tooltips=list(KINDS.values()), style={"button_width": "72px"}
+        )
+        self._classes = PickList(label="Class", placeholder="search classes", height=260)
+        self._layer = PickList(label="Layer", placeholder="search layers", height=150)
+        self._channel, self._row, self._column = (_number(name) for name in ("channel", "row", "column"))
+        self._of_channel = ipywidgets.VBox([self._layer, self._channel, self._row, self._column])
+        self._other = paragraph()
+        self.widget = ipywidgets.VBox([self._kind, self._classes, self._of_channel, self._other])
+        self.follow(self._show, "settings")
+        self.act(self._kind, "value", self._change_kind)
+        self.act(self._classes, "selected", self._choose_class)
+        self.act(self._layer, "selected", lambda index: index >= 0 and self._choose(self._of(self._layers[index], 0)))
+        for control in (self._channel, self._row, self._column):
+            self.act(control, "value", lambda _: self._change_number())
+
+    @property
+    def target(self):
+        """The target that is meant; None while there is no network."""
+        network = self.session.network
+        if network is None:
+            return None
+        return self._usual(network) if self.session.target is None else network.target(self.session.target)
+
+    def _show(self):
+        target = self.target
+        if target is None:
+            return
+        if self.session.network is not self._network:
+            self._offer(self.session.network)
+        network = self.session.network
+        kind = self._kind_of(target)
+        self._kind.value = kind
+        say(self._other, "" if kind else f"Now: {network.describe(target)}")
+        self._classes.layout.display = None if kind == "class" else "none"
+        self._of_channel.layout.display = None if kind in ("channel", "unit") else "none"
+        self._row.layout.display = self._column.layout.display = None if kind == "unit" else "none"
+        self._classes.selected = network.class_of(target) if kind == "class" else NOTHING
+        if kind in ("channel", "unit"):
+            self._show_unit(target)
+
+    def _kind_of(self, target):
+        """Which of `KINDS` it is; None for a sum, or a region of more than one cell: told of, not picked here."""
+        if self.session.network.class_of(target) is not None:
+            return "class"
+        if target.layer is None or not target.plain:
+            return None
+        return "channel" if target.everywhere else "unit" if target.position else None
+
+    def _show_unit(self, target):
+        info = self.session.network.layer(target.layer)
+        paths = [layer.path for layer in self._layers]
+        self._layer.selected = paths.index(target.layer) if target.layer in paths else NOTHING
+        sides = info.output_shape[:2] if info.spatial else (1, 1)
+        _show_number(self._channel, target.index, info.channels)
+        for control, place, side in zip((self._row, self._column), target.position or (0, 0), sides, strict=True):
+            _show_number(control, place, side)
+
+    def _offer(self, network):
+        self._network = network
+        self._classes.offer(network.class_names)
+        # What has no channels of a known number, or is the output itself, is not among them.
+        self._layers = tuple(layer for layer in network.spatial_layers if layer.channels)
+        self._layer.offer([layer.path for layer in self._layers], [layer.size for layer in self._layers])
+        self._kind.disabled = not self._layers
+
+    def _change_kind(self, kind):
+        target, network = self.target, self.session.network
+        if kind == "class":
+            self._choose(target if self._kind_of(target) == "class" else network.classes[0])
+        elif target.layer is None:
+            self._choose(self._of(self._layers[len(self._layers) // 2], 0))
+        else:
+            _, channel = target.parts[0]
+            self._choose(self._of(network.layer(target.layer), channel.index))
+
+    def _change_number(self):
+        info = self.session.network.layer(self.target.layer)
+        self._choose(self._of(info, self._channel.value, (self._row.value, self._column.value)))
+
+    def _of(self, info, channel, position=None):
+        """The channel of a layer, or its unit: the one in the middle, where no position is given."""
+        middle = tuple((side or 2) // 2 for side in info.output_shape[:2])
+        return Target(info.path, channel, (position or middle) if self._kind.value == "unit" else None)
+
+    def _choose_class(self, number):
+        if number >= 0:
+            self._choose(self.session.network.classes[number])
+
+    def _choose(self, target):
+        self.session.target = target
+
+
+def _number(name):
+    return ipywidgets.BoundedIntText(
+        description=name, min=0, max=0, style=NARROW, layout=ipywidgets.Layout(width="150px")
+    )
+
+
+def _show_number(control, value, count):
+    control.max = max(value, (count or value + 1) - 1)
+    control.value = value

@@ -1,0 +1,228 @@
+"""Pickers for what is looked at: network, image, layer, and class or channel."""
+
+import ipywidgets
+
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.networks import names, samples
+from cnnviz_widgets.widgets.front.gallery import Gallery
+from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+from cnnviz_widgets.widgets.front.upload import Upload
+
+from .bound import Bound
+from .contrast_picker import Against, rather_than, readings_for, show_readings
+from .controls import STYLE, WIDE
+from .text import paragraph, say
+
+
+class NetworkPicker(Bound):
+    """The bundled networks, and the one that the session was given."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._dropdown = ipywidgets.Dropdown(
+            description="Network", style=STYLE, layout=WIDE, tooltip="Which network to look into."
+        )
+        self._own = {}  # networks that are not bundled, by name
+        self.widget = self._dropdown
+        # Also when opening one fails: the dropdown then goes back to the one that is open.
+        self.follow(self._show, "settings", "status")
+        self.act(self._dropdown, "value", lambda name: session.open(self._own.get(name, name)))
+
+    def _show(self):
+        session = self.session
+        if session.network is not None and session.network.name not in names():
+            self._own[session.network.name] = session.network
+        options = (*names(), *self._own)
+        if self._dropdown.options != options:
+            self._dropdown.options = options
+        shown = session.opening if session.status == "loading" or session.network is None else session.network.name
+        self._dropdown.value = shown if shown in options else None
+
+
+class ImagePicker(Bound):
+    """Sample images as thumbnails, the person's own picture by button, by drop or by paste."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._gallery, self._upload = Gallery(), Upload()
+        self._own = ()  # the person's images, in the order in which they came
+        self._images = ()  # those in the gallery
+        self.widget = ipywidgets.VBox([self._gallery, self._upload])
+        self.follow(self._show, "settings")
+        self.act(self._gallery, "selected", self._choose)
+        self.act(self._upload, "count", lambda _: self._take())
+
+    def _show(self):
+        session = self.session
+        name = session.network.name if session.network is not None else session.opening
+        known = session.network.samples if session.network is not None else ()
+        known = known or (samples(name) if name in names() else ())
+        if session.image is not None and session.image not in (*known, *self._own):
+            self._own = (*self._own, session.image)
+        images = (*known, *self._own)
+        if images != self._images:
+            self._images = images
+            pictures = [image.rgb(self._range(image)) for image in images]
+            self._gallery.offer(pictures, [_image_name(image) for image in images])
+        self._gallery.selected = images.index(session.image) if session.image in images else -1
+
+    def _range(self, image):
+        return self.session.network.value_range if self.session.network and not image.is_photo else (0, 255)
+
+    def _choose(self, index):
+        if index >= 0:
+            self.session.image = self._images[index]
+
+    def _take(self):
+        try:
+            image = InputImage.open(self._upload.content, name=self._upload.name)
+            if self.session.network is not None:
+                self.session.network.fit(image)  # refuse what this network cannot take
+        except (ValueError, OSError) as error:
+            self._upload.error = str(error)
+            return
+        self.session.image = image
+
+
+class LayerPicker(Bound):
+    """The layers that the method can use, in order of execution; arrow keys walk from first to last."""
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._list = PickList(label="Layer", placeholder="search layers", height=190)
+        self._paths = ()
+        self.widget = ipywidgets.VBox([self._list])
+        self.follow(self._show, "settings", "result")
+        self.act(self._list, "selected", self._choose)
+
+    def _show(self):
+        session = self.session
+        wanted = session.network is not None and "layer" in session.method.uses
+        self.widget.layout.display = None if wanted else "none"
+        if not wanted:
+            return
+        layers = type(session.method).layers(session.network)
+        paths = tuple(layer.path for layer in layers)
+        if paths != self._paths:
+            self._paths = paths
+            self._list.offer(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
+        shown = session.layer or (session.result and session.result.request.layer)
+        self._list.selected = paths.index(shown) if shown in paths else NOTHING
+
+    def _choose(self, index):
+        if index >= 0:
+            self.session.layer = self._paths[index]
+
+
+class TargetPicker(Bound):
+    """Classes by falling probability, found by name; a second class to set the first one against; a channel.
+
+    Of a regression network the quantities, in their order, with their values.
+    """
+
+    def __init__(self, session):
+        super().__init__(session)
+        self._list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
+        self._against = Against(session, self._classes)
+        self._channel = ipywidgets.BoundedIntText(
+            description="or channel",
+            min=0,
+            max=0,
+            style={"description_width": "72px"},
+            layout=ipywidgets.Layout(width="150px"),
+            tooltip="Explain one channel of this layer instead of a class.",
+        )
+        self._of_layer = paragraph(css="font-size:12px;overflow-wrap:anywhere")
+        channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=ipywidgets.Layout(align_items="center"))
+        self._network = None
+        self.widget = ipywidgets.VBox([self._list, self._against.widget, channel_row])
+        self.follow(self._show_channels, "settings", "result")
+        self.act(self._channel, "value", self._choose_channel)
+        self.follow(self._show_classes, "settings")
+        self.follow(self._show_readings, "probabilities", "values")
+        self.follow(self._show_target, "settings", "probabilities", "values")
+        self.act(self._list, "selected", self._choose)
+
+    def close(self):
+        """Follow no more."""
+        self._against.close()
+        super().close()
+
+    def _show_classes(self):
+        network = self.session.network
+        if network is not None and network is not self._network:
+            self._network = network
+            self._list.placeholder = f"search {'outputs' if self._quantities else 'classes'}"
+            self._list.none_name = self._none_name()
+            self._list.offer(network.class_names)
+
+    def _show_readings(self):
+        show_readings(self._list, self.session)
+
+    def _show_target(self):
+        session = self.session
+        if session.network is None:
+            return
+        target = None if session.target is None else session.network.target(session.target)
+        first, _ = self._classes()
+        kind = "Output" if self._quantities else "Class"
+        known = target is None or first is not None
+        self._list.label = kind if known else f"{kind} · now: {session.network.describe(target)}"
+        self._list.none_name = self._none_name()
+        self._list.selected = NOTHING if not known else -1 if target is None else first
+
+    def _none_name(self):
+        if self._quantities:
+            return f"First output: {self._list.names[0]}" if self._list.names else "First output"
+        probabilities = readings_for(self._list, self.session)
+        return "Top class" + ("" if probabilities is None else f": {self._list.names[int(probabilities.argmax())]}")
+
+    @property
+    def _quantities(self):
+        return self.session.network.task == "regression"
+
+    def _classes(self):
+        """The numbers of (the class, the one that it is set against) in the target, each None where there is none."""
+        network, target = self.session.network, self.session.target
+        if network is None or target is None:
+            return None, None
+        target = network.target(target)
+        if [weight for weight, _ in target.parts] == [1, -1]:
+            one, other = (network.class_of(part) for _, part in target.parts)
+            return (None, None) if None in (one, other) else (one, other)
+        return network.class_of(target), None
+
+    def _choose(self, number):
+        if number == NOTHING:
+            return
+        other = self._classes()[1]
+        self.session.target = None if number < 0 else rather_than(self.session.network, number, other)
+
+    def _show_channels(self):
+        """A channel can be named of the layer in view; in a method without layers, of the last one that was."""
+        session = self.session
+        target = session.target if isinstance(session.target, Target) else None
+        of_target = target and target.layer
+        request = session.result.request if session.result else None
+        seen = request.layer if request and request.network is session.network else None
+        paths = (of_target, session.layer, seen)
+        shown = next((path for path in paths if isinstance(path, str)), None)  # of several layers it would be none's
+        self._channel.disabled = session.network is None or shown is None
+        if not self._channel.disabled:
+            self._channel.max = session.network.layer(shown).channels - 1
+            say(self._of_layer, f"of {shown}")
+            self._layer = shown
+        if of_target and target.plain:
+            self._channel.value = target.index
+
+    def _choose_channel(self, index):
+        self.session.target = Target(self._layer, index)
+
+
+def _hint(layer):
+    return f"{layer.kind}, output {layer.size}, {layer.parameters:,} parameters"
+
+
+def _image_name(image):
+    return image.name if image.label is None else f"{image.name} (true: {image.label})"
