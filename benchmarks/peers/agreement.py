@@ -3,8 +3,8 @@
 import numpy as np
 
 import cnnviz_widgets as cnnviz
+from benchmarks.bare import CAT, LAST, STRIDE, WINDOW
 
-from ..bare import CAT, LAST, STRIDE, WINDOW
 from .exchange import STEPS
 
 LOGITS = 1e-4  # of the largest logit

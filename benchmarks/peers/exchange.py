@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bare import BATCH, CAT, STRIDE, WINDOW
+from benchmarks.bare import BATCH, CAT, STRIDE, WINDOW
+
 from .places import present
 from .process import Peer
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..measure import Seconds
+from benchmarks.measure import Seconds
 
 # What would lead a Python of another environment to our packages.
 OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
