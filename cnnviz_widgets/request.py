@@ -16,7 +16,7 @@ class Request:
     """Everything that a result depends on, and nothing else: equal requests have equal answers.
 
     What the method does not use is None. `layer` is a path, or several in order of execution for one map of them all.
-    `weights` is the network's stamp, so training makes a new request.
+    `weights` is the version of the network's weights, so training makes a new request.
     """
 
     method: Method
@@ -33,7 +33,7 @@ class Request:
         uses = method.uses
         if image is None and "image" in uses:
             raise ValueError(f"{method.title} needs an image. Received: None.")
-        with network.steady():
+        with network.frozen_weights():
             image = None if image is None else network.fit(image)
             target = network.target(target, image) if "target" in uses else None
             return cls(
@@ -42,7 +42,7 @@ class Request:
                 image=image if "image" in uses else None,
                 target=target,
                 layer=layers_of(method, network, layer, target) if "layer" in uses else None,
-                weights=network.stamp(),
+                weights=network.weights_version(),
             )
 
     @property
@@ -75,7 +75,7 @@ class Request:
 
     def _answers(self):
         """Yield what the method finds, with the notes that belong beside it."""
-        with self.network.steady(self.weights):
+        with self.network.frozen_weights(self.weights):
             notes = on_request(self)
         given = {name: getattr(self, name) for name in self.method.uses}
         run = self.method.run(self.network, **given)
@@ -84,7 +84,7 @@ class Request:
 
     def _fused(self):
         """Yield one map of all layers, better with every step of one of them; each layer's own map is kept as well."""
-        with self.network.steady(self.weights):
+        with self.network.frozen_weights(self.weights):
             grid = max((self._grid(path) for path in self.layer), key=lambda grid: grid[0] * grid[1])
         complete = []
         for path in self.layer:
@@ -100,7 +100,7 @@ class Request:
 
     def _next(self, run):
         # Steady for one step only: between two steps whoever asked may train the network.
-        with self.network.steady(self.weights):
+        with self.network.frozen_weights(self.weights):
             return next(run, None)
 
 

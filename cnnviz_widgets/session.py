@@ -217,9 +217,9 @@ class Session(HasTraits):
             if not variants:  # nothing is asked: nothing is computed
                 yield lambda: self.update_status("done", "")
                 return
-            with network.steady():
+            with network.frozen_weights():
                 readings = None if image is None else network.readings(image)
-                stamp = network.stamp()
+                stamp = network.weights_version()
             yield lambda: self._show_readings(network, readings)
             for variant in variants:
                 for answer in self._answers(variant, network, image, stamp):
@@ -234,14 +234,14 @@ class Session(HasTraits):
             yield self._failed(error)
 
     def _show_readings(self, network, readings):
-        regression = network.task == "regression"
+        regression = not network.classifies
         with self.hold_trait_notifications():
             self.probabilities, self.values = (None, readings) if regression else (readings, None)
 
     def _answers(self, variant, network, image, stamp):
         """Yield the results of one variant, or a Refusal in its place."""
         try:
-            with network.steady(stamp):
+            with network.frozen_weights(stamp):
                 request = Request.of(variant.method, variant.network, image, variant.target, variant.layer)
             yield from request.steps()
         except REFUSALS as error:

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from cnnviz_widgets.engine.inputs import Inputs
+from cnnviz_widgets.engine.inputs import InputBinding
 from cnnviz_widgets.engine.tracing import call_once, read
 
 KINDS = {}
@@ -107,7 +107,7 @@ def functional_with(activation, head, probe, shape=(12, 12, 3)):
 
 def trace(model, shape):
     """The `TracedModel` of a model that takes one image, (height, width, channels)."""
-    return read(call_once(model, Inputs(), shape))
+    return read(call_once(model, InputBinding(), shape))
 
 
 # ---- How models are put together

@@ -14,10 +14,11 @@ WIDGETS = ("ipywidgets", "matplotlib", "IPython", "traitlets", "ipympl", "anywid
 # Which parts of the package each part may import, besides itself.
 MAY_IMPORT = {
     "core": set(),
-    "engine": {"core", "methods", "anatomy", "network"},
+    "engine": {"core", "anatomy"},
     "anatomy": {"core", "engine"},
     "maps": {"core", "engine"},
-    "network": {"core", "engine", "methods"},
+    "questions": {"core", "engine"},
+    "network": {"core", "engine", "questions"},
     "methods": {"core", "engine", "anatomy", "maps"},
     "request": {"core", "engine", "maps", "network"},
     "networks": {"core", "engine", "network"},

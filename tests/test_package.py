@@ -1,13 +1,17 @@
 """The package as a person gets it: what the wheel carries, how large it is, and whom it thanks."""
 
+import ast
 import re
 import subprocess
 import sys
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from test_main import Running
+
+import cnnviz_widgets
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "cnnviz_widgets" / "networks" / "data"
@@ -93,3 +97,14 @@ def _texts():
         for path in (ROOT / folder).rglob("*"):
             if _belongs(path) and path.suffix in (".py", ".js", ".css", ".j2", ".txt"):
                 yield path
+
+
+def test_editors_see_every_public_name_and_where_it_lives():
+    stub = ast.parse(Path(cnnviz_widgets.__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
+    homes = {node.names[0].name: node.module for node in stub.body if isinstance(node, ast.ImportFrom)}
+    public = {name for name in dir(cnnviz_widgets) if hasattr(getattr(cnnviz_widgets, name), "__module__")}
+    assert set(homes) == {name for name in public if not name.startswith("_")} - {"import_module"}, (
+        "run: python tools/write_stub.py"
+    )
+    for name, home in homes.items():
+        assert getattr(import_module(f"cnnviz_widgets.{home}"), name) is getattr(cnnviz_widgets, name)

@@ -123,7 +123,7 @@ def _anatomy(network):
 
 def _opened(network):
     """(graph, image, {path: tensor}, output, whether sizes are known): for one image if the network says its size."""
-    traced = network._open().traced
+    traced = network.traced_engine.traced
     graph, sides = traced.graph, network.input_shape[:2]
     known_size = None not in sides
     if known_size:

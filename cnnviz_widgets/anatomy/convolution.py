@@ -65,8 +65,8 @@ class Convolution:
                 "Patch × kernel + bias needs a convolution in two dimensions, not transposed"
                 f"{_nearest(network, info)}. Received: {info.path!r}, a {info.kind}."
             )
-        opened = network._open()
-        source = _input_of(opened.traced.graph.tensor(opened.tensors[info.path]), isinstance(made, kinds[2]))
+        engine = network.traced_engine
+        source = _input_of(engine.traced.graph.tensor(engine.tensors[info.path]), isinstance(made, kinds[2]))
         kernel = _separable(made) if isinstance(made, kinds[2]) else info.kernels().astype(np.float64)
         return cls(
             path=info.path,
@@ -79,6 +79,10 @@ class Convolution:
             activation=None if made.activation in (None, keras.activations.linear) else made.activation,
             input_tensor=source.name,
         )
+
+    def inputs(self, network, image):
+        """(rows, columns, input channels): what enters the convolution for an image."""
+        return network.traced_engine.values(network.batch(image).array, self.input_tensor)[0][0]
 
     def terms(self, inputs, row, column, channel):
         """The Terms of cell (row, column) of output `channel`; `inputs` are (rows, columns, input channels)."""

@@ -68,7 +68,7 @@ def answers_of_cluster(question, network, items, client):
     from dask import config
 
     _check_client(client)
-    run, stamp = uuid.uuid4().hex, network.stamp()
+    run, stamp = uuid.uuid4().hex, network.weights_version()
     with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):  # the network is sent this once
         shipped = client.submit(Shipped, *vars(Shipped.of(network)).values(), key=f"cnnviz-network-{run}")
     waiting, room = deque(), 0
@@ -91,7 +91,7 @@ def _answered(question, shipped, image, target):
     """In a worker: the Answer, the sentence why there is none, or that the network cannot be opened."""
     try:
         network = shipped.network()
-        network.stamp()  # traces it
+        network.weights_version()  # traces it
     except Exception as error:
         return Unopened(sentence_of(error))
     return answer(question, network, image, target)

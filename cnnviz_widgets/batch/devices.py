@@ -15,7 +15,6 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from cnnviz_widgets.engine.replica import replica, variables_of
 from cnnviz_widgets.engine.startup import greeting_kept_off
 from cnnviz_widgets.network import Network
 
@@ -37,7 +36,7 @@ def answers_of_devices(question, network, items):
     import tensorflow as tf
 
     lanes = lanes_of(network)
-    idle, stopping, begun = queue.SimpleQueue(), threading.Event(), network.stamp()
+    idle, stopping, begun = queue.SimpleQueue(), threading.Event(), network.weights_version()
     for lane in lanes * AT_ONCE:
         idle.put(lane)
 
@@ -75,7 +74,7 @@ def lanes_of(network):
     """A Lane for each graphics card; without one, for each processor that TensorFlow sees, which is one if not told."""
     import tensorflow as tf
 
-    network.stamp()  # opens it, and with it TensorFlow, which then knows its devices
+    network.weights_version()  # opens it, and with it TensorFlow, which then knows its devices
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) == 1:
         return [Lane(None, network)]
@@ -84,10 +83,10 @@ def lanes_of(network):
         with strategy.scope():
             mirrored = {
                 handle: tf.Variable(variable.read_value(), trainable=False)
-                for handle, variable in variables_of(network).items()
+                for handle, variable in network.traced_engine.variables.items()
             }
     copies = {handle: strategy.experimental_local_results(variable) for handle, variable in mirrored.items()}
     return [
-        Lane(device, replica(network, {handle: local[number] for handle, local in copies.items()}))
+        Lane(device, network.replica({handle: local[number] for handle, local in copies.items()}))
         for number, device in enumerate(strategy.extended.worker_devices)
     ]

@@ -8,7 +8,6 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.replica import replica
 from cnnviz_widgets.request import Request, check_kinds, layers_of
 
 
@@ -73,7 +72,7 @@ class Answer:
 
 def answer(question, network, image, target, stopped=lambda: False):
     """The Answer for one image, or the sentence why there is none; None once it is `stopped`."""
-    own = replica(network)  # ten thousand images would drive all else out of the network's store
+    own = network.replica()  # ten thousand images would drive all else out of the network's store
     try:
         request = Request.of(question.method, own, image, target, question.layer)
         for step in request.steps():

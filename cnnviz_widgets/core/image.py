@@ -27,7 +27,7 @@ class InputImage:
     values that are not finite.
     """
 
-    __slots__ = ("_pixels", "digest", "label", "name", "notes")
+    __slots__ = ("_fits", "_pixels", "digest", "label", "name", "notes")
 
     def __init__(self, array, name="image", label=None, notes=()):
         self._set(_float_pixels(array), name, label, notes)
@@ -45,6 +45,7 @@ class InputImage:
             "name": plain_text(name) or "image",
             "label": None if label is None else plain_text(label),
             "notes": notes,
+            "_fits": None,  # what it was last found to fit
         }
         for field, value in values.items():
             object.__setattr__(self, field, value)
@@ -145,12 +146,17 @@ class InputImage:
         Raises ValueError when the image cannot be what the network takes.
         """
         low, high = _checked_range(value_range)
-        if self.is_photo:
-            return self._photo_fitted(height, width, channels, low, high)
         wanted = (height, width, channels)
-        if any(want not in (None, have) for want, have in zip(wanted, self.shape, strict=True)):
+        if self._fits == (wanted, low, high):
+            return self
+        if self.is_photo:
+            fitted = self._photo_fitted(*wanted, low, high)
+        elif any(want not in (None, have) for want, have in zip(wanted, self.shape, strict=True)):
             raise ValueError(_shape_sentence(wanted, self.shape))
-        return self._with_notes(_range_notes(self._pixels, low, high))
+        else:
+            fitted = self._with_notes(_range_notes(self._pixels, low, high))
+        object.__setattr__(fitted, "_fits", (wanted, low, high))
+        return fitted
 
     def _photo_fitted(self, height, width, channels, low, high):
         if channels not in (None, 1, 3):

@@ -14,6 +14,7 @@ class LayerInfo:
     output_shape: tuple  # (height, width, channels) for a layer with a spatial output
     parameters: int
     layer: object = field(repr=False, compare=False)
+    dtype: str = "float32"  # of its output
 
     @property
     def spatial(self):

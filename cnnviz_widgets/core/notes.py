@@ -64,7 +64,7 @@ def _unseen(request):
 def _too_sure(request):
     """A note where probabilities have nowhere to go."""
     network = request.network
-    if network.task == "regression":
+    if not network.classifies:
         return []
     probabilities = network.probabilities(request.image)
     top = int(probabilities.argmax())
@@ -149,7 +149,7 @@ def taken_as_logit():
 def first_of_several_outputs(network):
     """Nobody said which of several outputs is meant: one note; none where somebody did, or there is one."""
     names = network.output_names
-    if network.output is not None or len(names) < 2:
+    if network.options.output is not None or len(names) < 2:
         return ()
     others = ", ".join(names[1:])
     text = f"The model has {len(names)} outputs, and this explains the first, {names[0]}; there is also {others}."

@@ -7,6 +7,25 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
+import numpy as np
+
+# The box of cells that holds every grid: [top, bottom, left, right].
+EVERYWHERE = (0, 2**31 - 1, 0, 2**31 - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """A score as numbers, for an engine: a weighted sum of k units of a layer, each a mean over a box of cells.
+
+    `layer` is a path, None for the network's output. `weights` (k,) float32, `units` (k,) int32; `boxes` (k, 4) int32
+    are [top, bottom, left, right], ends exclusive, and may be larger than the grid.
+    """
+
+    layer: str | None
+    weights: np.ndarray
+    units: np.ndarray
+    boxes: np.ndarray
+
 
 @dataclass(frozen=True)
 class Term:
@@ -92,6 +111,17 @@ class Target:
     def parts(self):
         """((weight, plain Target), ...)."""
         return tuple((term.weight, _target(self.layer, [Term(1.0, term.index, term.region)])) for term in self.terms)
+
+    @property
+    def objective(self):
+        """The `Objective`: the same as numbers."""
+        boxes = [EVERYWHERE if term.region is None else [*term.region[0], *term.region[1]] for term in self.terms]
+        return Objective(
+            self.layer,
+            np.array([term.weight for term in self.terms], np.float32),
+            np.array([term.index for term in self.terms], np.int32),
+            np.array(boxes, np.int32),
+        )
 
     def of(self, values):
         """(n,): the target's score in the values of its output, an array (n, ..., units)."""

@@ -14,7 +14,7 @@ AMPLE = 1000
 RELEVANCE = 4
 
 
-class Pieces:
+class Batching:
     """Asks compiled answers about one graph for as many images at once as `memory` has room for."""
 
     def __init__(self, graph, memory):

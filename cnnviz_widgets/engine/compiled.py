@@ -1,17 +1,17 @@
-"""Compiled answers about one traced model: values, gradients, and the tail of the network behind a layer.
+"""Functions compiled from one traced model: values, gradients, and the tail of the network behind a layer.
 
-Each answer is a `tf.function` with the class or channel as a tensor and any batch size, so that a new class or
-a new batch never traces again. Made when first asked, then kept.
+Each is a `tf.function` that takes the class or channel as a tensor and any batch size, so that a new class or a new
+batch never traces again. It is made at its first use, then kept.
 """
 
+import copy
 import threading
 from collections import OrderedDict
-from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from .batching import Pieces
+from .batching import Batching
 from .graph import ForwardGraph
 from .memory import Memory
 
@@ -22,82 +22,150 @@ KEPT = 40
 OPERATIONS = 80_000
 # The smallest probability whose logarithm is taken; float32 ends a little below.
 TINY = 1e-37
-# How a target reaches a compiled answer: k terms, each a weight, a unit of the output, and the box of cells
-# [top, bottom, left, right] over which the unit's mean is taken. The number of terms is open.
-PLACE = {
+# The form in which a target reaches a compiled function: k terms, each a weight, a unit of the output, and the box of
+# cells [top, bottom, left, right] over which the unit's mean is taken. The number of terms is open.
+TERMS = {
     "weights": tf.TensorSpec([None], tf.float32),
     "units": tf.TensorSpec([None], tf.int32),
     "boxes": tf.TensorSpec([None, 4], tf.int32),
 }
-# The box that holds every grid.
-EVERYWHERE = ((0, tf.int32.max), (0, tf.int32.max))
 
 
-def place_of(target):
-    """A Target as the tensors that compiled answers take, see `PLACE`."""
-    boxes = [[end for ends in term.region or EVERYWHERE for end in ends] for term in target.terms]
-    return {
-        "weights": tf.constant([term.weight for term in target.terms], tf.float32),
-        "units": tf.constant([term.index for term in target.terms], tf.int32),
-        "boxes": tf.constant(boxes, tf.int32),
-    }
+def terms_of(objective):
+    """The tensors for `TERMS` of an `Objective`."""
+    return {name: tf.constant(getattr(objective, name), spec.dtype) for name, spec in TERMS.items()}
 
 
-class Questions:
-    """The answers that one `TracedModel` can give. `objective` is the tensor whose `index` is the score."""
+class FunctionStore:
+    """Concrete functions by key: the most recently used, up to a number of functions and of operations."""
 
-    replacing: ClassVar[dict] = {}  # {id of a variable's handle: the variable to read in its place}, see `randomised`
+    def __init__(self, most):
+        self._most = most
+        self._kept = OrderedDict()
+        self._lock, self.making = threading.Lock(), threading.RLock()
+
+    def __len__(self):
+        return len(self._kept)
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def keys(self):
+        """The keys, least recently used first."""
+        return tuple(self._kept)
+
+    def __getitem__(self, key):
+        return self._kept[key]
+
+    @property
+    def operations(self):
+        """The number of operations of all functions together."""
+        return sum(map(_size, self._kept.values()))
+
+    def get(self, key, make):
+        """The concrete function of the `tf.function` that `make()` gives; made once, kept under `key`."""
+        known = self._known(key)
+        if known is None:
+            with self.making:  # one at a time; who asks for one that is kept does not wait
+                known = self._known(key)
+                if known is None:
+                    # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.
+                    known = make().get_concrete_function()
+                    self._remember(key, known)
+        return known
+
+    def _known(self, key):
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _remember(self, key, function):
+        with self._lock:
+            self._kept[key] = function
+            sizes = {key: _size(kept) for key, kept in self._kept.items()}
+            while len(self._kept) > self._most or (len(self._kept) > 1 and sum(sizes.values()) > OPERATIONS):
+                oldest, _ = self._kept.popitem(last=False)
+                del sizes[oldest]
+
+
+class CompiledFunctions:
+    """The functions compiled from one `TracedModel`.
+
+    `variables` {id of a variable's handle: variable} are read in the terms of the model's own: what was compiled for
+    the model serves its randomised twin and its copy on another device too.
+    """
 
     def __init__(self, traced, log=False, memory=None, most=KEPT):
-        """With `log`, the output counts as probabilities and the score is their logarithm; `most` answers are kept."""
+        """With `log`, the output is probabilities, and the score their logarithm; `most` functions are kept."""
         self.graph: ForwardGraph = traced.graph
-        self.pieces = Pieces(self.graph, memory or Memory())
-        self._most = most
+        self.batching = Batching(self.graph, memory or Memory())
+        self.store = FunctionStore(most)
+        self.variables = {}
         self._log_of = traced.output if log else None
-        self._kept = OrderedDict()
-        self._lock, self._making = threading.Lock(), threading.RLock()
+
+    def reading(self, variables):
+        """The same functions, with other variables in the terms of some."""
+        twin = copy.copy(self)
+        twin.variables = {**self.variables, **variables}
+        return twin
+
+    def compiled(self, key, make):
+        """The concrete function of the `tf.function` that `make()` gives, made once for `key`; reads our variables."""
+        function = self.store.get(key, make)
+        if not self.variables:
+            return function
+        twin = copy.copy(function)  # shares all that was compiled; only the list of captures is the copy's own
+        others = [self.variables.get(id(handle)) for handle in function.captured_inputs]
+        twin.set_external_captures(
+            [
+                handle if other is None else other.handle
+                for handle, other in zip(function.captured_inputs, others, strict=True)
+            ]
+        )
+        return twin
 
     def values(self, *tensors):
         """images (n, height, width, channels) -> the values of `tensors`."""
-        ask = self.keep(("values", tensors), lambda: self._make_values(tensors))
+        ask = self.compiled(("values", tensors), lambda: self._make_values(tensors))
         way = ((self.graph.input,), tensors, "forward")
-        return lambda images: self.pieces.ask(way, images, ask)
+        return lambda images: self.batching.ask(way, images, ask)
 
     def gradient(self, objective, rule):
-        """(images, place) -> the scores (n,) and their gradient with respect to the images."""
+        """(images, terms) -> the scores (n,) and their gradient with respect to the images."""
         tail = self.tail((self.graph.input,), objective, rule)
         way = ((self.graph.input,), (objective,), "gradient")
-        return lambda images, place: self.pieces.ask(way, images, lambda part: tail([part], place))
+        return lambda images, terms: self.batching.ask(way, images, lambda part: tail([part], terms))
 
     def tail(self, frontier, objective, rule):
-        """(values of the frontier, place) -> the scores (n,) and their gradient at the frontier's first tensor.
+        """(values of the frontier, terms) -> the scores (n,) and their gradient at the frontier's first tensor.
 
-        `place` is what `place_of` makes of a target.
+        `terms` are those of `terms_of`.
         """
-        return self.keep(("tail", frontier, objective, rule), lambda: self._make_tail(frontier, objective, rule))
+        return self.compiled(("tail", frontier, objective, rule), lambda: self._make_tail(frontier, objective, rule))
 
     def scores_behind(self, frontier, objective):
-        """(n values of the frontier's first tensor and one of each other, place) -> the scores (n,)."""
-        ask = self.keep(("scores", frontier, objective), lambda: self._make_scores(frontier, objective))
+        """(n values of the frontier's first tensor and one of each other, terms) -> the scores (n,)."""
+        ask = self.compiled(("scores", frontier, objective), lambda: self._make_scores(frontier, objective))
         if self._repeatable(frontier[1:]):
             way = (frontier, (objective,), "forward")
-            return lambda values, place: self.pieces.ask(way, values[0], lambda part: ask([part, *values[1:]], place))
+            return lambda values, terms: self.batching.ask(way, values[0], lambda part: ask([part, *values[1:]], terms))
         # Something that is no batch of values, the number of images say, skips past: it is right for one image.
-        return lambda values, place: tf.concat(
-            [ask([values[0][n : n + 1], *values[1:]], place) for n in range(len(values[0]))], axis=0
+        return lambda values, terms: tf.concat(
+            [ask([values[0][n : n + 1], *values[1:]], terms) for n in range(len(values[0]))], axis=0
         )
 
     def linear(self, start, end):
-        """What `end`, (n, units), makes of each number of `start`, (n, numbers): (numbers, units), its matrix.
+        """The matrix (numbers, units) of a linear way from `start`, (n, numbers), to `end`, (n, units).
 
-        For what is linear between the two. None where more than `start` is needed, or where it has another shape.
+        None where more than `start` is needed, or where it has another shape.
         """
         shape = self.graph.tensor(start).shape[1:]
         if shape.rank not in (1, 3) or shape.num_elements() != shape[-1] or self.graph.tensor(end).shape.rank != 2:
             return None
         if self.graph.frontier(start, end) != (start,):
             return None
-        ask = self.keep(("linear", start, end), lambda: self._make_linear(start, end))
+        ask = self.compiled(("linear", start, end), lambda: self._make_linear(start, end))
         zero_and_units = np.eye(shape[-1] + 1)[:, 1:].reshape(-1, *shape)
         answers = np.asarray(ask(zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)))
         return answers[1:] - answers[0]
@@ -119,11 +187,11 @@ class Questions:
     def _make_tail(self, frontier, objective, rule):
         specs = [self.spec(tensor) for tensor in frontier]
 
-        @tf.function(autograph=False, input_signature=[specs, PLACE])
-        def tail(values, place):
+        @tf.function(autograph=False, input_signature=[specs, TERMS])
+        def tail(values, terms):
             feeds = dict(zip(frontier, values, strict=True))
             (result,) = self.graph(feeds, [objective], rule)
-            scores = self.scores(objective, result, place)
+            scores = self.scores(objective, result, terms)
             return scores, tf.gradients(tf.reduce_sum(scores), values[0])[0]
 
         return tail
@@ -131,65 +199,43 @@ class Questions:
     def _make_scores(self, frontier, objective):
         specs, repeatable = [self.spec(tensor) for tensor in frontier], self._repeatable(frontier[1:])
 
-        @tf.function(autograph=False, input_signature=[specs, PLACE])
-        def scores(values, place):
+        @tf.function(autograph=False, input_signature=[specs, TERMS])
+        def scores(values, terms):
             first, *others = values
             if repeatable:
                 times = tf.shape(first)[0]
                 others = [tf.tile(other, [times] + [1] * (other.shape.rank - 1)) for other in others]
             feeds = dict(zip(frontier, (first, *others), strict=True))
             (result,) = self.graph(feeds, [objective])
-            return self.scores(objective, result, place)
+            return self.scores(objective, result, terms)
 
         return scores
 
     def _repeatable(self, tensors):
-        """Whether each of these tensors has a value for each image, along its first axis."""
+        """True where each of these tensors has a value for each image, along its first axis."""
         shapes = [self.graph.tensor(tensor).shape for tensor in tensors]
         return all(shape.rank and shape[0] is None for shape in shapes)
 
-    def scores(self, objective, values, place):
-        """(n,): the weighted sum of the units at `place`, see `PLACE`, in the `values` of `objective`.
+    def scores(self, objective, values, terms):
+        """(n,): the weighted sum of the units of `terms`, see `TERMS`, in the `values` of `objective`.
 
         For use inside a `tf.function`.
         """
-        chosen = tf.gather(values, place["units"], axis=-1)  # (n, ..., k)
+        chosen = tf.gather(values, terms["units"], axis=-1)  # (n, ..., k)
         if objective == self._log_of:
             chosen = tf.math.log(tf.maximum(chosen, TINY))
         chosen = tf.cast(chosen, tf.float32) if chosen.dtype != tf.float64 else chosen
-        means = _means(chosen, place["boxes"])
-        return tf.reduce_sum(means * tf.cast(place["weights"], means.dtype), axis=-1)
+        means = _means(chosen, terms["boxes"])
+        return tf.reduce_sum(means * tf.cast(terms["weights"], means.dtype), axis=-1)
 
     def spec(self, name):
         """The TensorSpec of a tensor of the graph, for any number of images."""
         tensor = self.graph.tensor(name)
         return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)
 
-    def keep(self, key, make):
-        """The concrete function of the `tf.function` that `make()` gives; made once, kept under `key`."""
-        known = self._known(key)
-        if known is None:
-            with self._making:  # one at a time; who asks for one that is kept does not wait
-                known = self._known(key)
-                if known is None:
-                    # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.
-                    known = make().get_concrete_function()
-                    self._remember(key, known)
-        return known
 
-    def _known(self, key):
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
-
-    def _remember(self, key, answer):
-        with self._lock:
-            self._kept[key] = answer
-            sizes = {key: len(kept.graph.get_operations()) for key, kept in self._kept.items()}
-            while len(self._kept) > self._most or (len(self._kept) > 1 and sum(sizes.values()) > OPERATIONS):
-                oldest, _ = self._kept.popitem(last=False)
-                del sizes[oldest]
+def _size(function):
+    return len(function.graph.get_operations())
 
 
 def _means(values, boxes):

@@ -13,7 +13,7 @@ TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 @dataclass(frozen=True, eq=False)
-class Inputs:
+class InputBinding:
     """Where the images go. `structure` is what the model takes, a list or dictionary, with a number for each input.
 
     `image` is the number of the one that takes the images, as (channels, height, width) if `channels_first`; `held` are
@@ -44,8 +44,8 @@ class Inputs:
         return tf.nest.map_structure(value, self.structure)
 
 
-def inputs_of(model, image_input=None, other_inputs=None):
-    """The Inputs of a model.
+def bind_inputs(model, image_input=None, other_inputs=None):
+    """The InputBinding of a model.
 
     `image_input` is the name or index of the image's input, `other_inputs` {name or index: array or number}. Raises
     ValueError, in a sentence that says what to write, where one of several inputs has to be chosen.
@@ -58,11 +58,11 @@ def inputs_of(model, image_input=None, other_inputs=None):
         )
     turned = is_channels_first(_named(model), [layer for layer, _ in layer_paths(model)])
     if not tensors:
-        return Inputs(dtype=_float_type(getattr(model, "compute_dtype", None)), channels_first=turned)
+        return InputBinding(dtype=_float_type(getattr(model, "compute_dtype", None)), channels_first=turned)
     image, held = (0, {}) if len(tensors) == 1 else _chosen(model, tensors, names, image_input, other_inputs)
     shape, dtype = tuple(tensors[image].shape[1:]), _float_type(tensors[image].dtype)
     shape = (*shape[1:], shape[0]) if turned and len(shape) == 3 else shape
-    return Inputs(structure, image, held, shape, dtype, turned)
+    return InputBinding(structure, image, held, shape, dtype, turned)
 
 
 def _chosen(model, tensors, names, image_input, other_inputs):
@@ -147,3 +147,32 @@ def _float_type(dtype):
 
 def _named(model):
     return plain_text(repr(getattr(model, "name", type(model).__name__)))
+
+
+def shape_of(model, inputs):
+    """(height, width, channels) that a model takes by its `InputBinding`, None where any size goes."""
+    if inputs.shape is not None:
+        return checked_shape(inputs.shape)
+    if not getattr(model, "built", False):
+        raise ValueError(
+            "The model must have its weights before one can look inside: call it once on a batch of images. "
+            f"Received: {type(model).__name__} {getattr(model, 'name', '')!r}, not built yet."
+        )
+    shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
+    if len(shapes) == 1 and shapes[0] is not None:
+        shape = tuple(shapes[0][1:])
+        return checked_shape((*shape[1:], shape[0]) if inputs.channels_first else shape)
+    raise ValueError(
+        "This model does not tell the shape of its images: give Network(..., input_shape=(height, width, channels)). "
+        f"Received: {type(model).__name__}."
+    )
+
+
+def checked_shape(shape):
+    """(height, width, channels), or a refusal of what is no image."""
+    shape = tuple(shape)
+    if len(shape) != 3 or shape[2] is None:
+        raise ValueError(
+            f"A network takes images of shape (height, width, channels). Received: a model that takes {shape}."
+        )
+    return shape

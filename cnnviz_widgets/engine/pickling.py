@@ -13,46 +13,32 @@ CODE = "__lambda__"
 
 
 def reduced(network):
-    """What `Network.__reduce__` returns. Raises TypeError, in a sentence, for a model that is no plain value."""
-    if network.derived is not None:
-        origin, replaced = network.derived
-        return type(network).randomised, (origin, *replaced)
-    several = bool(network.inputs.held)
-    arguments = {
-        "class_names": network.given_names,
-        "preprocess": network.preprocess,
-        "value_range": network.value_range,
-        "name": network.name,
-        "input_shape": network.input_shape,
-        "samples": network.samples,
-        "task": network.task,
-        "image_input": network.inputs.image if several else None,
-        "other_inputs": network.inputs.held if several else None,
-        "output": network.output,
-        "memory_limit": network.memory.limit,
-    }
-    return restored, (type(network), _written(network), arguments)
+    """The value of `Network.__reduce__`. Raises TypeError, in a sentence, for a model that is no plain value."""
+    if network.origin is not None:
+        origin, randomised = network.origin
+        return type(network).randomised, (origin, *randomised)
+    options = network.options.replaced(memory_limit=network.memory.limit)
+    return restored, (type(network), _written(network), options)
 
 
-def restored(kind, model, arguments):
+def restored(kind, model, options):
     """The Network of what `reduced` gave; not traced yet. Raises ValueError where this process lacks its layers."""
     start_tensorflow()
     import keras
 
     config, weights = model
-    name = arguments["name"]
     try:
         read = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        if not read.built and arguments["input_shape"]:
-            read.build((None, *arguments["input_shape"]))
+        if not read.built and options.input_shape:
+            read.build((None, *options.input_shape))
         read.set_weights(weights)
     except Exception as error:  # Keras raises many kinds
         raise ValueError(
             "A network in another process must be one that Keras can write and read: of its own layers, or of such as "
             "keras.saving.register_keras_serializable has registered there. "
-            f"Received: {name}, of which Keras said: {_first_line(error)}"
+            f"Received: {options.name}, of which Keras said: {_first_line(error)}"
         ) from error
-    return kind(read, **arguments)
+    return kind.of_options(read, options)
 
 
 def _written(network):
@@ -88,6 +74,6 @@ def _holds_code(config):
 
 
 def _first_line(error):
-    from .opening import what_it_said
+    from .tracing import keras_said
 
-    return what_it_said(error, longest=160)
+    return keras_said(error, longest=160)

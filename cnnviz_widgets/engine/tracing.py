@@ -6,12 +6,16 @@ exception: the model leaves as it came.
 """
 
 import inspect
+import itertools
+import re
 import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import tensorflow as tf
+
+from cnnviz_widgets.core.picture_file import plain_text
 
 from .custom_gradients import record_gradients
 from .graph import ForwardGraph
@@ -183,3 +187,13 @@ def _head(output):
     if tensor.op.type in HEADS and tensor.shape[-1] == output.shape[-1]:
         return tensor.op.inputs[0], HEADS[tensor.op.type]
     return output, "none"
+
+
+def keras_said(error, longest=200):
+    """The part of an error from Keras or TensorFlow that helps a person, on one line."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).split("\n")]
+    # Before it stand the lines of code that were running, after it what they were called with.
+    said = itertools.takewhile(lambda line: not line.startswith("Arguments received"), lines)
+    said = [line for line in said if line and not re.match(r"in user code|File |Exception encountered", line)]
+    own = next((n for n, line in enumerate(said) if re.match(r"\w+(Error|Exception): ", line)), 0)
+    return plain_text(" ".join(said[own:]) or type(error).__name__, longest)

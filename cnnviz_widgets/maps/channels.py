@@ -114,7 +114,7 @@ def activity(network, layer, images):
     for start in (0, *range(1, len(fitted), BATCH)):
         batch = fitted[start : 1 if start == 0 else start + BATCH]
         for group in _of_one_shape(batch):
-            values = network.values(np.stack(group), tensor)
+            values = network.traced_engine.values(np.stack(group), tensor)[0]
             values = values.reshape(-1, values.shape[-1])
             seen = Activity(values.min(axis=0), values.max(axis=0), len(values), len(group), gated)
             known = seen if known is None else known | seen
@@ -128,8 +128,8 @@ def _of_one_shape(arrays):
 
 def _behind_relu(network, layer):
     """(name of a tensor, True) of the ReLU that each channel of the layer passes next; else the layer's own, False."""
-    opened = network._open()
-    graph, own = opened.traced.graph, opened.tensors[network.layer(layer).path]
+    engine = network.traced_engine
+    graph, own = engine.traced.graph, engine.tensors[network.layer(layer).path]
     from_image = graph.after(graph.input)
     tensor = graph.tensor(own)
     while tensor.op.type not in RELUS:

@@ -89,7 +89,7 @@ def deletion_and_insertion(
     }
     own = ranked(resize_map(values, *image.shape[:2]), np.random.default_rng(seed))
     drawn = [np.random.default_rng([seed, number]).permutation(pixels) for number in range(orders)]
-    question = ("random order", image.digest, target, network.stamp(), len(counts), fill, score, seed)
+    question = ("random order", image.digest, target, network.weights_version(), len(counts), fill, score, seed)
     unit = network.unit(target, score)
     found, done = _unknown(counts / pixels, orders, unit), 0
     for number, order in enumerate([own, *drawn]):

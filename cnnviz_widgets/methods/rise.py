@@ -60,7 +60,7 @@ class RISE(Method):
     @classmethod
     def presets(cls, network):
         """Where there are no probabilities, the values themselves."""
-        return {"default": cls(score="logit")} if network.task == "regression" else {}
+        return {} if network.classifies else {"default": cls(score="logit")}
 
     def run(self, network, image, target):
         """Yield the map of the masks so far, after each batch of them."""

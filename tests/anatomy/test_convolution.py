@@ -54,7 +54,7 @@ def picture():
 @pytest.mark.parametrize("layer", [name for name in CONVOLUTIONS if name != "transposed"])
 def test_patch_times_kernel_plus_bias_is_the_number_of_the_map(layer, network, picture):
     convolution = Convolution.of(network, layer)
-    inputs, maps = network.values(picture, convolution.input_tensor), network.activations(picture, layer)
+    inputs, maps = convolution.inputs(network, picture), network.activations(picture, layer)
     rows, columns, channels = maps.shape
     for row, column, channel in np.ndindex(rows, columns, channels):
         terms = convolution.terms(inputs, row, column, channel)
@@ -64,7 +64,7 @@ def test_patch_times_kernel_plus_bias_is_the_number_of_the_map(layer, network, p
 def test_the_patch_is_what_the_layer_before_gave(network, picture):
     convolution = Convolution.of(network, "valid")
     before = network.activations(picture, "first")
-    terms = convolution.terms(network.values(picture, convolution.input_tensor), 4, 6, 2)
+    terms = convolution.terms(convolution.inputs(network, picture), 4, 6, 2)
     assert np.array_equal(terms.patch, before[4:7, 6:9].astype(np.float64))
     assert np.array_equal(terms.kernel, network.kernels("valid")[..., 2])
     assert terms.bias == pytest.approx(float(network.layer("valid").layer.bias[2]))
@@ -72,14 +72,14 @@ def test_the_patch_is_what_the_layer_before_gave(network, picture):
 
 def test_a_layer_without_bias_has_none(network, picture):
     convolution = Convolution.of(network, "without_bias")
-    terms = convolution.terms(network.values(picture, convolution.input_tensor), 4, 6, 2)
+    terms = convolution.terms(convolution.inputs(network, picture), 4, 6, 2)
     assert terms.bias is None
     assert terms.total == terms.contributions.sum()
 
 
 def test_padding_is_zero_and_marked(network, picture):
     convolution = Convolution.of(network, "same")
-    terms = convolution.terms(network.values(picture, convolution.input_tensor), 0, 3, 0)
+    terms = convolution.terms(convolution.inputs(network, picture), 0, 3, 0)
     assert not terms.inside[0].any()
     assert terms.inside[1:].all()
     assert not terms.patch[0].any()
@@ -87,7 +87,7 @@ def test_padding_is_zero_and_marked(network, picture):
 
 def test_the_contributions_and_the_bias_are_the_total_and_the_largest_stand_first(network, picture):
     convolution = Convolution.of(network, "relu")
-    terms = convolution.terms(network.values(picture, convolution.input_tensor), 2, 2, 1)
+    terms = convolution.terms(convolution.inputs(network, picture), 2, 2, 1)
     assert terms.contributions.sum() + terms.bias == pytest.approx(terms.total)
     assert terms.value == pytest.approx(max(terms.total, 0), abs=1e-6)
     assert terms.activation == "relu"
@@ -98,7 +98,7 @@ def test_the_contributions_and_the_bias_are_the_total_and_the_largest_stand_firs
 
 def test_a_filter_of_a_group_sees_the_channels_of_its_group(network, picture):
     convolution = Convolution.of(network, "grouped")
-    inputs = network.values(picture, convolution.input_tensor)
+    inputs = convolution.inputs(network, picture)
     assert list(convolution.terms(inputs, 0, 0, 2).input_channels) == [0, 1]
     assert list(convolution.terms(inputs, 0, 0, 3).input_channels) == [2, 3]
     convolution = Convolution.of(network, "depthwise_twice")
@@ -126,6 +126,6 @@ def test_it_is_found_in_models_of_other_kinds(kind, opened, image):
     assert convolutions
     for path in convolutions:
         convolution = Convolution.of(network, path)
-        inputs, maps = network.values(picture, convolution.input_tensor), network.activations(picture, path)
+        inputs, maps = convolution.inputs(network, picture), network.activations(picture, path)
         terms = convolution.terms(inputs, 1, 2, maps.shape[-1] - 1)
         assert terms.value == pytest.approx(maps[1, 2, -1], rel=1e-5, abs=1e-5)

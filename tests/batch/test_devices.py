@@ -13,7 +13,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.network import Network
-from cnnviz_widgets.engine.compiled import Questions
+from cnnviz_widgets.engine.compiled import CompiledFunctions
 from cnnviz_widgets.batch.devices import lanes_of
 
 network = cnnviz.load("digits").randomised(1) if RANDOMISED else cnnviz.load("digits")
@@ -22,15 +22,15 @@ images = network.samples[:24]
 lanes = lanes_of(network)
 for lane in lanes:
     with tf.device(lane.device):
-        opened = lane.network._open()
-        (values,) = opened.questions.values(opened.traced.logits)(images[0].array[None])
+        opened = lane.network.engine
+        (values,) = opened.functions.values(opened.traced.logits)(images[0].array[None])
     assert values.device.endswith(lane.device[-6:]), (values.device, lane.device)
 print(len({lane.device for lane in lanes}))
 
 used = {}
 class Watched(cnnviz.GradCAM):
     def run(self, network, image, target, layer):
-        used[id(network._opened)] = (tf.constant(1.0) + 1).device
+        used[id(network.engine)] = (tf.constant(1.0) + 1).device
         yield from super().run(network, image, target, layer)
 
 for method in (Watched(), cnnviz.Occlusion(window=8, stride=4), cnnviz.SmoothGrad(samples=8)):
@@ -38,7 +38,7 @@ for method in (Watched(), cnnviz.Occlusion(window=8, stride=4), cnnviz.SmoothGra
         wanted = cnnviz.compute(method, network, image)
         assert np.array_equal(result.array, wanted.array), method
         assert result.request == wanted.request
-used.pop(id(network._opened))  # what compute asked
+used.pop(id(network.engine))  # what compute asked
 print(len(used), len(set(used.values())))
 """
 

@@ -9,9 +9,11 @@ from kinds import KINDS
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.batching import Pieces
+from cnnviz_widgets.engine.batching import Batching
 from cnnviz_widgets.engine.memory import Memory
 from cnnviz_widgets.methods.lrp import LRP
+from cnnviz_widgets.methods.lrp.relevance import relevance
+from cnnviz_widgets.methods.occlusion.incremental import IncrementalOcclusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.session import sentence_of
 
@@ -36,9 +38,11 @@ QUESTIONS = {
     "gradient": lambda network: network.gradient(noise(7, 12, 12, 3), 2),
     "guided gradient": lambda network: network.gradient(noise(7, 12, 12, 3), 2, "guided"),
     "scores behind": lambda network: network.scores_behind(ONE, 1, "relu1", noise(7, 10, 10, 4)),
-    "relevance": lambda network: network.relevance(noise(7, 12, 12, 3), Target(1), LRP())[0],
+    "relevance": lambda network: relevance(network, noise(7, 12, 12, 3), Target(1), rule=LRP().rule, **LRP().knobs)[0],
     "covered": lambda network: (
-        network.covered(ONE, np.zeros((12, 12, 3), np.float32), windows(7), 1).outputs(np.arange(7)).scores
+        IncrementalOcclusion(network, ONE, np.zeros((12, 12, 3), np.float32), windows(7), 1)
+        .outputs(np.arange(7))
+        .scores
     ),
 }
 
@@ -46,12 +50,12 @@ QUESTIONS = {
 @pytest.fixture
 def asked(monkeypatch):
     """How many images at once were asked for."""
-    sizes, ask = [], Pieces.ask
+    sizes, ask = [], Batching.ask
 
     def listening(pieces, way, batch, question, one=None):
         return ask(pieces, way, batch, lambda part: (sizes.append(len(part)), question(part))[1], one)
 
-    monkeypatch.setattr(Pieces, "ask", listening)
+    monkeypatch.setattr(Batching, "ask", listening)
     return sizes
 
 
@@ -74,7 +78,7 @@ def test_in_pieces_the_numbers_are_the_same(question, asked):
 
 def pieces(times=10.0, limit=None):
     """Of a graph that takes so many times as much memory as goes in; an image is 4 bytes."""
-    made = Pieces(SimpleNamespace(input="images:0"), Memory(limit))
+    made = Batching(SimpleNamespace(input="images:0"), Memory(limit))
     made._times[WAY] = times
     return made
 
@@ -103,7 +107,7 @@ def test_a_batch_is_as_large_as_the_limit_allows_by_prediction():
 
 def test_what_fits_many_times_over_is_not_even_predicted():
     sizes = []
-    Pieces(None, Memory("1MB")).ask(WAY, images(8), answering(99, sizes))
+    Batching(None, Memory("1MB")).ask(WAY, images(8), answering(99, sizes))
     assert sizes == [8]
 
 

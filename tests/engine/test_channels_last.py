@@ -62,7 +62,7 @@ def test_the_arithmetic_of_a_number_is_the_twins(both, picture):
         terms = []
         for network in both:
             convolution = Convolution.of(network, layer)
-            inputs = network.values(picture, convolution.input_tensor)
+            inputs = convolution.inputs(network, picture)
             inputs = np.moveaxis(inputs, 0, -1) if inputs.shape[0] == convolution.kernel.shape[2] else inputs
             terms.append(convolution.terms(inputs, 1, 2, channel))
             assert terms[-1].value == pytest.approx(network.activations(picture, layer)[1, 2, channel], abs=1e-5)
@@ -150,7 +150,7 @@ def test_all_outputs_of_a_batch_normalisation_are_kept():
 
 
 def test_a_graph_with_its_channels_last_stays_as_it_is(opened):
-    definition = opened("functional")[1]._open().traced.graph.definition
+    definition = opened("functional")[1].engine.traced.graph.definition
     assert channels_last(definition) is definition
 
 

@@ -23,7 +23,7 @@ def noise(*shape):
 
 def traced(network):
     """What was traced so far: a concrete function, which never traces again, by the question."""
-    return dict(network._open().questions._kept)
+    return dict(network.engine.functions.store)
 
 
 def ask_everything(network, classes, sizes):
@@ -61,12 +61,12 @@ def test_many_questions_make_tensorflow_log_no_warning(network, caplog):
 
 
 def test_answers_that_were_not_asked_for_longest_are_dropped(network):
-    questions = network._open().questions
-    tensors = [tap.tensor for tap in network._open().traced.taps]
+    questions = network.engine.functions
+    tensors = [tap.tensor for tap in network.engine.traced.taps]
     first = questions.values(tensors[0])
     for n in range(KEPT):
         questions.values(*tensors[1:2] * (n + 1))
-    assert len(questions._kept) == KEPT
+    assert len(questions.store) == KEPT
     assert questions.values(tensors[0]) is not first
 
 

@@ -91,5 +91,5 @@ def test_a_quantised_layer_is_listed_with_the_others(opened):
 
 
 def test_a_gradient_that_does_without_is_not_recorded(opened):
-    assert opened("swish")[1]._open().traced.graph.backward == {}
+    assert opened("swish")[1].engine.traced.graph.backward == {}
     assert KINDS["swish"].relus == 0

@@ -200,7 +200,7 @@ def test_what_is_fed_can_be_fetched(graph):
 
 def test_a_rule_leaves_the_forward_pass_bit_for_bit_alone(opened, image):
     kind, network = opened("relu6_activation")
-    traced = network._open().traced
+    traced = network.engine.traced
     images = image(kind).array[None]
     plain, _ = run(traced.graph, {traced.graph.input: images}, [traced.logits])
     for rule in ("guided", "deconvnet"):

@@ -16,10 +16,10 @@ NUMBER = 4  # bytes
 def taken(model, start=None, end=None, backward=False):
     """(numbers that are held at most, numbers of the value where it begins)."""
     network = Network(model, value_range=(0, 1))
-    opened = network._open()
+    opened = network.engine
     graph = opened.traced.graph
-    start = graph.input if start is None else network._tensor(start)
-    end = opened.objective if end is None else network._tensor(end)
+    start = graph.input if start is None else opened.objective_tensor(start)
+    end = opened.objective_tensor(end)
     return times_its_input(graph, (start,), (end,), backward)
 
 
@@ -81,10 +81,10 @@ blocks = [layers.Conv2D(24, 3, padding="same", activation="relu") for _ in range
 model = keras.Sequential([keras.Input((96, 96, 3)), *blocks, layers.GlobalAveragePooling2D(), layers.Dense(4)])
 network = Network(model, value_range=(0, 1))
 images = np.random.default_rng(0).uniform(0, 1, (96, 96, 96, 3)).astype(np.float32)
-opened = network._open()
+opened = network.engine
 ways = {
     "forward": (network.logits, (opened.traced.logits, opened.traced.output)),
-    "gradient": (lambda images: network.gradient(images, 0), (opened.objective,)),
+    "gradient": (lambda images: network.gradient(images, 0), (opened.objective_tensor(None),)),
 }
 for kind, (ask, ends) in ways.items():
     ask(images[:1])
@@ -93,7 +93,7 @@ for kind, (ask, ends) in ways.items():
     open("/proc/self/clear_refs", "w").write("5")
     ask(images)
     way = ((opened.traced.graph.input,), ends, kind)
-    print(kind, images.nbytes * opened.questions.pieces._times_its_input(way) / (status("VmHWM") - before))
+    print(kind, images.nbytes * opened.functions.batching._times_its_input(way) / (status("VmHWM") - before))
 """
 
 

@@ -61,7 +61,7 @@ def test_what_was_said_of_a_network_goes_along():
     other = again(network)
     assert other.class_names == tuple(said["class_names"])
     assert (other.value_range, other.name, other.task) == ((-1, 1), "mine", "regression")
-    assert (other.samples, other.preprocess) == (network.samples, halved)
+    assert (other.samples, other.options.preprocess) == (network.samples, halved)
 
 
 def test_neither_the_traced_graph_nor_what_is_kept_goes_along():

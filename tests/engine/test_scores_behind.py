@@ -72,8 +72,8 @@ def test_what_skips_past_and_is_no_batch_is_right_as_well(skipping):
     second = layers.Lambda(lambda pair: skipping(*pair), output_shape=(10, 10, 4))([first, image])
     model = fixed(keras.Model(image, layers.Dense(5)(layers.Flatten()(second))))
     network, picture = Network(model, value_range=(0, 1)), np.random.default_rng(0).uniform(0, 1, (12, 12, 3))
-    graph = network._open().traced.graph
-    skips = graph.frontier(network._tensor("conv1"), network._open().traced.logits)[1:]
+    graph = network.engine.traced.graph
+    skips = graph.frontier(network.engine.tensors["conv1"], network.engine.traced.logits)[1:]
     assert len(skips) == 1
     own = network.activations(picture, "conv1")
     found = network.scores_behind(picture, INDEX, "conv1", np.stack([own, 2 * own, own]))
@@ -106,10 +106,10 @@ def test_new_classes_and_batch_sizes_trace_nothing_again(picture):
     network = Network(KINDS["skip_and_concat"].build(), value_range=(0, 1))
     own = network.activations(picture, "conv1")
     network.scores_behind(picture, 0, "conv1", own[None])
-    before = dict(network._open().questions._kept)
+    before = dict(network.engine.functions.store)
     for n in range(1, 5):
         network.scores_behind(picture, n, "conv1", np.stack([own] * n))
-    assert dict(network._open().questions._kept) == before
+    assert dict(network.engine.functions.store) == before
 
 
 @pytest.mark.parametrize("shape", [(10, 10, 4), (2, 10, 10, 3), (0, 10, 10, 4), (4,), ()])

@@ -6,6 +6,7 @@ import tensorflow as tf
 from kinds import KINDS
 
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.engine.compiled import terms_of
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
@@ -101,12 +102,12 @@ def test_another_class_pair_weight_or_place_traces_nothing_again():
         compute(MaximalActivation(steps=1), network, target=of_class)
 
     ask(Target(0), Target("conv2", 0))
-    kept = dict(network._open().questions._kept)
+    kept = dict(network.engine.functions.store)
     assert len(kept) > 4
     traced = {key: tail for key, tail in kept.items() if key[0] != "values"}
     ask(Target(1) - Target(2), Target("conv2", 1) - Target("conv2", 2, (1, 1)))
     ask(Target(0) + 0.5 * Target(1) - Target(2) - Target(3), Target("conv2", 3, region=((0, 2), (1, 3))))
-    after = network._open().questions._kept
+    after = dict(network.engine.functions.store)
     assert {key: tail for key, tail in after.items() if key[0] != "values"} == traced
     assert len(after) == len(kept)
 
@@ -289,6 +290,7 @@ def test_what_is_not_finite_outside_of_a_region_does_not_concern_it(segmenting):
     broken[0, 0] = np.inf
     far = Target(1, region=((4, 6), (4, 7)))
     assert np.isfinite(segmenting.scores(broken, far))
-    opened = segmenting._open()
-    scores, _ = opened.questions.gradient(opened.objective, "standard")(broken[None], opened.place(far))
+    engine = segmenting.engine
+    ask = engine.functions.gradient(engine.objective_tensor(None), "standard")
+    scores, _ = ask(broken[None], terms_of(far.objective))
     assert np.isfinite(scores.numpy()).all()

@@ -9,9 +9,10 @@ from keras import layers
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.compiled import KEPT, Questions
+from cnnviz_widgets.engine.compiled import KEPT, FunctionStore
 from cnnviz_widgets.methods.lrp import LRP
-from cnnviz_widgets.methods.occlusion import incremental as covering
+from cnnviz_widgets.methods.lrp.relevance import relevance
+from cnnviz_widgets.methods.occlusion.incremental import GRAPHS, IncrementalOcclusion, Plans
 from cnnviz_widgets.network import Network
 
 CLASSES = 6
@@ -43,13 +44,13 @@ def network():
 @pytest.fixture
 def made(monkeypatch):
     """The answers that were compiled."""
-    keys, remember = [], Questions._remember
+    keys, remember = [], FunctionStore._remember
 
     def listening(questions, key, answer):
         keys.append(key)
         return remember(questions, key, answer)
 
-    monkeypatch.setattr(Questions, "_remember", listening)
+    monkeypatch.setattr(FunctionStore, "_remember", listening)
     return keys
 
 
@@ -61,7 +62,7 @@ def covered(network, side, index, count):
     """The scores of an image with each of `count` windows covered."""
     places = [(slice(n, n + 3), slice(0, 3)) for n in range(count)]
     fill = np.zeros((side, side + 1, 3), np.float32)
-    covering = network.covered(InputImage(noise(side, side + 1, 3)), fill, places, index)
+    covering = IncrementalOcclusion(network, InputImage(noise(side, side + 1, 3)), fill, places, index)
     return np.concatenate([covering.outputs(batch).scores for batch in covering.batches])
 
 
@@ -74,7 +75,7 @@ def ask_everything(network, index=0, count=3, side=10):
     network.gradient(batch, index, "guided")
     activations, _ = network.layer_gradient(one, index, "conv4")
     network.scores_behind(one, index, "conv4", np.repeat(activations[None], count, axis=0))
-    network.relevance(batch, Target(index), LRP())
+    relevance(network, batch, Target(index), rule=LRP().rule, **LRP().knobs)
     network.randomised(1).gradient(batch, index)
     return covered(network, side, index, count)
 
@@ -99,35 +100,35 @@ def test_what_was_compiled_for_one_size_is_right_for_another(network):
 
 
 def test_sixty_questions_leave_one_trace_and_no_more_answers_than_are_meant_to_be_kept(network, made):
-    opened = network._open()
+    opened = network.engine
     tensors = [tap.tensor for tap in opened.traced.taps]
     for n in range(60):
-        opened.questions.values(*tensors[: 1 + n % len(tensors)], *tensors[:1] * n)
+        opened.functions.values(*tensors[: 1 + n % len(tensors)], *tensors[:1] * n)
         covered(network, 10, Target("conv4", n % 4) if n % 2 else 0, 2)
     assert len(made) >= 60
-    assert len(opened.questions._kept) == KEPT
-    assert opened.follower.questions.cache_info().currsize <= covering.GRAPHS
+    assert len(opened.functions.store) == KEPT
+    assert Plans.of(opened).functions.cache_info().currsize <= GRAPHS
     assert network.model.get_layer("counting").runs == 1
 
 
 def test_the_more_operations_answers_have_the_fewer_are_kept(network, monkeypatch):
-    questions = network._open().questions
-    tensors = [tap.tensor for tap in network._open().traced.taps]
-    size = len(questions.values(*tensors[:1]) and next(iter(questions._kept.values())).graph.get_operations())
-    questions._kept.clear()
+    questions = network.engine.functions
+    tensors = [tap.tensor for tap in network.engine.traced.taps]
+    questions.values(*tensors[:1])
+    size = questions.store.operations
     monkeypatch.setattr("cnnviz_widgets.engine.compiled.OPERATIONS", 5 * size + 4)
     for n in range(9):
         questions.values(*tensors[:1] * (n + 1))
-    assert 1 <= len(questions._kept) <= 5
+    assert 1 <= len(questions.store) <= 5
     monkeypatch.setattr("cnnviz_widgets.engine.compiled.OPERATIONS", 1)
     questions.values(*tensors[:1] * 20)
-    assert len(questions._kept) == 1
+    assert len(questions.store) == 1
 
 
 def test_who_asks_for_what_is_kept_does_not_wait_for_what_is_being_made(network):
-    questions = network._open().questions
+    questions = network.engine.functions
     questions.values(questions.graph.input)
-    with questions._making:  # another thread is at it
+    with questions.store.making:  # another thread is at it
         asking = threading.Thread(target=questions.values, args=(questions.graph.input,))
         asking.start()
         asking.join(60)

@@ -121,9 +121,7 @@ def test_another_thread_that_uses_the_model_meanwhile_does_not_disturb_the_trace
 def test_a_network_runs_in_inference_mode(opened, image):
     kind, network = opened("batch_norm_dropout_augmentation")
     statistics = [weight.numpy() for weight in network.model.non_trainable_weights]
-    first, second = (
-        network._ask(image(kind), network._open().questions.values(network._open().traced.output)) for _ in "ab"
-    )
+    first, second = (network.engine.values(image(kind).array[None], network.engine.traced.output)[0] for _ in "ab")
     assert np.array_equal(first, second)
     assert np.allclose(first[0], network.model(image(kind).array[None], training=False), atol=1e-6)
     after = [weight.numpy() for weight in network.model.non_trainable_weights]

@@ -65,7 +65,7 @@ def test_it_answers_as_a_keras_model_with_the_same_weights(count, alone, which):
 
 @pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
 def test_every_method_sees_the_weights_that_were_shuffled(method):
-    """One that had an answer of its own, past `Questions.keep`, would go on showing what the network has learned."""
+    """A function of its own, past `CompiledFunctions.compiled`, would go on showing the weights that were learned."""
     by_hand = Network(shuffled_by_hand("functional", [("scores", 0), ("conv2", 1)], head="softmax"), value_range=(0, 1))
     asked = {"image": noise(), "target": 0, "layer": "conv2" if "layer" in method.uses else None}
     network = fresh()
@@ -180,7 +180,7 @@ def test_a_moving_variance_stays_positive():
 def test_kernels_and_sums_are_those_with_which_it_computes():
     destroyed, image = fresh().randomised(2), noise()
     convolution = Convolution.of(destroyed, "conv2")
-    inputs = destroyed.values(image, convolution.input_tensor)
+    inputs = convolution.inputs(destroyed, image)
     terms = convolution.terms(inputs, 1, 2, 3)
     maps = destroyed.activations(image, "conv2")
     assert terms.value == pytest.approx(float(maps[1, 2, 3]), rel=1e-5)
@@ -189,10 +189,10 @@ def test_kernels_and_sums_are_those_with_which_it_computes():
 def test_nothing_is_compiled_again():
     network, image = fresh(), noise()
     compute(Gradient(), network, image, 0)
-    kept = dict(network._open().questions._kept)
+    kept = dict(network.engine.functions.store)
     for count in (1, 2, 3):
         compute(Gradient(), network.randomised(count), image, 0)
-    assert network._open().questions._kept == kept
+    assert dict(network.engine.functions.store) == kept
 
 
 def test_answers_are_kept_apart_in_the_store_that_is_shared():
@@ -212,9 +212,9 @@ def test_the_same_question_twice_is_only_looked_up():
 def test_layers_that_are_shared_follow_the_training():
     network, image = fresh(), noise()
     destroyed = network.randomised(1)
-    stamp, before = destroyed.stamp(), destroyed.logits(image)
+    stamp, before = destroyed.weights_version(), destroyed.logits(image)
     network.model.get_layer("conv1").kernel.assign_add(np.full((3, 3, 3, 4), 0.5))
-    assert destroyed.stamp() != stamp
+    assert destroyed.weights_version() != stamp
     assert not np.allclose(destroyed.logits(image), before)
 
 

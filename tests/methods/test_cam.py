@@ -7,7 +7,7 @@ from keras import layers, ops
 from kinds import fixed
 
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.compiled import Questions
+from cnnviz_widgets.engine.compiled import CompiledFunctions
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.network import Network
@@ -84,7 +84,7 @@ def test_the_classes_after_the_first_are_what_they_are_alone(head, monkeypatch):
     network = ending_in(*HEADS[head]())
     targets = [*network.classes, *([Target(0) - 2 * Target(3)] if network.class_count > 1 else [])]
     together = [compute(CAM(), network, IMAGE, target).array for target in targets]
-    monkeypatch.setattr(Questions, "linear", lambda *ends: None)
+    monkeypatch.setattr(CompiledFunctions, "linear", lambda *ends: None)
     network = ending_in(*HEADS[head]())
     for found, target in zip(together, targets, strict=True):
         assert found == pytest.approx(compute(CAM(), network, IMAGE, target).array, rel=1e-5, abs=1e-5)

@@ -13,7 +13,7 @@ import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.result import PICTURE
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods.maximal_activation import EVERY, MaximalActivation, Way
+from cnnviz_widgets.methods.maximal_activation import EVERY, MaximalActivation, History
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute, steps
 
@@ -103,7 +103,7 @@ def test_the_first_picture_comes_after_one_step_and_each_is_the_best_so_far():
 def test_a_worse_picture_does_not_take_the_place_of_the_best():
     first, second, third = (np.full((1, 1, 1), number, np.float32) for number in range(3))
     climbs = [SimpleNamespace(number=number) for number in range(4)]
-    way = Way(climbs[0]).seen(climbs[1], first, 2.0).seen(climbs[2], second, 5.0).seen(climbs[3], third, 3.0)
+    way = History(climbs[0]).seen(climbs[1], first, 2.0).seen(climbs[2], second, 5.0).seen(climbs[3], third, 3.0)
     assert way.picture is second
     assert way.number == 3
     assert way.course == ((1, 2.0), (2, 5.0), (3, 3.0))

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.model_output import Watched
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.output import Watched
 from cnnviz_widgets.maps.masking import FILLS, blurred, coarse_to_fine, cover
 from cnnviz_widgets.methods import occlusion
 from cnnviz_widgets.methods.occlusion import Occlusion, nearest_known

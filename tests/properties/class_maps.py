@@ -6,6 +6,7 @@ from keras import layers
 from kinds import KINDS
 
 from cnnviz_widgets.core.target import Term
+from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine
 from cnnviz_widgets.maps.cams import finished
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -42,7 +43,10 @@ def grad_cam_is_cam(tolerance):
 
 
 SUM_OF_CELLS = Bug(
-    "the weights forget the pooling's mean", Network.pooled_maps, "target.of(matrix)", "target.of(matrix) / 64"
+    "the weights forget the pooling's mean",
+    TensorFlowEngine.pooled_maps,
+    "_weighted(matrix, objective)",
+    "_weighted(matrix, objective) / 64",
 )
 NEXT_WEIGHTS = Bug("the weights are those of the class before", Term.of, "[..., self.index]", "[..., self.index - 1]")
 

@@ -8,8 +8,10 @@ import tensorflow as tf
 from kinds import KINDS
 
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.compiled import Questions, _means
+from cnnviz_widgets.engine.compiled import CompiledFunctions, _means
+from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.questions import Questions
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import NEXT_CLASS, PROBABILITY
 from properties.small_networks import linear, noise
@@ -31,9 +33,9 @@ def linear_gradient(tolerance):
 SUM_OF_PLACES = Bug("a channel's score is a sum over its places", _means, "axis=[1, 2]) / cells", "axis=[1, 2])")
 NO_PREPROCESSING = Bug(
     "the gradient is per unit of what the model takes, not of the image",
-    Network.gradient,
-    "ask(batch, opened.place(target))[1]",
-    "ask(batch, opened.place(target))[1] / 2",
+    TensorFlowEngine.gradient,
+    "ask(images, terms_of(objective))[1]",
+    "ask(images, terms_of(objective))[1] / 2",
 )
 
 
@@ -87,7 +89,7 @@ def central_differences(tolerance):
 
 
 HALF_PRECISION = Bug(
-    "images pass through half precision", Network._batch, "batch.astype(", "batch.astype(np.float16).astype("
+    "images pass through half precision", Questions.batch, "images.astype(", "images.astype(np.float16).astype("
 )
 
 
@@ -109,7 +111,7 @@ def precisions(tolerance):
 
 CROSS_ENTROPY = Bug(
     "the score is the logarithm of the probability",
-    Questions.scores,
+    CompiledFunctions.scores,
     "tf.gather(values, ",
     "tf.gather(tf.nn.log_softmax(values), ",
 )

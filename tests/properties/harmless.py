@@ -5,8 +5,9 @@ import numpy as np
 from keras import layers
 
 from cnnviz_widgets.core.image import InputImage, _float_pixels
-from cnnviz_widgets.engine.opening import Opened
+from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine
 from cnnviz_widgets.engine.tracing import _listening
+from cnnviz_widgets.engine.weights import WeightsVersion
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -14,6 +15,7 @@ from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.questions import Questions
 from cnnviz_widgets.request import compute, steps
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import TRAINING
@@ -37,9 +39,9 @@ SHADOWS_STAY = Bug(
 )
 FROZEN = Bug(
     "the model is frozen",
-    Opened.__init__,
-    "model, inputs = network.model, network.inputs",
-    "model, inputs = network.model, network.inputs; model.trainable = False",
+    TensorFlowEngine.__init__,
+    "self.model, self.name, self.input_shape = ",
+    "model.trainable = False; self.model, self.name, self.input_shape = ",
 )
 
 
@@ -67,7 +69,7 @@ NOT_AFTER_ERRORS = Bug(
 )
 STEADY_FOR_EVER = Bug(
     "after an interruption the weights count as unchanging",
-    Network.steady,
+    WeightsVersion.frozen,
     "    finally:\n",
     "    except ZeroDivisionError:\n        pass\n    else:\n",
 )
@@ -133,7 +135,7 @@ def raising(error):
 SHARED_MEMORY = Bug("an image shares memory with the caller's array", _float_pixels, "copy=True", "copy=None or False")
 IN_PLACE = Bug(
     "pixels are shifted in place",
-    Network._batch,
+    Questions.batch,
     "return batch.astype(",
     "batch -= np.float32(0.5); return batch.astype(",
 )

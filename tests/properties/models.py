@@ -8,7 +8,7 @@ from kinds import KINDS, Probe, fixed
 
 from cnnviz_widgets.engine.channels_last import _mistaken_biases
 from cnnviz_widgets.engine.graph import ForwardGraph
-from cnnviz_widgets.engine.inputs import Inputs
+from cnnviz_widgets.engine.inputs import InputBinding
 from cnnviz_widgets.engine.layer_paths import _children, is_channels_first
 from cnnviz_widgets.engine.tracing import _head, _shadow
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -16,6 +16,7 @@ from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.questions import Questions
 from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, assert_refused, holds
 from properties.shared_bugs import PROBABILITY, TRAINING
@@ -147,7 +148,7 @@ UNSEEN = Bug(
 )
 IMAGE_AS_IT_IS = Bug(
     "the image is not turned round for the model",
-    Inputs.filled,
+    InputBinding.filled,
     "tf.transpose(images, TO_FIRST) if self.channels_first else images",
     "images",
 )
@@ -203,7 +204,7 @@ def with_channels(*formats):
 
 
 GREY_FIRST = Bug(
-    "an image has at most three channels", Network._batch, "if array.ndim == 4 else array[None]", "[None, ..., :3]"
+    "an image has at most three channels", Questions.batch, "if array.ndim == 4 else array[None]", "[None, ..., :3]"
 )
 
 
@@ -229,15 +230,15 @@ def channels(tolerance):
 
 STANDARDISED = Bug(
     "each image is brought to mean 0 and deviation 1",
-    Network._batch,
-    "return batch.astype(",
-    "return ((batch - batch.mean()) / batch.std()).astype(",
+    Questions.batch,
+    "images.astype(",
+    "((images - images.mean()) / images.std()).astype(",
 )
 TRANSPOSED = Bug(
     "rows and columns of a layer's output are exchanged",
-    Network.activations,
-    "self.values(image, self._tensor(layer))",
-    "self.values(image, self._tensor(layer)).swapaxes(0, 1)",
+    Questions.activations,
+    "self.engine.activations(batch.array, self.layer(layer).path)[0]",
+    "self.engine.activations(batch.array, self.layer(layer).path)[0].swapaxes(1, 2)",
 )
 
 

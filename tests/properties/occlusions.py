@@ -8,7 +8,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.maps.masking import Windows
 from cnnviz_widgets.methods.occlusion import Occlusion, paint
 from cnnviz_widgets.methods.occlusion import plan as route
-from cnnviz_widgets.methods.occlusion.incremental import Covering
+from cnnviz_widgets.methods.occlusion.incremental import IncrementalOcclusion
 from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, holds
 from properties.shared_bugs import TRAINING
@@ -95,7 +95,7 @@ def nothing_covered(tolerance):
 
 FIRST_AGAIN = Bug(
     "every batch covers the windows of the first one",
-    Covering._parts,
+    IncrementalOcclusion._parts,
     "zip(parts, first, batch, strict=True)",
     "zip(parts, first, range(len(batch)), strict=True)",
     caught_by=(AssertionError, ValueError),

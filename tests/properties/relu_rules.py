@@ -30,7 +30,7 @@ def forward_untouched(tolerance):
         network, image = opened(name)
         kernel = network.model.get_layer("conv1").kernel
         kernel.assign(kernel * 40)  # so that units are clipped
-        inside = network._open()
+        inside = network.engine
         for rule in ("guided", "deconvnet"):
             ask = {r: inside.questions.gradient(inside.traced.logits, r) for r in ("standard", rule)}
             plain, ruled = (ask[r](image.array[None], inside.place(network.target(0)))[0] for r in ask)

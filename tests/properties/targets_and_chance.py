@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from cnnviz_widgets.core.model_output import ModelOutput
 from cnnviz_widgets.core.notes import on_request
-from cnnviz_widgets.engine.opening import Weights
-from cnnviz_widgets.engine.output import Output
+from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine
+from cnnviz_widgets.engine.weights import WeightsVersion
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.maximal_activation.optimizer import Ascent, _step_function
-from cnnviz_widgets.network import Network
+from cnnviz_widgets.questions import Questions
 from cnnviz_widgets.request import compute
 from properties.framework import Bug, assert_close, assert_refused, holds, kinds_of
 from properties.small_networks import opened
@@ -39,7 +40,7 @@ def climbing(tolerance):
     for seed in (3, 3, 4):
         network.cache.clear()
         climb = type(method)(steps=12, seed=seed, jitter=0, rotate=0.0, zoom=0.0, pad=0, total_variation=0.0)
-        ascent = network.ascent(network.target(1), climb)
+        ascent = Ascent(network, network.target(1), climb.parameterisation, climb.decorrelate, **climb.knobs)
         start = network.scores(ascent.picture(ascent.begin()), 1)
         picture = compute(climb, network, target=1).array
         assert np.isfinite(picture).all()
@@ -49,7 +50,9 @@ def climbing(tolerance):
     assert np.abs(pictures[2] - pictures[0]).max() > 0.01
 
 
-OLD_WEIGHTS = Bug("what was computed with other weights is kept", Weights.stamp, "self._stamp += 1", "pass")
+OLD_WEIGHTS = Bug(
+    "what was computed with other weights is kept", WeightsVersion._looked_up, "self._number += 1", "pass"
+)
 EQUAL_WEIGHTS = Bug(
     "all channels weigh the same", GradCAM.run, "gradient.mean(axis=(0, 1))", "gradient.mean(axis=(0, 1)) * 0 + 1"
 )
@@ -84,13 +87,13 @@ def weights_matter(tolerance):
 
 NEGATIVE = Bug(
     "a negative class counts from the end",
-    Output.check,
+    ModelOutput.check,
     "if not 0 <= term.index < count",
     "if term.index >= count",
 )
 CLIPPED = Bug(
     "a class too large is clipped",
-    Network.target,
+    Questions._found,
     "target = Target(int(value))",
     "target = Target(min(int(value), self.class_count - 1))",
 )
@@ -108,19 +111,19 @@ def classes_that_are_not_there(tolerance):
     for wrong in (5, 1000, -1, -5, 1.0, True, np.int64(-1)):
         for ask in (network.gradient, network.scores, lambda image, wrong: compute(GradCAM(), network, image, wrong)):
             assert_refused(lambda ask=ask, wrong=wrong: ask(image, wrong))
-    assert len(network._open().questions._kept) <= tolerance  # nothing was even compiled
+    assert len(network.engine.functions.store) <= tolerance  # nothing was even compiled
 
 
 HALF_POOLED = Bug(
     "gradients stay in half precision",
-    Network.layer_gradient,
-    "_float32(activations)[0], _float32(self._connected(gradient, target, layer))[0]",
+    TensorFlowEngine.layer_gradient,
+    "as_float(activations), _as_float_or_none(gradient)",
     "np.asarray(activations)[0], np.asarray(gradient)[0]",
 )
 
 
 SILENT_OVERFLOW = Bug("an overflow is not reported", on_request, "request.network.overflow(request.image)", "None")
-LAST_LAYER = Bug("not the first layer that overflows is named, but the last", Network.overflow, "[:1]", "[-1:]")
+LAST_LAYER = Bug("not the first layer that overflows is named, but the last", Questions.overflow, "[:1]", "[-1:]")
 
 
 @holds(

@@ -52,8 +52,8 @@ class Pair:
         self.name, self.network = name, cnnviz.load(name)
         self.second, self.image = make(self.network.model), self.network.fit(self.network.samples[0])
         self.target = self.network.target(None, self.image)
-        opened = self.network._open()
-        self._ask = opened.questions.values(*(opened.tensors[step.name] for step in self.second.relus))
+        opened = self.network.engine
+        self._ask = opened.functions.values(*(opened.tensors[step.name] for step in self.second.relus))
 
     def rows(self):
         """The comparisons."""

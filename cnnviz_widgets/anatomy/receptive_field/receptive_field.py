@@ -83,7 +83,7 @@ def receptive_fields(network, image_size=None):
 def _at_size(network, sides):
     from .rules import sights
 
-    traced = network._open().traced
+    traced = network.traced_engine.traced
     seen = sights(traced.graph, sides, [tap.tensor for tap in traced.taps])
     return {tap.path: _field(seen.get(tap.tensor), sides) for tap in traced.taps}
 

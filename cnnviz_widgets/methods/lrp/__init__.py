@@ -64,13 +64,20 @@ class LRP(Method):
     gamma: float = slider(0.25, 0, 1, step=0.05, help="How much more counts what speaks for a unit; 0 is LRP-0.")
     alpha: float = slider(2.0, 1, 3, step=0.1, help="The weight of what speaks for a unit; beta is alpha - 1.")
 
+    @property
+    def knobs(self):
+        """{name: value} of the numbers that the rules use."""
+        return {"epsilon": self.epsilon, "gamma": self.gamma, "alpha": self.alpha}
+
     def run(self, network, image, target):
         """Yield one result. Raises ValueError for a network with operations for which there is no rule."""
-        relevance, score, to_biases = network.relevance(image, target, self)
-        notes = (_conservation(float(score), float(relevance.sum()), float(to_biases)),)
+        from .relevance import relevance  # which imports TensorFlow
+
+        shares, score, to_biases = relevance(network, image, target, self.rule, **self.knobs)
+        notes = (_conservation(float(score), float(shares.sum()), float(to_biases)),)
         if self.rule in ("z-plus", "alpha-beta"):
             notes += (_barely_about_the_class(self.rule),)
-        yield Result(relevance.sum(axis=-1), signed=True, unit="score", notes=notes)
+        yield Result(shares.sum(axis=-1), signed=True, unit="score", notes=notes)
 
 
 def _conservation(score, total, biases):

@@ -1,15 +1,15 @@
-"""The compiled answer to "how is this score shared out among the pixels", and the refusal where there is none."""
+"""Relevance of the pixels, by a compiled function; and the refusal where an operation has no rule."""
 
+import numpy as np
 import tensorflow as tf
 
-from cnnviz_widgets.engine.compiled import PLACE
+from cnnviz_widgets.engine.compiled import TERMS, terms_of
+from cnnviz_widgets.engine.tensorflow_engine import as_float
 
 from .operations import wide
 from .walk import Walk
 
-# What may be varied without tracing again.
-KNOBS = {name: tf.TensorSpec([], tf.float32) for name in ("epsilon", "gamma", "alpha")}
-# How a refusal begins.
+# The beginning of a refusal.
 KNOWN = (
     "Relevance can pass convolutions, dense layers, batch normalisation, pooling, skips and activations that keep the "
     "sign, such as ReLU; not"
@@ -17,43 +17,55 @@ KNOWN = (
 PRODUCT = "a product of two numbers that both come from the image (Mul), as in gates, swish or gelu"
 
 
-def relevance_question(opened, objective, rule, name):
-    """(images, place, knobs) -> (relevance like the images, scores (n,), what biases took (n,)).
+def relevance(network, image, target, rule, **knobs):
+    """The score handed back to the pixels: (relevance (height, width, channels), score, share that biases took).
 
-    Raises ValueError where an operation has no rule; `name` is that of the network.
+    For a batch each has a first axis. `knobs` are the numbers that the rules use: epsilon, gamma, alpha. Raises
+    ValueError for a network with an operation for which there is no rule.
     """
-    if opened.head == "hidden" and objective == opened.traced.output:
-        raise ValueError(f"{KNOWN} a softmax that the model hides. Received: {name}.")
+    batch, engine = network.batch(image), network.traced_engine
+    target = network.target(target, batch)
+    network.reached(None, target)
+    ask = _compiled(engine, engine.objective_tensor(target.layer), rule, sorted(knobs))
+    terms, knobs = terms_of(target.objective), {name: np.float32(value) for name, value in knobs.items()}
+    way = ((engine.traced.graph.input,), (engine.objective_tensor(target.layer),), "relevance")
+    answers = engine.functions.batching.ask(way, batch.array, lambda part: ask(part, terms, knobs))
+    return tuple(batch.answer(as_float(answer)) for answer in answers)
+
+
+def _compiled(engine, end, rule, knobs):
+    """(images, terms, knobs) -> (relevance like the images, scores (n,), shares of the biases (n,))."""
+    if engine.head == "hidden" and end == engine.traced.output:
+        raise ValueError(f"{KNOWN} a softmax that the model hides. Received: {engine.name}.")
 
     def refuse(operation):
         what = PRODUCT if operation.type == "Mul" else operation.type
-        raise ValueError(f"{KNOWN} {what}. Received: {name}, with {operation.type} in {_where(opened, operation)}.")
+        raise ValueError(
+            f"{KNOWN} {what}. Received: {engine.name}, with {operation.type} in {_where(engine, operation)}."
+        )
 
-    questions = opened.questions
-    ask = questions.keep(("relevance", objective, rule), lambda: _made(questions, objective, rule, refuse))
-    way = ((questions.graph.input,), (objective,), "relevance")
-    return lambda images, place, knobs: questions.pieces.ask(way, images, lambda part: ask(part, place, knobs))
+    return engine.compiled(("relevance", end, rule), lambda: _made(engine, end, rule, knobs, refuse))
 
 
-def _made(questions, objective, rule, refuse):
-    graph = questions.graph
+def _made(engine, end, rule, knobs, refuse):
+    graph, functions = engine.traced.graph, engine.functions
     given = graph.tensor(graph.input)
     images_spec = tf.TensorSpec([None, *given.shape[1:]], given.dtype)
 
-    @tf.function(autograph=False, input_signature=[images_spec, PLACE, KNOBS])
-    def relevance(images, place, knobs):
+    @tf.function(autograph=False, input_signature=[images_spec, TERMS, dict.fromkeys(knobs, tf.TensorSpec([]))])
+    def relevance(images, terms, knobs):
         # Every operation as the model has it: the rules are about them.
-        (values,) = graph({graph.input: images}, [objective], folding=False)
-        scores = questions.scores(objective, values, place)
+        (values,) = graph({graph.input: images}, [end], folding=False)
+        scores = functions.scores(end, values, terms)
         start = wide(values) * wide(tf.gradients(scores, values)[0])  # each cell's part of the score
         return Walk(images, values, rule, knobs, refuse).back(start, scores)
 
     return relevance
 
 
-def _where(opened, operation):
+def _where(engine, operation):
     """In words: the first layer whose output depends on an operation of an imported graph."""
     name = operation.name.split("/", 1)[1]
-    reaches = opened.traced.graph.reaches
-    inside = [path for path, tensor in opened.tensors.items() if reaches(name, tensor)]
+    reaches = engine.traced.graph.reaches
+    inside = [path for path, tensor in engine.tensors.items() if reaches(name, tensor)]
     return f"layer {inside[0]!r}" if inside else f"operation {name!r}"

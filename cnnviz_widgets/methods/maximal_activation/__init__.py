@@ -20,7 +20,7 @@ import numpy as np
 
 from cnnviz_widgets.core.method import REFERENCE_SIDE, Method, register
 from cnnviz_widgets.core.notes import Note
-from cnnviz_widgets.core.parameters import choice, default_of, slider, switch
+from cnnviz_widgets.core.parameters import Slider, choice, default_of, parameters_of, slider, switch
 from cnnviz_widgets.core.result import PICTURE, Result
 
 # A look at the picture after so many steps: for the person, and to find the best one.
@@ -77,23 +77,31 @@ class MaximalActivation(Method):
 
     def run(self, network, target):
         """Yield the best picture so far every few steps."""
-        ascent = network.ascent(target, self)
-        key = ("climb", replace(self, steps=1), target, network.stamp())
-        kept = network.cache.get(key)
-        way = kept if kept is not None and kept.number < self.steps else Way(ascent.begin())
-        while way.number < self.steps:
-            number = min(_next_look(way.number), self.steps)
-            climb = ascent.advanced(way.climb, number)
-            picture = ascent.picture(climb)
-            way = way.seen(climb, picture, float(network.scores(picture, target)))
-            if number % EVERY == 0 and (kept is None or kept.number < number):
-                network.cache.put(key, way)
-            if number < self.steps:
-                yield self._result(way, progress=number / self.steps)
-        yield self._result(way, notes=tuple(_remarks(network, target, way)))
+        from .optimizer import Ascent  # which imports TensorFlow
 
-    def _result(self, way, **more):
-        return Result(way.picture, signed=False, unit="pixel value", axes=PICTURE, course=way.course, **more)
+        ascent = Ascent(network, target, self.parameterisation, self.decorrelate, **self.knobs)
+        key = ("ascent", replace(self, steps=1), target, network.weights_version())
+        kept = network.cache.get(key)
+        history = kept if kept is not None and kept.number < self.steps else History(ascent.begin())
+        while history.number < self.steps:
+            number = min(_next_look(history.number), self.steps)
+            state = ascent.advanced(history.state, number)
+            picture = ascent.picture(state)
+            history = history.seen(state, picture, float(network.scores(picture, target)))
+            if number % EVERY == 0 and (kept is None or kept.number < number):
+                network.cache.put(key, history)
+            if number < self.steps:
+                yield self._result(history, progress=number / self.steps)
+        yield self._result(history, notes=tuple(_remarks(network, target, history)))
+
+    @property
+    def knobs(self):
+        """{name: value} of the numbers that may vary without tracing again: all sliders but the steps."""
+        sliders = {name for name, known in parameters_of(self).items() if isinstance(known, Slider)}
+        return {name: getattr(self, name) for name in sliders - {"steps"}}
+
+    def _result(self, history, **more):
+        return Result(history.picture, signed=False, unit="pixel value", axes=PICTURE, course=history.course, **more)
 
     @classmethod
     def suited_to(cls, side):
@@ -134,10 +142,10 @@ class MaximalActivation(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
-    """How far a climb has come, and the best that was seen on it."""
+class History:
+    """The state of an ascent, and the best picture so far."""
 
-    climb: object
+    state: object
     picture: np.ndarray | None = None
     score: float = -np.inf
     course: tuple = ()  # (step, score) at every look
@@ -145,19 +153,19 @@ class Way:
     @property
     def number(self):
         """The steps that were made."""
-        return self.climb.number
+        return self.state.number
 
     @property
     def nbytes(self):
         """Bytes that keeping it takes."""
-        return self.climb.nbytes + self.picture.nbytes
+        return self.state.nbytes + self.picture.nbytes
 
-    def seen(self, climb, picture, score):
-        """The way when it has come to a picture with this score."""
-        course = (*self.course, (climb.number, score))
+    def seen(self, state, picture, score):
+        """The history with one more picture, of this score."""
+        course = (*self.course, (state.number, score))
         if self.picture is not None and not score > self.score:
-            return replace(self, climb=climb, course=course)
-        return Way(climb, picture, score, course)
+            return replace(self, state=state, course=course)
+        return History(state, picture, score, course)
 
 
 def _next_look(number):
@@ -176,15 +184,15 @@ def background_of(network):
     return kept[0] if kept else None
 
 
-def _remarks(network, target, way):
+def _remarks(network, target, history):
     """What to say of a finished picture."""
-    if way.climb.relaxed:
-        yield relaxed(way.climb.relaxed)
-    if len({score for _, score in way.course}) == 1 < len(way.course):
+    if history.state.relaxed:
+        yield relaxed(history.state.relaxed)
+    if len({score for _, score in history.course}) == 1 < len(history.course):
         yield unmoved()
-    yield reached(way.score, *_best_sample(network, target))
-    if target.layer is None and len(network.class_names) > 1 and network.task != "regression":
-        yield _seen(network, target, way.picture)
+    yield reached(history.score, *_best_sample(network, target))
+    if target.layer is None and len(network.class_names) > 1 and network.classifies:
+        yield _seen(network, target, history.picture)
 
 
 def _seen(network, target, picture):
@@ -202,7 +210,7 @@ def _best_sample(network, target):
     """(how many samples, which has the highest score, its name, that score); () where there are none."""
     if not network.samples:
         return ()
-    key = ("best sample", target, network.stamp())
+    key = ("best sample", target, network.weights_version())
     if (kept := network.cache.get(key)) is None:
         scores = [float(network.scores(image, target)) for image in network.samples]
         best = int(np.argmax(scores))

@@ -1,7 +1,7 @@
 """Making an image that raises a score: gradient ascent from seeded noise, one compiled step at a time.
 
 A step is parameters -> image -> a small movement -> network -> gradient -> Adam. What a person varies while they look,
-and the class, channel or unit that is climbed, reach it as tensors: it is traced once for a network and a kind of
+and the class, channel or unit whose score is raised, reach it as tensors: it is traced once for a network and a kind of
 target. Kingma, Ba, "Adam", 2015 (arXiv:1412.6980), algorithm 1.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
-from cnnviz_widgets.engine.compiled import PLACE, place_of
+from cnnviz_widgets.engine.compiled import TERMS, terms_of
 
 from .parameterisation import START, correlated, pixels_of, planes_of, shape_of_parameters
 from .transforms import movement, warped
@@ -20,15 +20,13 @@ SIDE = 224
 RELAXED_STEPS = 32
 # Adam's memory of the gradient and of its square, and what keeps a division from zero.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-# What may be varied without tracing again.
+# Knobs that are whole numbers.
 WHOLE = ("pad", "seed")
-RATES = ("decay", "jitter", "rotate", "zoom", "background", "norm", "power", "total_variation", "learning_rate")
-KNOBS = {name: tf.TensorSpec([], tf.int32 if name in WHOLE else tf.float32) for name in (*WHOLE, *RATES)}
 
 
 @dataclass(frozen=True, eq=False)
-class Climb:
-    """How far an image has come: everything that the next step depends on.
+class OptimizerState:
+    """The state of the ascent: everything that the next step depends on.
 
     `parameters` and Adam's two `moments` are tensors; `number` counts the steps that were made, `relaxed` those of them
     that needed the relaxed ReLU gradient.
@@ -46,21 +44,26 @@ class Climb:
 
 
 class Ascent:
-    """The way up for one target. `recipe` has the attributes `KNOBS`, `parameterisation` and `decorrelate`."""
+    """Gradient ascent for one target.
 
-    def __init__(self, questions, objective, target, shape, value_range, recipe):
-        """`objective` is the tensor in whose values the `target` is found; `shape` what the network takes."""
-        height, width, channels = shape
+    `knobs` are numbers that may be varied without tracing again, see `MaximalActivation`: `decay`, `jitter`, `rotate`,
+    `zoom`, `background`, `norm`, `power`, `total_variation`, `learning_rate`, and the whole numbers `pad` and `seed`.
+    """
+
+    def __init__(self, network, target, parameterisation, decorrelate, **knobs):
+        engine = network.traced_engine
+        end, (height, width, channels) = engine.objective_tensor(target.layer), network.input_shape
         self.shape = (height or SIDE, width or SIDE, channels)
-        self._place = place_of(target)
-        self._knobs = {name: tf.constant(getattr(recipe, name), spec.dtype) for name, spec in KNOBS.items()}
-        self._kind, pad, self._seed = recipe.parameterisation, recipe.pad, recipe.seed
+        self._terms = terms_of(target.objective)
+        specs = {name: tf.TensorSpec([], tf.int32 if name in WHOLE else tf.float32) for name in knobs}
+        self._knobs = {name: tf.constant(value, specs[name].dtype) for name, value in knobs.items()}
+        self._kind, pad, self._seed = parameterisation, knobs["pad"], knobs["seed"]
         self._canvas = (self.shape[0] + 2 * pad, self.shape[1] + 2 * pad, channels)
-        made_of = (self._kind, recipe.decorrelate and channels == 3, self.shape, tuple(map(float, value_range)))
-        self._picture = questions.keep(("picture", made_of), lambda: _picture_function(*made_of))
+        made_of = (self._kind, decorrelate and channels == 3, self.shape, tuple(map(float, network.value_range)))
+        self._picture = engine.compiled(("picture", made_of), lambda: _picture_function(specs, *made_of))
         self._steps = {
-            rule: lambda rule=rule: questions.keep(
-                ("ascent", objective, rule, made_of), lambda: _step_function(questions, objective, rule, *made_of)
+            rule: lambda rule=rule: engine.compiled(
+                ("ascent", end, rule, made_of), lambda: _step_function(engine.functions, end, rule, specs, *made_of)
             )
             for rule in ("standard", "redirected")
         }
@@ -69,48 +72,48 @@ class Ascent:
         """The start: noise that looks grey."""
         shape = shape_of_parameters(self._kind, *self._canvas)
         parameters = START * tf.random.stateless_normal(shape, [self._seed, 0])
-        return Climb(parameters, (tf.zeros(shape), tf.zeros(shape)))
+        return OptimizerState(parameters, (tf.zeros(shape), tf.zeros(shape)))
 
-    def advanced(self, climb, number):
-        """The climb when `number` steps have been made in all."""
+    def advanced(self, state, number):
+        """The state when `number` steps have been made in all."""
         step = self._steps["standard"]()
-        while climb.number < number:
-            given = (climb.parameters, *climb.moments, tf.constant(climb.number), self._place, self._knobs)
+        while state.number < number:
+            given = (state.parameters, *state.moments, tf.constant(state.number), self._terms, self._knobs)
             relaxed, (moves, *changed) = 0, step(*given)
-            if climb.number < RELAXED_STEPS and not moves:
+            if state.number < RELAXED_STEPS and not moves:
                 relaxed, (_, *changed) = 1, self._steps["redirected"]()(*given)
             parameters, *moments = changed
-            climb = replace(
-                climb,
+            state = replace(
+                state,
                 parameters=parameters,
                 moments=tuple(moments),
-                number=climb.number + 1,
-                relaxed=climb.relaxed + relaxed,
+                number=state.number + 1,
+                relaxed=state.relaxed + relaxed,
             )
-        return climb
+        return state
 
-    def picture(self, climb):
+    def picture(self, state):
         """(height, width, channels) float32 in the network's value range: the image as it is, not moved."""
-        return self._picture(climb.parameters, self._knobs).numpy()
+        return self._picture(state.parameters, self._knobs).numpy()
 
 
-def _step_function(questions, objective, rule, kind, decorrelate, shape, value_range):
+def _step_function(functions, objective, rule, knob_specs, kind, decorrelate, shape, value_range):
     """A `tf.function` that makes one step: whether the score moved at all, parameters, moments."""
     parameters = _parameters_spec(kind, shape)
-    graph = questions.graph
+    graph = functions.graph
     dtype = graph.tensor(graph.input).dtype
 
     @tf.function(
         autograph=False,
-        input_signature=[parameters] * 3 + [tf.TensorSpec([], tf.int32), PLACE, KNOBS],
+        input_signature=[parameters] * 3 + [tf.TensorSpec([], tf.int32), TERMS, knob_specs],
     )
-    def step(parameters, mean, square, number, place, knobs):
+    def step(parameters, mean, square, number, terms, knobs):
         image = _image(kind, decorrelate, shape, parameters, knobs)
         moved = movement(knobs["seed"], number, knobs["jitter"], knobs["rotate"], knobs["zoom"])
         seen = warped(image, *shape[:2], moved, knobs["background"])
         images = tf.cast(_in_range(seen, value_range), dtype)[tf.newaxis]
         (values,) = graph({graph.input: images}, [objective], rule)
-        score = tf.reduce_sum(questions.scores(objective, values, place))
+        score = tf.reduce_sum(functions.scores(objective, values, terms))
         at_seen = tf.gradients(score, seen)[0]
         if at_seen is None:
             raise ValueError("The score must depend on the image if it is to be raised. Received: one that does not.")
@@ -123,8 +126,8 @@ def _step_function(questions, objective, rule, kind, decorrelate, shape, value_r
     return step
 
 
-def _picture_function(kind, decorrelate, shape, value_range):
-    @tf.function(autograph=False, input_signature=[_parameters_spec(kind, shape), KNOBS])
+def _picture_function(knob_specs, kind, decorrelate, shape, value_range):
+    @tf.function(autograph=False, input_signature=[_parameters_spec(kind, shape), knob_specs])
     def picture(parameters, knobs):
         image = _image(kind, decorrelate, shape, parameters, knobs)
         pad, (height, width, _) = knobs["pad"], shape

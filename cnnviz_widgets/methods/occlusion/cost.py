@@ -38,7 +38,7 @@ def whole(work):
 
 
 def followed(step, program, changed):
-    """The `Cost` of a step on the rectangles that hold the cells `changed` {tensor: Changed}."""
+    """The `Cost` of a step on the rectangles that hold the cells `changed` {tensor: DirtyCells}."""
     rows_and_columns = np.maximum(changed[step.output].extent, 1)
     share = _cells(rows_and_columns) / _cells(step.window.sides)
     computing = Cost(share * (step.work.multiply_adds / _rate(step.work) + _seconds(step.work.written)))

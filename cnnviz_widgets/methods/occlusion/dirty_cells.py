@@ -10,7 +10,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, eq=False)
-class Changed:
+class DirtyCells:
     """For each of n windows, the cells of one map that may hold something else than for the uncovered image.
 
     `begin` and `end` (n, 2), end exclusive, are these cells. `low` and `high` (2,) are the rows and columns between
@@ -54,7 +54,7 @@ class Changed:
 
     def shifted(self, cells):
         """In a map with `cells` (2,) more rows above and columns to the left."""
-        return Changed(self.begin + cells, self.end + cells, self.low + cells, self.high + cells)
+        return DirtyCells(self.begin + cells, self.end + cells, self.low + cells, self.high + cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,13 +81,13 @@ class Window:
         return bool((self.extent == 1).all() and (self.stride == 1).all())
 
     def reached(self, parts):
-        """The `Changed` cells of the output, when those of its inputs are `parts`: all that see one of them."""
+        """The `DirtyCells` cells of the output, when those of its inputs are `parts`: all that see one of them."""
         begin = np.min([part.begin for part in parts], axis=0) + self.before
         end = np.max([part.end for part in parts], axis=0) + self.before
         # o * stride <= last changed cell, and o * stride + extent > first changed cell
         first = -((self.extent - 1 - begin) // self.stride)  # rounded up
         last = (end - 1) // self.stride
-        return Changed(np.clip(first, 0, self.sides), np.clip(last + 1, 0, self.sides), np.zeros(2, int), self.sides)
+        return DirtyCells(np.clip(first, 0, self.sides), np.clip(last + 1, 0, self.sides), np.zeros(2, int), self.sides)
 
     def needed(self, first, size):
         """(first (n, 2), size (2,)) of the input cells from which a rectangle of the output is made."""

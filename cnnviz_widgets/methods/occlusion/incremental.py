@@ -1,95 +1,93 @@
-"""What a network says of one image with each of many rectangles covered, a batch of rectangles at a time."""
+"""The answers for one image with each of many rectangles covered, from only what each rectangle changes."""
 
-import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
 from cnnviz_widgets.engine.batch_norm_folding import folded
-from cnnviz_widgets.engine.compiled import Questions
+from cnnviz_widgets.engine.compiled import CompiledFunctions
+from cnnviz_widgets.engine.tensorflow_engine import as_float
 
 from .plan import batches, cheapest, pastes
 from .rectangles import answers, clean_tensors
 from .steps import Program, program
 
-# Routes that are kept, for as many kinds of windows: they do not depend on the image's pixels, nor on the class.
+# Plans that are kept, for as many kinds of windows: they do not depend on the image's pixels, nor on the class.
 KEPT = 32
-# Sets of tensors that are wanted, a graph each, and compiled answers to each of them.
-GRAPHS, ANSWERS = 6, 8
+# Sets of tensors that are wanted, a graph each, and compiled functions for each of them.
+GRAPHS, FUNCTIONS = 6, 8
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What is known of a few tensors before any window is: for images of one size."""
+    """All that is known of a few wanted tensors before any window is: for images of one size."""
 
     program: Program
     frontiers: dict
-    questions: Questions  # to a graph of their own
+    functions: CompiledFunctions  # on a graph of their own
 
 
-class Follower:
-    """Follows covered windows through one traced model, and keeps what it finds out about it."""
+class Plans:
+    """The plans for one traced model, whatever its weights; `engine.shared` keeps them."""
 
     def __init__(self, traced, memory=None):
         self._traced, self._memory = traced, memory
-        self.questions = lru_cache(GRAPHS)(self._questions)
-        self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its questions
-        self.route = lru_cache(KEPT)(self._route)
+        self.functions = lru_cache(GRAPHS)(self._functions)
+        self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its functions
+        self.plan = lru_cache(KEPT)(self._plan)
 
-    def asking(self, other):
-        """One that follows the same routes and asks `other(questions)` in the place of the model's own questions."""
-        twin = copy.copy(self)
+    @classmethod
+    def of(cls, engine):
+        """The plans for an engine's model."""
+        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory))
 
-        def prepared(*asked):
-            own = self.prepared(*asked)
-            return replace(own, questions=other(own.questions))
-
-        twin.prepared = lru_cache(KEPT)(prepared)
-        return twin
-
-    def _questions(self, wanted):
-        """The questions about the tensors `wanted`, for images of every size."""
+    def _functions(self, wanted):
+        """The functions for the tensors `wanted`, for images of every size."""
         traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
-        return Questions(traced, memory=self._memory, most=ANSWERS)
+        return CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
 
     def _prepared(self, sides, wanted):
-        """What is `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
-        questions = self.questions(wanted)
-        made = program(questions.graph, sides, wanted)
-        return Prepared(made, made.frontiers(questions.graph), questions)
+        """The `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
+        functions = self.functions(wanted)
+        made = program(functions.graph, sides, wanted)
+        return Prepared(made, made.frontiers(functions.graph), functions)
 
-    def _route(self, sides, wanted, corners):
-        """The `Route` for windows (top, bottom, left, right) over an image of `sides`."""
+    def _plan(self, sides, wanted, corners):
+        """The `Plan` for windows (top, bottom, left, right) over an image of `sides`."""
         prepared = self.prepared(sides, wanted)
         rectangles = [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in corners]
         return cheapest(prepared.program, prepared.frontiers, rectangles)
 
 
-class Covering:
+class IncrementalOcclusion:
     """The answers for an image with one of `rectangles` covered, pairs of slices, for each of them.
 
     `batches` are arrays of their indices, in the order in which they are best asked for, and `clean` is the answer for
-    the image as it is. An answer is a `Watched`. `words` tell in a sentence how it is computed.
+    the image as it is. An answer is a `Watched`. `words` say in a sentence how it is computed.
     """
 
-    def __init__(self, follower, wanted, array, fill, rectangles, ranks, clean, read):
-        """For the image `array`, where `fill` shows in a rectangle.
-
-        `clean(questions, names)` gives the values of tensors for the image as it is; `read` makes an answer of the
-        values of the tensors `wanted`.
-        """
-        self._array, self._fill, self._rectangles = array, fill, rectangles
-        self._values_of_clean, self._read = clean, read
+    def __init__(self, network, image, fill, rectangles, target, of="logit", ranks=None):
+        """`fill` (height, width, channels) shows in a rectangle; rectangles of lower `ranks` come first."""
+        self._batch, self._engine = network.batch(image), network.traced_engine
+        self._target, self._of, self._output = network.target(target, image), of, network.output
+        self._array, self._fill, self._rectangles = self._batch.array[0], fill, rectangles
+        traced = self._engine.traced
+        wanted = (traced.logits, traced.output)
+        if self._target.layer is None:
+            network.output.check_watched(of)
+        else:
+            wanted += (self._engine.objective_tensor(self._target.layer),)
         corners = tuple((rows.start, rows.stop, columns.start, columns.stop) for rows, columns in rectangles)
-        self._prepared = follower.prepared(array.shape[:2], wanted)
-        self.route = follower.route(array.shape[:2], wanted, corners)
-        self.batches = batches(self.route, np.asarray(ranks))
+        plans, sides = Plans.of(self._engine), self._array.shape[:2]
+        self._prepared, self.plan = plans.prepared(sides, wanted), plans.plan(sides, wanted, corners)
+        self._functions = self._engine.reading_too(self._prepared.functions)
+        self.batches = batches(self.plan, np.zeros(len(rectangles), int) if ranks is None else np.asarray(ranks))
 
     @property
     def words(self):
-        """How it is computed, in a sentence."""
-        program, cut = self._prepared.program, self.route.cut
+        """A sentence on how it is computed."""
+        program, cut = self._prepared.program, self.plan.cut
         if cut == 0:
             return "Every covered image runs through the whole network."
         done = len({step.name for step in program.steps[:cut]})
@@ -103,29 +101,35 @@ class Covering:
 
     def outputs(self, batch):
         """The answer for a batch of rectangles."""
-        program, questions = self._prepared.program, self._prepared.questions
-        if self.route.cut == 0:
+        program, functions = self._prepared.program, self._functions
+        if self.plan.cut == 0:
             whole = self._parts(batch, np.zeros((len(batch), 2), int), self._array.shape[:2])
-            return self._read(*questions.values(*program.wanted)(whole))
-        answer = questions.keep(
-            ("covered", tuple(step.output for step in program.steps[: self.route.cut]), self.route.frontier),
-            lambda: answers(questions.graph, program, self.route.cut, self.route.frontier, questions.spec),
+            return self._read(*functions.values(*program.wanted)(whole))
+        answer = functions.compiled(
+            ("covered", tuple(step.output for step in program.steps[: self.plan.cut]), self.plan.frontier),
+            lambda: answers(functions.graph, program, self.plan.cut, self.plan.frontier, functions.spec),
         )
         clean = list(self._clean_values()[: -len(program.wanted)])
         way = ((program.image,), program.wanted, "forward")  # as if it were followed nowhere
 
         def ask(batch):
-            changed = self.route.changed[program.image].chosen(batch)
+            changed = self.plan.changed[program.image].chosen(batch)
             parts = self._parts(batch, changed.first, changed.size)
-            return answer(parts, clean, pastes(program, self.route, batch))
+            return answer(parts, clean, pastes(program, self.plan, batch))
 
-        return self._read(*questions.pieces.ask(way, batch, ask, one=self._array))
+        return self._read(*functions.batching.ask(way, batch, ask, one=self._array))
+
+    def _read(self, logits, output, activations=None):
+        """The `Watched` of the tensors that are wanted."""
+        scores = self._output.answers(as_float(logits), as_float(output))
+        values = scores[0 if self._of == "logit" else 1] if activations is None else as_float(activations)
+        return self._output.watched(self._target.of(values), *scores)
 
     def _clean_values(self):
         """For the image as it is: the maps that rectangles are pasted into, then the tensors that are wanted."""
         program = self._prepared.program
-        maps = clean_tensors(program, self.route.cut, self.route.frontier) if self.route.cut else ()
-        return self._values_of_clean(self._prepared.questions, maps + program.wanted)
+        maps = clean_tensors(program, self.plan.cut, self.plan.frontier) if self.plan.cut else ()
+        return self._engine.kept_values(self._batch.array, maps + program.wanted, self._batch.key, self._functions)
 
     def _parts(self, batch, first, size):
         """(n, rows, columns, channels): the part of each covered image that begins at `first`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .cost import Cost, followed, pasted, whole
-from .dirty_cells import Changed, sources
+from .dirty_cells import DirtyCells, sources
 
 # A batch is stopped only when it is done: this many seconds, as predicted, are between two looks.
 STEP_SECONDS = 0.2
@@ -13,11 +13,11 @@ LARGEST = 64  # windows in a batch
 
 
 @dataclass(frozen=True, eq=False)
-class Route:
+class Plan:
     """The way through the network for windows of one kind.
 
-    The first `cut` steps are followed, then the `frontier` is made whole. `changed` {tensor: Changed}, for all windows,
-    is what changes up to there. `cost` is that of the chosen way, `plain` that of whole maps from the beginning.
+    The first `cut` steps are followed, then the `frontier` is made whole. `changed` {tensor: DirtyCells} holds, for all
+    windows, the cells that change up to there. `cost` is that of the chosen way, `plain` that of whole maps.
     """
 
     cut: int
@@ -33,11 +33,11 @@ class Route:
 
 
 def cheapest(program, frontiers, rectangles):
-    """The `Route` of least predicted cost for a batch of windows; `rectangles` are pairs of slices of the image."""
+    """The `Plan` of least predicted cost for a batch of windows; `rectangles` are pairs of slices of the image."""
     changed = changes(program, rectangles)
     plain = sum(map(whole, program.works.values()), Cost())
     rest = {name: whole(work) for name, work in program.works.items()}
-    so_far, best = Cost(), Route(0, frontiers[0], changed, plain, plain)
+    so_far, best = Cost(), Plan(0, frontiers[0], changed, plain, plain)
     for cut, step in enumerate(program.steps, start=1):
         so_far += followed(step, program, changed)
         rest.pop(step.name, None)
@@ -46,13 +46,13 @@ def cheapest(program, frontiers, rectangles):
         over = sum((pasted(tensor, program, changed) for tensor in frontiers[cut]), Cost())
         cost = sum(rest.values(), so_far + over)
         if cost.of(16) < best.cost.of(16):
-            best = Route(cut, frontiers[cut], changed, cost, plain)
+            best = Plan(cut, frontiers[cut], changed, cost, plain)
     return best
 
 
 def changes(program, rectangles):
-    """{tensor: Changed} of all that can be followed."""
-    changed = {program.image: Changed.of_windows(rectangles, program.shapes[program.image][:2])}
+    """{tensor: DirtyCells} of all that can be followed."""
+    changed = {program.image: DirtyCells.of_windows(rectangles, program.shapes[program.image][:2])}
     for step in program.steps:
         inputs = [changed[name] for name in step.inputs]
         if step.is_direct:
@@ -62,13 +62,13 @@ def changes(program, rectangles):
     return changed
 
 
-def pastes(program, route, indices):
+def pastes(program, plan, indices):
     """Where cells come from, each time that a part of a map is put together for some windows: see `sources`."""
-    pasting = [step for step in program.steps[: route.cut] if not step.is_direct]
-    names = {name for step in pasting for name in (step.output, *step.inputs)} | set(route.frontier)
+    pasting = [step for step in program.steps[: plan.cut] if not step.is_direct]
+    names = {name for step in pasting for name in (step.output, *step.inputs)} | set(plan.frontier)
     where = {}  # {tensor: (first, size)} of these windows' rectangles
     for name in names:
-        changed = route.changed[name].chosen(indices)
+        changed = plan.changed[name].chosen(indices)
         size = changed.size
         where[name] = changed.first_of(size), size
     found = []
@@ -76,25 +76,25 @@ def pastes(program, route, indices):
         part = step.window.needed(*where[step.output])
         found += [_paste(program, where, name, *part) for name in step.inputs]
     corner = np.zeros((len(indices), 2), int)
-    return found + [_paste(program, where, name, corner, program.shapes[name][:2]) for name in route.frontier]
+    return found + [_paste(program, where, name, corner, program.shapes[name][:2]) for name in plan.frontier]
 
 
 def _paste(program, where, name, at, size):
     return sources(program.shapes[name][:2], *where[name], at, size)
 
 
-def batches(route, ranks):
+def batches(plan, ranks):
     """Arrays of indices of windows, to be computed together: those of lower rank first, then those alike in size.
 
     Windows near the border change less of a map than those in the middle, and all rectangles of a batch are as large
     as its largest.
     """
-    extents = sum(changed.extent for changed in route.changed.values())
+    extents = sum(changed.extent for changed in plan.changed.values())
     found = []
     for rank in np.unique(ranks):
         some = np.flatnonzero(ranks == rank)
-        bands = int(np.ceil(np.sqrt(len(some) / route.batch)))
+        bands = int(np.ceil(np.sqrt(len(some) / plan.batch)))
         for band in np.array_split(some[np.argsort(extents[some, 0], kind="stable")], bands):
-            count = int(np.ceil(len(band) / route.batch))
+            count = int(np.ceil(len(band) / plan.batch))
             found += np.array_split(band[np.argsort(extents[band, 1], kind="stable")], count)
     return found

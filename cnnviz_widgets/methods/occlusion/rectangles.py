@@ -14,7 +14,7 @@ def answers(graph, program, cut, frontier, spec):
 
     It takes the rectangles of the image in which something is covered, (n, rows, columns, channels); the maps of the
     uncovered image, those of `clean_tensors`; and where the cells come from of each part that is pasted, see
-    `route.pastes`. It returns the tensors that are wanted, of each covered image. `spec` gives a tensor's TensorSpec.
+    `plan.pastes`. It returns the tensors that are wanted, of each covered image. `spec` gives a tensor's TensorSpec.
     """
     steps, names = program.steps[:cut], clean_tensors(program, cut, frontier)
     image = spec(program.image)

@@ -66,5 +66,5 @@ def shown_pair(session):
 
 def check_weights(request):
     """Raise ValueError where the network has been trained since it was asked: a line is about one set of weights."""
-    if request.network.stamp() != request.weights:
+    if request.network.weights_version() != request.weights:
         raise ValueError("The network has been trained meanwhile: move the slider to begin again.")

@@ -70,7 +70,7 @@ class LayerFacts(Bound):
         path = session.layer or seen
         if session.network is None or path not in {info.path for info in session.network.layers}:
             return  # of an unknown layer the session itself speaks
-        key = (session.network, session.fitted, path, session.network.stamp())
+        key = (session.network, session.fitted, path, session.network.weights_version())
         if key != self._key:
             self._key = key
             facts = Facts(session.network, session.network.layer(path), session.fitted, key[-1])
@@ -120,4 +120,4 @@ def _taken_apart(facts):
         convolution = Convolution.of(facts.network, facts.layer.path)
     except ValueError as error:
         return replace(facts, refusal=str(error))
-    return replace(facts, convolution=convolution, inputs=facts.network.values(facts.image, convolution.input_tensor))
+    return replace(facts, convolution=convolution, inputs=convolution.inputs(facts.network, facts.image))

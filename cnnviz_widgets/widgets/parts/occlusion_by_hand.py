@@ -108,12 +108,12 @@ class OcclusionByHand(Bound):
         """The job: yields what is to be done to the widget."""
         try:
             network = settings.network
-            with network.steady():
+            with network.frozen_weights():
                 image = network.fit(settings.image)
                 target = network.target(settings.target, image)
                 answer = cover(network, image, covering, _slices(place.rectangle), target)
             bars, caption = bars_of(answer, target, network), caption_of(answer, target, network, place, image)
-            quantities = network.task == "regression"
+            quantities = not network.classifies
             yield lambda: self._say(number, caption, bars=bars, quantities=quantities)
         except Exception as error:
             sentence = sentence_of(error)
@@ -134,7 +134,7 @@ def bars_of(answer, target, network):
     Of a regression network the first quantities, of which none wins.
     """
     own = _classes_of(target, network)
-    if network.task == "regression":  # the largest quantity has won nothing
+    if not network.classifies:  # the largest quantity has won nothing
         top, winner = list(range(min(TOP, len(answer.clean)))), None
     else:
         top, winner = np.argsort(-answer.clean, kind="stable")[:TOP].tolist(), int(answer.now.argmax())
@@ -187,7 +187,7 @@ def _clean(answer, target, network):
 
 def _share_of(target, network):
     """The number of the class whose probability is the target's; None for what has none, or none of its own."""
-    return None if network.task == "regression" else network.class_of(target)
+    return network.class_of(target) if network.classifies else None
 
 
 def _numbers(slices):

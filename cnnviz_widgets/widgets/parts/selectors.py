@@ -180,7 +180,7 @@ class TargetPicker(Bound):
 
     @property
     def _quantities(self):
-        return self.session.network.task == "regression"
+        return not self.session.network.classifies
 
     def _classes(self):
         """The numbers of (the class, the one that it is set against) in the target, each None where there is none."""

@@ -74,7 +74,7 @@ class UnitDetail(Bound):
         said = [self._seen(facts, unit)]
         if facts.convolution is None:
             return [], " ".join([*said, facts.refusal])
-        if facts.network.stamp() != facts.stamp:
+        if facts.network.weights_version() != facts.stamp:
             return [], "The network has been trained meanwhile: choose the layer again."
         channel, row, column = unit
         terms = facts.convolution.terms(facts.inputs, row, column, channel)

@@ -1,7 +1,6 @@
 """The rules on single units that one can work out on paper, and on whole networks by a second route in plain NumPy."""
 
 from functools import cache
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from keras import layers
 
 from cnnviz_widgets.methods.lrp.propagation_rules import RULES
+from cnnviz_widgets.methods.lrp.relevance import relevance
 from cnnviz_widgets.network import Network
 
 KNOBS = {"epsilon": 0.0, "gamma": 0.25, "alpha": 2.0}
@@ -22,9 +22,9 @@ SETTINGS = [
 every_setting = pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: " ".join(map(str, setting.values())))
 
 
-def relevance(network, image, target=0, **recipe):
+def shared_out(network, image, target=0, **recipe):
     """(relevance, score, what biases took)."""
-    return network.relevance(image, target, SimpleNamespace(**(KNOBS | recipe)))
+    return relevance(network, image, target, **(KNOBS | recipe))
 
 
 # ---- One unit: contributions 2, -2 and 3, a bias of 1, so z = 4
@@ -51,7 +51,7 @@ ON_PAPER = [
 @pytest.mark.parametrize(("setting", "shares", "to_bias"), ON_PAPER)
 @pytest.mark.parametrize("sign", [1, -1], ids=["positive", "negative"])
 def test_a_unit_shares_as_worked_out_on_paper(setting, shares, to_bias, sign):
-    found, score, taken = relevance(unit(sign), PIXELS, **setting)
+    found, score, taken = shared_out(unit(sign), PIXELS, **setting)
     assert score == 4 * sign
     assert found.ravel() * sign == pytest.approx(shares, abs=1e-5)
     assert taken * sign == pytest.approx(to_bias, abs=1e-5)
@@ -60,14 +60,14 @@ def test_a_unit_shares_as_worked_out_on_paper(setting, shares, to_bias, sign):
 def test_where_nothing_opposes_alpha_is_one():
     model = keras.Sequential([keras.Input((1, 3, 1)), layers.Flatten(), layers.Dense(1, use_bias=False)])
     model.set_weights([np.array([[2.0], [1.0], [1.0]])])
-    found, *_ = relevance(Network(model, value_range=(0, 3)), PIXELS, rule="alpha-beta", alpha=2.0)
+    found, *_ = shared_out(Network(model, value_range=(0, 3)), PIXELS, rule="alpha-beta", alpha=2.0)
     assert found.ravel() == pytest.approx([2, 2, 3], abs=1e-5)
 
 
 def test_what_only_a_bias_made_goes_to_the_bias_under_every_rule():
     model = keras.Sequential([keras.Input((1, 3, 1)), layers.Flatten(), layers.Dense(1)])
     model.set_weights([-np.ones((3, 1)), np.array([10.0])])
-    found, score, taken = relevance(Network(model, value_range=(0, 3)), PIXELS, rule="z-plus")
+    found, score, taken = shared_out(Network(model, value_range=(0, 3)), PIXELS, rule="z-plus")
     assert not found.any()
     assert (score, taken) == (4, 4)
 
@@ -150,7 +150,7 @@ def by_numpy(steps, image, target, rule, knobs):
 def test_a_network_with_batch_normalisation_shares_as_matrices_in_numpy_do(setting, target):
     network, steps = small_network()
     image = np.random.default_rng(1).uniform(0, 1, (5, 5, 2)).astype(np.float32)
-    found, score, taken = relevance(network, image, target, **setting)
+    found, score, taken = shared_out(network, image, target, **setting)
     expected, to_biases = by_numpy(steps, image, target, setting["rule"], KNOBS | setting)
     size = np.abs(expected).max()
     assert size > 1e-3

@@ -1,7 +1,6 @@
 """The way back through every kind of operation: what it keeps, where it ends, and what it refuses."""
 
 from functools import cache
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -11,15 +10,16 @@ from keras import layers, ops
 from kinds import KINDS, ending, fixed
 
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.methods.lrp.relevance import relevance
 from cnnviz_widgets.network import Network
 
 KNOBS = {"epsilon": 0.0, "gamma": 0.25, "alpha": 2.0}
 RULES = ("composite", "epsilon", "gamma", "alpha-beta", "z-plus")
 
 
-def relevance(network, image, target=0, **recipe):
+def shared_out(network, image, target=0, **recipe):
     """(relevance, score, what biases took)."""
-    return network.relevance(image, target, SimpleNamespace(**(KNOBS | recipe)))
+    return relevance(network, image, target, **(KNOBS | recipe))
 
 
 def noise(*shape, seed=0):
@@ -122,7 +122,7 @@ def network_with():
 @every_middle
 def test_without_biases_and_epsilon_it_is_gradient_times_input(middle, network_with):
     network, image = network_with(middle), noise(8, 8, 3)
-    found, *_ = relevance(network, image, 1, rule="epsilon")
+    found, *_ = shared_out(network, image, 1, rule="epsilon")
     expected = network.gradient(image, 1) * image
     assert far_apart(found, expected) < 2e-5
 
@@ -131,7 +131,7 @@ def test_without_biases_and_epsilon_it_is_gradient_times_input(middle, network_w
 @pytest.mark.parametrize("rule", ["composite", "alpha-beta", "z-plus"])
 def test_without_biases_nothing_is_lost(middle, rule, network_with):
     for target in range(3):
-        found, score, to_biases = relevance(network_with(middle), noise(8, 8, 3), target, rule=rule)
+        found, score, to_biases = shared_out(network_with(middle), noise(8, 8, 3), target, rule=rule)
         assert found.sum() == pytest.approx(float(score), rel=1e-3, abs=1e-3)
         assert to_biases == pytest.approx(0, abs=1e-4)
 
@@ -139,7 +139,7 @@ def test_without_biases_nothing_is_lost(middle, rule, network_with):
 @every_middle
 def test_under_z_plus_all_pixels_have_the_sign_of_the_score(middle, network_with):
     for target in range(3):
-        found, score, _ = relevance(network_with(middle), noise(8, 8, 3), target, rule="z-plus")
+        found, score, _ = shared_out(network_with(middle), noise(8, 8, 3), target, rule="z-plus")
         assert (found * np.sign(score)).min() >= 0
         assert np.abs(found).max() > 0
 
@@ -150,7 +150,7 @@ def test_under_z_plus_all_pixels_have_the_sign_of_the_score(middle, network_with
 )
 def test_what_the_map_lacks_of_the_score_the_biases_took(name, rule, opened, image):
     kind, network = opened(name)
-    found, score, to_biases = relevance(network, image(kind), rule=rule)
+    found, score, to_biases = shared_out(network, image(kind), rule=rule)
     assert found.sum() + to_biases == pytest.approx(float(score), rel=1e-4, abs=1e-4)
 
 
@@ -171,8 +171,8 @@ def flat_of(nested):
 @pytest.mark.parametrize("rule", RULES)
 def test_nested_is_as_flat(rule, opened, image):
     kind, nested = opened("nested_twice")
-    found, *_ = relevance(nested, image(kind), rule=rule)
-    expected, *_ = relevance(flat_of(nested), image(kind), rule=rule)
+    found, *_ = shared_out(nested, image(kind), rule=rule)
+    expected, *_ = shared_out(flat_of(nested), image(kind), rule=rule)
     assert far_apart(found, expected) < 1e-6
 
 
@@ -188,16 +188,16 @@ def with_and_without_rescaling():
 def test_rescaled_pixels_are_only_another_way_to_write_them(rule):
     rescaling, body = with_and_without_rescaling()
     image = 100 * noise(12, 12, 3)
-    found, *_ = relevance(rescaling, image, rule=rule)
-    expected, *_ = relevance(body, image / 50 - 1, rule=rule)
+    found, *_ = shared_out(rescaling, image, rule=rule)
+    expected, *_ = shared_out(body, image / 50 - 1, rule=rule)
     assert far_apart(found, expected) < 1e-5
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_half_precision_stays_close_to_single(rule, small, opened, image):
     kind, half = opened("mixed_float16")  # the weights are those of `small`
-    found, *_ = relevance(half, image(kind), rule=rule)
-    expected, *_ = relevance(small, image(kind), rule=rule)
+    found, *_ = shared_out(half, image(kind), rule=rule)
+    expected, *_ = shared_out(small, image(kind), rule=rule)
     assert far_apart(found, expected) < 1e-2
 
 
@@ -209,7 +209,7 @@ def test_a_channel_and_a_unit_of_it_share_out_their_values(network_with):
     path = next(info.path for info in network.layers if info.kind == "Add")
     values = network.activations(image, path)[..., 2]
     for target, value in [(Target(path, 2), values.mean()), (Target(path, 2, (3, 4)), values[3, 4])]:
-        found, score, _ = relevance(network, image, target, rule="z-plus")
+        found, score, _ = shared_out(network, image, target, rule="z-plus")
         assert score == pytest.approx(value, abs=1e-6)
         assert found.sum() == pytest.approx(value, abs=1e-5)
     assert not found[:1].any()  # too far from (3, 4) to have a part in it
@@ -219,25 +219,25 @@ def test_a_channel_and_a_unit_of_it_share_out_their_values(network_with):
 @pytest.mark.parametrize("rule", RULES)
 def test_each_image_of_a_batch_is_as_if_it_were_alone(rule, small):
     batch = noise(3, 12, 12, 3)
-    together = relevance(small, batch, rule=rule, epsilon=0.1)
+    together = shared_out(small, batch, rule=rule, epsilon=0.1)
     for number, image in enumerate(batch):
-        for one, all_of_them in zip(relevance(small, image, rule=rule, epsilon=0.1), together, strict=True):
+        for one, all_of_them in zip(shared_out(small, image, rule=rule, epsilon=0.1), together, strict=True):
             assert one == pytest.approx(all_of_them[number], abs=1e-5)
 
 
 def test_another_class_or_setting_traces_nothing_again(small):
-    kept = small._open().questions._kept
-    relevance(small, noise(12, 12, 3), rule="gamma")
+    kept = small.engine.functions.store
+    shared_out(small, noise(12, 12, 3), rule="gamma")
     before = dict(kept)
     for target, gamma in [(1, 0.25), (2, 0.5)]:
-        relevance(small, noise(12, 12, 3), target, rule="gamma", gamma=gamma)
+        shared_out(small, noise(12, 12, 3), target, rule="gamma", gamma=gamma)
     assert dict(kept) == before
 
 
 def test_the_model_is_left_as_it_was(image):
     network = Network(KINDS["skip_and_concat"].build(), value_range=(0, 1))
     weights, before = network.model.get_weights(), network.logits(noise(12, 12, 3))
-    relevance(network, noise(12, 12, 3), rule="composite")
+    shared_out(network, noise(12, 12, 3), rule="composite")
     assert all(np.array_equal(new, old) for new, old in zip(network.model.get_weights(), weights, strict=True))
     assert np.array_equal(network.logits(noise(12, 12, 3)), before)
 
@@ -275,7 +275,7 @@ def test_what_has_no_rule_is_refused_with_its_layer(kind):
     with pytest.raises(
         ValueError, match=rf"^Relevance can pass .* not .* Received: .*{kind} in layer 'gate'\.$"
     ) as refusal:
-        relevance(network, noise(8, 8, 3), rule="z-plus")
+        shared_out(network, noise(8, 8, 3), rule="z-plus")
     assert "\n" not in str(refusal.value)
 
 
@@ -285,10 +285,10 @@ def test_smooth_gates_are_refused(name, layer, opened, image):
     with pytest.raises(
         ValueError, match=rf"as in gates, swish or gelu. Received: {name}, with Mul in layer '{layer}'\.$"
     ):
-        relevance(network, image(kind), rule="epsilon")
+        shared_out(network, image(kind), rule="epsilon")
 
 
 def test_a_hidden_softmax_is_refused(opened, image):
     kind, network = opened("softmax_by_hand")
     with pytest.raises(ValueError, match="not a softmax that the model hides. Received: softmax_by_hand"):
-        relevance(network, image(kind), rule="epsilon")
+        shared_out(network, image(kind), rule="epsilon")

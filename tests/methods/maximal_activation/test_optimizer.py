@@ -1,5 +1,3 @@
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
@@ -8,7 +6,7 @@ from keras import layers
 from kinds import KINDS
 
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods.maximal_activation.optimizer import RELAXED_STEPS
+from cnnviz_widgets.methods.maximal_activation.optimizer import RELAXED_STEPS, Ascent
 from cnnviz_widgets.network import Network
 
 PLAIN = {"jitter": 0, "rotate": 0.0, "zoom": 0.0, "pad": 0}
@@ -18,7 +16,7 @@ RECIPE = WAVES | NO_PENALTY | {"jitter": 1, "rotate": 10.0, "zoom": 0.1, "pad": 
 
 
 def ascent(network, target=0, **recipe):
-    return network.ascent(network.target(target), SimpleNamespace(**(RECIPE | recipe)))
+    return Ascent(network, network.target(target), **(RECIPE | recipe))
 
 
 def after(network, steps, target=0, **recipe):
@@ -113,7 +111,7 @@ def test_channels_and_single_units_are_climbed_by_the_same_compiled_step(opened)
     pictures = {}
     for target in (Target("conv1", 0), Target("conv1", 3), Target("conv1", 0, (2, 3)), Target("conv1", 0, (6, 7))):
         pictures[target] = after(network, 8, target)
-        made = [key for key in network._open().questions._kept if key[0] == "ascent"]
+        made = [key for key in network.engine.functions.store if key[0] == "ascent"]
         assert len(made) == 1
     assert len({picture.tobytes() for picture in pictures.values()}) == 4
 
@@ -144,10 +142,10 @@ def test_steps_in_pieces_give_the_same_as_in_one_go(small):
 def test_another_rate_class_or_margin_compiles_nothing():
     network = Network(KINDS["functional"].build(), value_range=(0, 1))
     after(network, 2)
-    made = set(network._open().questions._kept)
+    made = set(network.engine.functions.store.keys())
     for change in ({"learning_rate": 0.3}, {"jitter": 3}, {"pad": 5}, {"decay": 0.3}, {"seed": 7}, {"target": 2}):
         after(network, 2, **change)
-    assert set(network._open().questions._kept) == made
+    assert set(network.engine.functions.store.keys()) == made
 
 
 def test_a_network_of_any_size_gets_a_picture_of_224_px(opened):
@@ -191,7 +189,7 @@ def test_a_silent_start_is_left_by_relaxed_relus():
 def test_relaxed_relus_are_left_alone_where_the_score_moves(small):
     way = ascent(small)
     assert way.advanced(way.begin(), 20).relaxed == 0
-    assert not [key for key in small._open().questions._kept if key[0] == "ascent" and key[2] == "redirected"]
+    assert not [key for key in small.engine.functions.store if key[0] == "ascent" and key[2] == "redirected"]
 
 
 def test_relaxing_ends_after_a_number_of_steps():

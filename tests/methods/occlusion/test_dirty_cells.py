@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnviz_widgets.methods.occlusion.dirty_cells import Changed, Window, sources
+from cnnviz_widgets.methods.occlusion.dirty_cells import DirtyCells, Window, sources
 
 SIDES = np.array([11, 9])
 
 
 def changed_in(*rectangles, sides=SIDES):
     pairs = [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in rectangles]
-    return Changed.of_windows(pairs, sides)
+    return DirtyCells.of_windows(pairs, sides)
 
 
 @st.composite

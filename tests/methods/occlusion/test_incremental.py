@@ -12,6 +12,7 @@ import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.masking import FILLS, Windows, put
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.methods.occlusion.incremental import IncrementalOcclusion, Plans
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import steps
 
@@ -35,7 +36,7 @@ def mixture(network):
 
 
 def check(network, image, window, stride, surround=1, fill="grey", at_most=None):
-    """Compares both ways; returns the Covering, and the drops' range as a share of the largest logit.
+    """Compares both ways; returns the IncrementalOcclusion, and the drops' range as a share of the largest logit.
 
     `at_most` windows are looked at, spread over all.
     """
@@ -43,7 +44,7 @@ def check(network, image, window, stride, surround=1, fill="grey", at_most=None)
     shown = FILLS[fill](image.array, network.value_range)
     rectangles = rectangles_of(image, window, stride, surround)
     rectangles = rectangles[:: -(-len(rectangles) // (at_most or len(rectangles)))]
-    covering = network.covered(image, shown, rectangles, target)
+    covering = IncrementalOcclusion(network, image, shown, rectangles, target)
     assert sorted(np.concatenate(covering.batches)) == list(range(len(rectangles)))
     drops = np.empty(len(rectangles))
     for batch in covering.batches:
@@ -72,7 +73,7 @@ def test_half_precision_gives_what_plain_batches_give_to_its_own_precision(opene
     kind, network = opened("mixed_float16")
     picture = network.fit(image(kind))
     fill, rectangles = np.zeros(picture.shape, np.float32), rectangles_of(picture, 3, 2)
-    covering = network.covered(picture, fill, rectangles, Target(1))
+    covering = IncrementalOcclusion(network, picture, fill, rectangles, Target(1))
     expected = plainly(network, picture, fill, rectangles, Target(1)).scores
     for batch in covering.batches:
         assert covering.outputs(batch).scores == pytest.approx(expected[batch], abs=5e-3)
@@ -134,13 +135,13 @@ def test_another_stride_image_or_class_compiles_nothing_new(opened, image):
     kind, _ = opened("functional")
     network = Network(kind.build(), value_range=(0, 1))
     list(steps(Occlusion(3, 2), network, image(kind), target=0))
-    follower = network._open().follower
-    (kept,) = [follower.prepared((12, 12), (network._open().traced.logits, network._open().traced.output))]
-    before = list(kept.questions._kept)
+    plans = Plans.of(network.engine)
+    kept = plans.prepared((12, 12), (network.engine.traced.logits, network.engine.traced.output))
+    before = list(kept.functions.store.keys())
     for stride, seed, target in ((3, 0, 0), (1, 0, 1), (2, 5, 2)):
         list(steps(Occlusion(3, stride), network, image(kind, seed), target=target))
-    assert list(kept.questions._kept) == before
-    assert follower.prepared.cache_info().currsize == 1
+    assert list(kept.functions.store.keys()) == before
+    assert plans.prepared.cache_info().currsize == 1
 
 
 def test_training_between_two_steps_is_noticed(opened, image):
@@ -149,7 +150,7 @@ def test_training_between_two_steps_is_noticed(opened, image):
     network = Network(kind.build(), value_range=(0, 1))
     picture = network.fit(image(kind))
     fill, rectangles = np.zeros(picture.shape, np.float32), rectangles_of(picture, 3, 3)
-    covering = network.covered(picture, fill, rectangles, Target(1))
+    covering = IncrementalOcclusion(network, picture, fill, rectangles, Target(1))
     covering.outputs(covering.batches[0])
     for weight in network.model.weights:
         weight.assign(weight * 1.1)
@@ -161,7 +162,7 @@ def test_training_between_two_steps_is_noticed(opened, image):
 def test_places_of_lower_rank_come_first(small, picture):
     rectangles = rectangles_of(picture, 3, 1)
     ranks = np.random.default_rng(0).integers(0, 4, len(rectangles))
-    covering = small.covered(picture, picture.array, rectangles, Target(0), ranks=ranks)
+    covering = IncrementalOcclusion(small, picture, picture.array, rectangles, Target(0), ranks=ranks)
     in_order = ranks[np.concatenate(covering.batches)]
     assert np.array_equal(in_order, np.sort(ranks))
 
@@ -175,7 +176,7 @@ def test_a_channel_or_a_unit_of_a_layer_is_watched(layer, position, opened, imag
     copies = np.repeat(picture.array[np.newaxis], len(rectangles), axis=0)
     put(fill, copies, rectangles)
     expected = network.scores(copies, target)
-    covering = network.covered(picture, fill, rectangles, target)
+    covering = IncrementalOcclusion(network, picture, fill, rectangles, target)
     assert covering.clean.scores == pytest.approx(network.scores(picture, target), abs=1e-5)
     for batch in covering.batches:
         assert covering.outputs(batch).scores == pytest.approx(expected[batch], abs=1e-5)
@@ -184,5 +185,7 @@ def test_a_channel_or_a_unit_of_a_layer_is_watched(layer, position, opened, imag
 def test_a_result_says_which_way_it_was_computed(opened, image):
     kind, network = opened("functional")
     *_, result = steps(Occlusion(3, 3), network, image(kind), target=0)
-    covering = network.covered(image(kind), image(kind).array, rectangles_of(image(kind), 3, 3), Target(0))
+    covering = IncrementalOcclusion(
+        network, image(kind), image(kind).array, rectangles_of(image(kind), 3, 3), Target(0)
+    )
     assert result.route == covering.words

@@ -9,7 +9,7 @@ from kinds import trace
 from cnnviz_widgets.engine.graph import ForwardGraph
 from cnnviz_widgets.methods.occlusion import plan as route_module
 from cnnviz_widgets.methods.occlusion.cost import Cost, followed, whole
-from cnnviz_widgets.methods.occlusion.plan import Route, batches, changes, cheapest
+from cnnviz_widgets.methods.occlusion.plan import Plan, batches, changes, cheapest
 from cnnviz_widgets.methods.occlusion.steps import program
 
 SIDE = 64
@@ -55,13 +55,13 @@ def test_following_a_step_costs_its_share_of_the_map(prepared):
 
 def route_of(extents, seconds):
     changed = changes_like(np.array(extents))
-    return Route(1, ("x",), {"x": changed}, Cost(seconds), Cost(seconds))
+    return Plan(1, ("x",), {"x": changed}, Cost(seconds), Cost(seconds))
 
 
 def changes_like(extents):
-    from cnnviz_widgets.methods.occlusion.dirty_cells import Changed
+    from cnnviz_widgets.methods.occlusion.dirty_cells import DirtyCells
 
-    return Changed(np.zeros_like(extents), extents, np.zeros(2, int), np.array([99, 99]))
+    return DirtyCells(np.zeros_like(extents), extents, np.zeros(2, int), np.array([99, 99]))
 
 
 def test_every_window_is_in_one_batch_and_no_batch_is_too_large():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnviz_widgets.engine.graph import ForwardGraph
-from cnnviz_widgets.methods.occlusion.plan import Route, changes, pastes
+from cnnviz_widgets.methods.occlusion.plan import Plan, changes, pastes
 from cnnviz_widgets.methods.occlusion.rectangles import answers, clean_tensors
 from cnnviz_widgets.methods.occlusion.steps import program
 
@@ -60,7 +60,7 @@ class Followed:
         covered = np.repeat(image, len(windows), axis=0)
         for copy, window in zip(covered, windows, strict=True):
             copy[window] = 3
-        route = Route(cut, frontier, changes(self.program, windows), None, None)
+        route = Plan(cut, frontier, changes(self.program, windows), None, None)
         there = route.changed[self.program.image]
         parts = [
             copy[row : row + there.size[0], column : column + there.size[1]]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from cnnviz_widgets.engine.replica import replica, variables_of
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.networks import load
@@ -17,7 +16,7 @@ def network():
 
 
 def test_it_gives_the_same_numbers_and_keeps_them_for_itself(network):
-    image, other = network.samples[5], replica(network)
+    image, other = network.samples[5], network.replica()
     network.cache.clear()
     found = compute(GradCAM(), other, image).array
     assert len(network.cache) == 0
@@ -29,8 +28,8 @@ def test_it_gives_the_same_numbers_and_keeps_them_for_itself(network):
 @pytest.mark.parametrize("count", [0, 2])
 def test_it_reads_the_variables_that_it_is_told_to_read(network, method, count):
     origin, image = network.randomised(count), network.samples[5]
-    variables = variables_of(origin)
-    same = replica(origin, {handle: tf.Variable(known) for handle, known in variables.items()})
-    zeros = replica(origin, {handle: tf.Variable(tf.zeros_like(known)) for handle, known in variables.items()})
+    variables = origin.engine.variables
+    same = origin.replica({handle: tf.Variable(known) for handle, known in variables.items()})
+    zeros = origin.replica({handle: tf.Variable(tf.zeros_like(known)) for handle, known in variables.items()})
     assert np.array_equal(compute(method, same, image, 3).array, compute(method, origin, image, 3).array)
     assert not compute(method, zeros, image, 3).array.any()

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from kinds import KINDS, fixed
 
-from cnnviz_widgets.engine.opening import Weights, what_it_said
+from cnnviz_widgets.engine.tracing import keras_said
+from cnnviz_widgets.engine.weights import WeightsVersion
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import Request, compute
@@ -69,19 +70,19 @@ def test_any_change_of_the_weights_makes_a_new_request_and_a_new_answer(change, 
 
 def test_assigning_equal_weights_changes_nothing():
     model, network = functional()
-    before = network.stamp()
+    before = network.weights_version()
     model.set_weights(model.get_weights())
-    assert network.stamp() == before
+    assert network.weights_version() == before
 
 
 def test_a_variable_inside_a_tf_function_is_watched_too(image):
     kind = KINDS["block_that_is_a_tf_function"]
     model = kind.build()
     network = Network(model, value_range=(0, 1))
-    before, probabilities = network.stamp(), network.probabilities(image(kind))
+    before, probabilities = network.weights_version(), network.probabilities(image(kind))
     kernel = model.get_layer("block").convolutions[0].kernel
     kernel.assign(kernel * 2)
-    assert network.stamp() != before
+    assert network.weights_version() != before
     assert np.abs(network.probabilities(image(kind)) - probabilities).max() > 1e-6
 
 
@@ -89,24 +90,24 @@ def test_a_variable_inside_a_tf_function_is_watched_too(image):
 @pytest.mark.parametrize("shape", [(), (2, 3)])
 def test_weights_of_any_type_are_watched(dtype, shape):
     variable = tf.Variable(tf.cast(tf.zeros(shape), dtype))
-    weights = Weights([variable])
-    before = weights.stamp()
-    assert weights.stamp() == before
+    weights = WeightsVersion([variable])
+    before = weights.number()
+    assert weights.number() == before
     variable.assign(tf.cast(tf.ones(shape), dtype))
-    assert weights.stamp() != before
+    assert weights.number() != before
 
 
 def test_a_variable_that_is_written_into_in_place_is_noticed():
     variable = tf.Variable(np.zeros(1000, np.float32))
-    weights = Weights([variable])
-    seen = [weights.stamp()]
+    weights = WeightsVersion([variable])
+    seen = [weights.number()]
     for _ in range(5):
         variable.assign_add(tf.ones(1000))
-        seen.append(weights.stamp())
+        seen.append(weights.number())
     variable[7].assign(9.0)
-    seen.append(weights.stamp())
+    seen.append(weights.number())
     assert len(set(seen)) == len(seen)
-    assert weights.stamp() == seen[-1]
+    assert weights.number() == seen[-1]
 
 
 def test_looking_for_changes_is_cheap(capsys):
@@ -115,10 +116,10 @@ def test_looking_for_changes_is_cheap(capsys):
     for _ in range(40):
         values = keras.layers.BatchNormalization()(keras.layers.Conv2D(32, 3, padding="same")(values))
     network = Network(fixed(keras.Model(image, keras.layers.Dense(5)(keras.layers.Flatten()(values)))))
-    network.stamp()
+    network.weights_version()
     begun = time.perf_counter()
     for _ in range(20):
-        network.stamp()
+        network.weights_version()
     with capsys.disabled():
         print(f" [{(time.perf_counter() - begun) / 20 * 1e3:.1f} ms for {len(network.model.weights)} weights] ", end="")
 
@@ -172,4 +173,4 @@ def test_a_subclassed_model_that_does_not_tell_its_shape_asks_for_it():
     ],
 )
 def test_a_long_error_becomes_the_part_that_helps(text, sentence):
-    assert what_it_said(RuntimeError(text)) == sentence
+    assert keras_said(RuntimeError(text)) == sentence

@@ -1,8 +1,9 @@
-"""What the numbers that come out of a network mean: classes and their probabilities, or quantities."""
+"""The meaning of a network's output: classes and their probabilities, or quantities."""
 
 import difflib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,10 +14,10 @@ TASKS = (None, "classification", "regression")
 
 @dataclass(frozen=True)
 class Watched:
-    """What one pass through a network tells: for a batch arrays whose first axis is the image, for one image its own.
+    """The results of one pass through a network; for a batch the first axis of each array is the image.
 
-    `scores` are the target's. `readings` (classes,) are what stands beside the names of the classes: probabilities, or
-    a regression network's values. `winners` are the numbers of the classes that win; None where there are values.
+    `scores` are the target's. `readings` (classes,) stand beside the names of the classes: probabilities, or a
+    regression network's values. `winners` are the numbers of the classes that win; None for a regression network.
     """
 
     scores: np.ndarray
@@ -28,46 +29,43 @@ class Watched:
         return Watched(self.scores[0], self.readings[0], None if self.winners is None else self.winners[0])
 
 
-class Output:
-    """The units of a network's output: what they are called, and what becomes of them.
+class ModelOutput:
+    """The units of a network's output: their names, and the arithmetic that turns outputs into scores.
 
-    Of a regression network they are quantities. Of any other they are classes; the only unit of an output is the answer
-    to a question of yes or no, and two names are those of its two sides, (for no, for yes).
+    `ClassOutput` and `RegressionOutput` are the two kinds; `output_of` picks one. `unit_kind` names one unit in an
+    error, `classifies` is True where units are classes, with probabilities and a winner.
     """
 
-    def __init__(self, network, shape, head, task, names):
-        """`network` is its name, `shape` that of the scores without the batch axis; `head` as for `Network.head`."""
-        self.network, self.shape, self.head, self.task, self._given = network, shape, head, task, names
-        self.count = shape[-1]
-        self.two_sided = self.count == 1 and names is not None and len(names) == 2 and task != "regression"
+    unit_kind: ClassVar[str]
+    classifies: ClassVar[bool]
+    two_sided = False
 
-    @property
-    def kind(self):
-        """What one unit is."""
-        return "Output" if self.task == "regression" else "Class"
+    def __init__(self, network, shape, head, names):
+        """`network` is its name, `shape` that of the scores without the batch axis; `head` as for `Network.head`."""
+        self.network, self.shape, self.head, self._given = network, shape, head, names
+        self.count = shape[-1]
 
     @property
     def names(self):
         """One for each class: of `targets`, in the same order. Raises ValueError for a wrong number of names."""
         if self._given is None:
-            return tuple(f"{self.kind.lower()} {index}" for index in range(self.count))
+            return tuple(f"{self.unit_kind.lower()} {index}" for index in range(self.count))
         if len(self._given) != self.count and not self.two_sided:
-            sides = ", or two, for its no and its yes" if self.count == 1 and self.kind == "Class" else ""
             raise ValueError(
-                f"class_names must name every class of the output, {self.count} of them{sides}. "
+                f"class_names must name every class of the output, {self.count} of them{self._or_sides}. "
                 f"Received: {len(self._given)} names."
             )
         return self._given
 
+    _or_sides = ""
+
     @cached_property
     def targets(self):
         """A Target for each class, in the order of `names`."""
-        return (-Target(0), Target(0)) if self.two_sided else tuple(map(Target, range(self.count)))
+        return tuple(map(Target, range(self.count)))
 
     def number_of(self, target):
-        """Which of `targets` it is; None for anything else."""
-        if self.two_sided:
-            return self.targets.index(target) if target in self.targets else None
+        """The place of a target among `targets`; None for anything else."""
         return target.index if target.layer is None and target.plain and target.everywhere else None
 
     def named(self, name):
@@ -79,17 +77,11 @@ class Output:
         hint = f" Near to it: {', '.join(near)}." if near else ""
         raise ValueError(f"No class named {name!r} among the {len(self.names)} of {self.network}.{hint}")
 
-    def has_probability(self, target):
-        """Whether the target is a class, in all places or a region, or the other side of the only one."""
-        if target.layer is not None or self.task == "regression":
-            return False
-        return target.plain or (self.count == 1 and len(target.terms) == 1 and target.terms[0].weight == -1)
-
-    # ---- What is not there
+    # ---- Refusals
 
     def check(self, target, layer=None):
         """Raise ValueError for a unit or a place that the output, or the layer of this LayerInfo, does not have."""
-        shape, kind = (self.shape, self.kind) if layer is None else (layer.output_shape, f"Channel of {layer.path!r}")
+        shape, kind = (self.shape, self.unit_kind) if layer is None else (layer.output_shape, _channel_of(layer))
         count = shape[-1] if shape else None
         for term in target.terms:
             if count is None:
@@ -102,18 +94,7 @@ class Output:
     def check_watched(self, of):
         """Raise ValueError unless there are logits or probabilities, whichever is asked for."""
         if of not in ("logit", "probability"):
-            raise ValueError(f"What is watched is 'logit' or 'probability'. Received: {of!r}.")
-        if of == "probability" and self.task == "regression":
-            raise ValueError(
-                "A regression network has no probabilities: what can be watched is the value itself, 'logit'. "
-                f"Received: 'probability' for {self.network}."
-            )
-
-    @property
-    def sides(self):
-        """How to mean one of two sides, in a sentence."""
-        no, yes = self.names
-        return f"The sides of a single output are meant by name, {no!r} or {yes!r}, or as -Target(0) or Target(0)."
+            raise ValueError(f"A score to watch is 'logit' or 'probability'. Received: {of!r}.")
 
     # ---- In words
 
@@ -122,8 +103,6 @@ class Output:
         number = self.number_of(target)
         if number is not None:
             return self.names[number]
-        if target == -Target(0) and self.count == 1 and self.kind == "Class":
-            return f"not {self.names[0]}"
         weights, names = zip(*((weight, self._describe_part(part)) for weight, part in target.parts), strict=True)
         if weights == (1, -1):
             return f"{names[0]} rather than {names[1]}"
@@ -133,21 +112,85 @@ class Output:
     def _describe_part(self, part):
         where = _where(part)
         if part.layer is None:
-            name = self.names[1 if self.two_sided else part.index]
-            return f"{name} {where}".rstrip()
+            return f"{self._name_of_unit(part.index)} {where}".rstrip()
         channel = f"channel {part.index} of {part.layer}"
         return f"unit {part.position} of {channel}" if part.position else f"{channel} {where}".rstrip()
 
+    def _name_of_unit(self, index):
+        return self.names[index]
+
     # ---- In numbers
+
+    def watched(self, scores, logits, probabilities):
+        """The `Watched` of a target's scores and of the arrays that `answers` gives."""
+        logits = pooled(logits)
+        readings = logits if probabilities is None else self.by_class(pooled(probabilities))
+        return Watched(scores, readings, self.winners(logits))
+
+    def by_class(self, probabilities):
+        """(n, classes), in the order of `names`, from the probabilities of the units, (n, units)."""
+        return probabilities
+
+
+class ClassOutput(ModelOutput):
+    """Classes, and their probabilities.
+
+    The only unit of an output is the answer to a question of yes or no, and two names are those of its two sides, (for
+    no, for yes).
+    """
+
+    unit_kind = "Class"
+    classifies = True
+
+    def __init__(self, network, shape, head, names):
+        super().__init__(network, shape, head, names)
+        self.two_sided = self.count == 1 and names is not None and len(names) == 2
+
+    @property
+    def _or_sides(self):
+        return ", or two, for its no and its yes" if self.count == 1 else ""
+
+    @cached_property
+    def targets(self):
+        """A Target for each class, in the order of `names`."""
+        return (-Target(0), Target(0)) if self.two_sided else tuple(map(Target, range(self.count)))
+
+    def number_of(self, target):
+        """The place of a target among `targets`; None for anything else."""
+        if self.two_sided:
+            return self.targets.index(target) if target in self.targets else None
+        return super().number_of(target)
+
+    def has_probability(self, target):
+        """True for a class, in all places or a region, and for the other side of the only one."""
+        if target.layer is not None:
+            return False
+        return target.plain or (self.count == 1 and len(target.terms) == 1 and target.terms[0].weight == -1)
+
+    @property
+    def sides(self):
+        """A sentence on how to name one of two sides."""
+        no, yes = self.names
+        return f"The sides of a single output are meant by name, {no!r} or {yes!r}, or as -Target(0) or Target(0)."
+
+    def describe(self, target):
+        """A Target in words, as for `ModelOutput`; the other side of a single class is "not" that class."""
+        if target == -Target(0) and self.count == 1 and not self.two_sided:
+            return f"not {self.names[0]}"
+        return super().describe(target)
+
+    def _name_of_unit(self, index):
+        return self.names[1 if self.two_sided else index]
+
+    def score_kind(self, of):
+        """The word for a score of the output: "logit" or "probability", as was asked."""
+        return of
 
     def answers(self, logits, output):
         """(scores, probabilities) of every unit at every place, for each way in which a network may end.
 
-        `logits` and `output` are what the network gives in front of its head and behind it, (n, ..., units).
-        Probabilities are None where there are none.
+        `logits` and `output` are the values in front of the network's head and behind it, (n, ..., units).
         """
-        if self.task == "regression":
-            return output, None
         if self.head == "hidden":
             return np.log(np.maximum(output, np.finfo(np.float32).tiny)), output
         if self.head in ("softmax", "sigmoid"):
@@ -158,20 +201,54 @@ class Output:
         return logits, powers / powers.sum(axis=-1, keepdims=True)
 
     def by_class(self, probabilities):
-        """(n, classes), in the order of `names`, of what the units say, (n, units)."""
+        """(n, classes), in the order of `names`, from the probabilities of the units, (n, units)."""
         return np.concatenate([1 - probabilities, probabilities], axis=-1) if self.two_sided else probabilities
 
-    def watched(self, scores, logits, probabilities):
-        """The `Watched` of a target's scores and of what `answers` gives."""
-        logits = pooled(logits)
-        readings = logits if probabilities is None else self.by_class(pooled(probabilities))
-        return Watched(scores, readings, self.winners(logits))
+    def winners(self, logits):
+        """(n,): the number of the class that wins, by the scores of the units, (n, units)."""
+        return (logits[..., 0] > 0).astype(int) if self.two_sided else logits.argmax(axis=-1)
+
+
+class RegressionOutput(ModelOutput):
+    """Quantities: the score is the value itself, and there are no probabilities and no winner."""
+
+    unit_kind = "Output"
+    classifies = False
+
+    def has_probability(self, target):
+        """False: a quantity has none."""
+        return False
+
+    def check_watched(self, of):
+        """Raise ValueError for a probability."""
+        super().check_watched(of)
+        if of == "probability":
+            raise ValueError(
+                "A regression network has no probabilities: only the value itself, 'logit', can be watched. "
+                f"Received: 'probability' for {self.network}."
+            )
+
+    def score_kind(self, of):
+        """The word for a score of the output: "value"."""
+        return "value"
+
+    def answers(self, logits, output):
+        """(values, None) of every unit at every place."""
+        return output, None
 
     def winners(self, logits):
-        """(n,): the number of the class that wins, by the scores of the units, (n, units); None for quantities."""
-        if self.task == "regression":
-            return None
-        return (logits[..., 0] > 0).astype(int) if self.two_sided else logits.argmax(axis=-1)
+        """None: the largest quantity has won nothing."""
+        return None
+
+
+def output_of(task, network, shape, head, names):
+    """The `ModelOutput` for a task, one of `TASKS`; the other arguments are those of its class."""
+    return (RegressionOutput if is_regression(task) else ClassOutput)(network, shape, head, names)
+
+
+def is_regression(task):
+    """True where the output's numbers are quantities."""
+    return task == "regression"
 
 
 def pooled(values):
@@ -189,6 +266,10 @@ def _check_region(region, shape, where):
     is_cell = (bottom - top, right - left) == (1, 1)
     name, received = ("position", (top, left)) if is_cell else ("region", region)
     raise ValueError(f"{name} must lie in the grid of {where}, {size}. Received: {received}.")
+
+
+def _channel_of(layer):
+    return f"Channel of {layer.path!r}"
 
 
 def _factor(weight):

@@ -1,0 +1,55 @@
+"""The public names, for editors and type checkers. Written by tools/write_stub.py."""
+
+from .batch import compute_many as compute_many
+from .core.failures import Refusal as Refusal
+from .core.image import InputImage as InputImage
+from .core.method import Method as Method
+from .core.method import register as register
+from .core.notes import Note as Note
+from .core.parameters import choice as choice
+from .core.parameters import slider as slider
+from .core.parameters import switch as switch
+from .core.result import Result as Result
+from .core.target import Target as Target
+from .maps.faithfulness import deletion_and_insertion as deletion_and_insertion
+from .maps.similarity import Similarity as Similarity
+from .methods import all_methods as all_methods
+from .methods.ablation_cam import AblationCAM as AblationCAM
+from .methods.activations import Activations as Activations
+from .methods.cam import CAM as CAM
+from .methods.eigen_cam import EigenCAM as EigenCAM
+from .methods.filters import Filters as Filters
+from .methods.grad_cam import GradCAM as GradCAM
+from .methods.grad_cam_plus_plus import GradCAMPlusPlus as GradCAMPlusPlus
+from .methods.gradient import Gradient as Gradient
+from .methods.gradient_times_input import GradientTimesInput as GradientTimesInput
+from .methods.guided_grad_cam import GuidedGradCAM as GuidedGradCAM
+from .methods.hires_cam import HiResCAM as HiResCAM
+from .methods.integrated_gradients import IntegratedGradients as IntegratedGradients
+from .methods.layer_cam import LayerCAM as LayerCAM
+from .methods.lrp import LRP as LRP
+from .methods.maximal_activation import MaximalActivation as MaximalActivation
+from .methods.occlusion import Occlusion as Occlusion
+from .methods.rise import RISE as RISE
+from .methods.score_cam import ScoreCAM as ScoreCAM
+from .methods.smooth_grad import SmoothGrad as SmoothGrad
+from .methods.x_grad_cam import XGradCAM as XGradCAM
+from .network import Network as Network
+from .networks import load as load
+from .networks import samples as samples
+from .request import compute as compute
+from .request import steps as steps
+from .runner import Inline as Inline
+from .runner import LatestWins as LatestWins
+from .session import Session as Session
+from .widgets.explorers.activations_explorer import ActivationExplorer as ActivationExplorer
+from .widgets.explorers.architecture_explorer import ArchitectureExplorer as ArchitectureExplorer
+from .widgets.explorers.cam_explorer import CAMExplorer as CAMExplorer
+from .widgets.explorers.explorer import Explorer as Explorer
+from .widgets.explorers.filters_explorer import FilterExplorer as FilterExplorer
+from .widgets.explorers.maximal_activation_explorer import MaximalActivationExplorer as MaximalActivationExplorer
+from .widgets.explorers.occlusion_explorer import OcclusionExplorer as OcclusionExplorer
+from .widgets.explorers.saliency_explorer import SaliencyExplorer as SaliencyExplorer
+from .widgets.explorers.sanity_explorer import SanityExplorer as SanityExplorer
+
+__version__: str
