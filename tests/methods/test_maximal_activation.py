@@ -13,7 +13,7 @@ import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.result import PICTURE
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods.maximal_activation import EVERY, MaximalActivation, History
+from cnnviz_widgets.methods.maximal_activation import EVERY, History, MaximalActivation
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute, steps
 

@@ -105,9 +105,9 @@ def model_untouched_by_errors(tolerance):
         running = steps(Occlusion(2, 1), network, image, 0)
         next(running)
         interrupted(lambda running=running, error=error: running.throw(error))  # between two windows
-        network.covered = raising(error)
+        network.engine.shared = raising(error)
         interrupted(lambda network=network, image=image: compute(Occlusion(2, 1), network, image, 0))
-        del network.covered
+        del network.engine.shared
         assert fingerprint(model) == before
         first = compute(Gradient(reduce="none"), network, image, 0).array
         scores.kernel.assign(scores.kernel * 2)
