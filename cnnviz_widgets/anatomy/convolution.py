@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+from cnnviz_widgets.engine.keras_layers import activation_of, convolution_kind
+from cnnviz_widgets.engine.op_kinds import CONVOLUTIONS
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """What makes one number. Axes are (kernel height, kernel width, input channel)."""
+    """The terms of the sum behind one number. Axes are (kernel height, kernel width, input channel)."""
 
     patch: np.ndarray  # what the kernel lies on; zero where that is padding
     inside: np.ndarray  # (kernel height, kernel width) of bool: False where it is padding
@@ -56,18 +57,16 @@ class Convolution:
     @classmethod
     def of(cls, network, layer):
         """The convolution at `layer`. Raises ValueError, in a sentence, for a layer that is none of those we know."""
-        import keras
-
         info = network.layer(layer)
-        made, kinds = info.layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-        if not isinstance(made, kinds):
+        made, kind = info.layer, convolution_kind(info.layer)
+        if kind is None:
             raise ValueError(
                 "Patch × kernel + bias needs a convolution in two dimensions, not transposed"
                 f"{_nearest(network, info)}. Received: {info.path!r}, a {info.kind}."
             )
-        engine = network.traced_engine
-        source = _input_of(engine.traced.graph.tensor(engine.tensors[info.path]), isinstance(made, kinds[2]))
-        kernel = _separable(made) if isinstance(made, kinds[2]) else info.kernels().astype(np.float64)
+        engine, separable = network.traced_engine, kind == "SeparableConv2D"
+        source = _input_of(engine.traced.graph.tensor(engine.tensors[info.path]), separable)
+        kernel = _separable(made) if separable else info.kernels().astype(np.float64)
         return cls(
             path=info.path,
             kernel=kernel,
@@ -76,7 +75,7 @@ class Convolution:
             dilation=tuple(made.dilation_rate),
             padding=made.padding,
             groups=source.shape[-1] // kernel.shape[2],
-            activation=None if made.activation in (None, keras.activations.linear) else made.activation,
+            activation=activation_of(made),
             input_tensor=source.name,
         )
 
@@ -144,7 +143,9 @@ def _convolution_before(tensor):
         fresh = [source.op for source in operation.inputs if source.op not in seen]
         seen.update(fresh)
         waiting.extend(fresh)
-    raise ValueError(f"A convolution must show in the traced graph as one of {CONVOLUTIONS}. Received: {tensor.name}.")
+    raise ValueError(
+        f"A convolution must show in the traced graph as one of {sorted(CONVOLUTIONS)}. Received: {tensor.name}."
+    )
 
 
 def _separable(layer):

@@ -5,6 +5,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from cnnviz_widgets.engine.keras_layers import draw
+
 
 def can_plot():
     """True where `keras.utils.plot_model` finds what it needs: the program `dot` and the package pydot."""
@@ -13,9 +15,7 @@ def can_plot():
 
 def plotted(model):
     """The drawing that `keras.utils.plot_model` makes of a Keras model with its shapes: the bytes of an SVG file."""
-    import keras
-
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.svg"
-        keras.utils.plot_model(model, to_file=str(file), show_shapes=True, expand_nested=True)
+        draw(model, file)
         return file.read_bytes()

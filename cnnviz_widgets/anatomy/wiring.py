@@ -7,7 +7,7 @@ the raw ones of a subclassed model, are so counted with the layer that comes aft
 import math
 from collections import defaultdict
 
-from cnnviz_widgets.anatomy.receptive_field.seen import is_image_free
+from cnnviz_widgets.engine.op_kinds import MATRIX_PRODUCTS, SHAPE_ONLY
 
 
 def inputs_of(sized, image, taps):
@@ -32,7 +32,7 @@ def inputs_of(sized, image, taps):
     for operation in sized.get_operations():
         if operation is image.op:
             continue
-        read = () if is_image_free(operation) else operation.inputs
+        read = () if operation.type in SHAPE_ONLY else operation.inputs
         before = frozenset().union(*(sources.get(tensor.ref(), ()) for tensor in read))
         for tensor in operation.outputs:
             pass_layers(tensor, before)
@@ -68,7 +68,7 @@ def _total(operations):
 
 
 def multiply_adds(operation):
-    """How many products of an activation and a weight, or of two activations, an operation adds up.
+    """The number of products of an activation and a weight, or of two activations, that an operation adds up.
 
     None where a shape is not known, and where the work is hidden in a function. Operations that work cell by cell,
     pooling and normalisation count as nothing, as in the figures that papers give.
@@ -115,9 +115,6 @@ COUNTS = {
     "Conv3D": lambda operation: math.prod(operation.outputs[0].shape) * math.prod(operation.inputs[1].shape[:4]),
     "DepthwiseConv2dNative": _depthwise,
     "Conv2DBackpropInput": _transposed,
-    "MatMul": _matmul,
-    "BatchMatMul": _matmul,
-    "BatchMatMulV2": _matmul,
-    "BatchMatMulV3": _matmul,
+    **dict.fromkeys(MATRIX_PRODUCTS, _matmul),
     "Einsum": _einsum,
 }

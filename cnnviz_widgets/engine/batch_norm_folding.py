@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from .op_kinds import ADDITIONS, CONVOLUTIONS
 from .tensor_names import operation, tensor_name
 
-CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
 # In half precision a scaled kernel would be rounded once more.
 KINDS = (tf.float32.as_datatype_enum, tf.float64.as_datatype_enum)
 # A kernel is multiplied anew at every call. That pays where the map is larger, for as many images as are usually asked
@@ -48,7 +48,7 @@ def fold(definition, graph, kept, images=None):
     readers = Counter(operation(name) for node in definition.node for name in node.input)
     readers.update(map(operation, kept))
     nodes, from_image = {node.name: node for node in definition.node}, graph.after(graph.input)
-    adds = [node for node in definition.node if node.op == "AddV2"]
+    adds = [node for node in definition.node if node.op in ADDITIONS]
     for chain in filter(None, [_chain(graph, nodes, readers, from_image, add) for add in adds]):
         kernel = graph.tensor(tensor_name(chain.convolution.input[1])).shape
         if images is None or _is_worth_it(graph.tensor(f"{chain.add.name}:0").shape, kernel, images):

@@ -11,21 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from .inputs import TO_FIRST, TO_LAST
+from .op_kinds import GRIDS
 from .tensor_names import operation
-
-# Which input of an operation is the grid.
-GRIDS = {
-    "AvgPool": 0,
-    "BiasAdd": 0,
-    "Conv2D": 0,
-    "Conv2DBackpropInput": 2,
-    "DepthwiseConv2dNative": 0,
-    "DepthwiseConv2dNativeBackpropInput": 2,
-    "FusedBatchNorm": 0,
-    "FusedBatchNormV2": 0,
-    "FusedBatchNormV3": 0,
-    "MaxPool": 0,
-}
 
 
 def channels_last(definition):

@@ -10,10 +10,10 @@ the function is asked once, in the traced graph, and what it computes is kept as
 import tensorflow as tf
 from tensorflow.python.framework import ops as tf_ops
 
+from .op_kinds import ROUNDINGS
 from .tensor_names import operation
 
-# A gradient on its way back ends at these, or at a cast to a type of few bits.
-STEPS = ("Ceil", "Floor", "Rint", "Round", "Sign")
+# A gradient on its way back ends at a rounding, or at a cast to a type that is none of these.
 FLOATS = [kind.as_datatype_enum for kind in (tf.float16, tf.bfloat16, tf.float32, tf.float64)]
 # The name under which TensorFlow knows our gradient.
 RECORDED = "CnnvizRecorded"
@@ -50,9 +50,10 @@ def is_cut(node, nodes):
         name = waiting.pop()
         if name not in seen and name in nodes:
             seen.add(name)
-            if nodes[name].op in STEPS or (nodes[name].op == "Cast" and nodes[name].attr["DstT"].type not in FLOATS):
+            node = nodes[name]
+            if node.op in ROUNDINGS or (node.op == "Cast" and node.attr["DstT"].type not in FLOATS):
                 return True
-            waiting.extend(map(operation, nodes[name].input))
+            waiting.extend(map(operation, node.input))
     return False
 
 

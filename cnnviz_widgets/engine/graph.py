@@ -5,7 +5,7 @@ once and answer every later question by importing the part of that list which th
 function. So one mechanism serves nested, subclassed and Lambda-ridden models alike, and nothing of the
 user's model is rebuilt, cloned or patched.
 
-Tensors are named as TensorFlow names them, `"operation:0"`. The sets below hold operation names.
+Tensors are named as TensorFlow names them, `"operation:0"`. Sets of operations hold their names.
 """
 
 import copy
@@ -19,39 +19,9 @@ from .batch_norm_folding import IMAGES, fold
 from .channels_last import channels_last, turns_to_first
 from .custom_gradients import RECORDED, Part, has_own_gradient, is_cut
 from .inlining import inlined
+from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY
 from .tensor_names import operation, tensor_name
 
-# Operations that gate a signal as a ReLU does: those that a ReLU rule rewrites ...
-RELUS = ("Relu", "Relu6")
-# ... and those that it does not know, so that a person is told that they kept their own gradient.
-OTHER_GATES = {
-    "LeakyRelu",
-    "Elu",
-    "Selu",
-    "Softplus",
-    "Softsign",
-    "Sigmoid",
-    "Tanh",
-    "Erf",
-    "Maximum",
-}
-# Operations that are linear in one input while the others are constants: averages, dense layers, changes of shape.
-LINEAR = {
-    "AddV2",
-    "AvgPool",
-    "BiasAdd",
-    "Cast",
-    "Conv2D",
-    "ExpandDims",
-    "Identity",
-    "MatMul",
-    "Mean",
-    "Mul",
-    "Reshape",
-    "Squeeze",
-    "Sub",
-    "Transpose",
-}
 RULES = ("standard", "guided", "deconvnet", "redirected")
 
 
@@ -152,15 +122,22 @@ class ForwardGraph:
         (grid, made of it or, where `end` is a grid, None, None); (None, None, kind of operation) where an operation
         that is not linear comes first on the way back from `end`.
         """
-        from_image, tensor, made = self.after(self.input), end, None
+        of_numbers, tensor, made = self._of_numbers(), end, None
         while not self._is_grid(tensor):
             node = self._nodes[operation(tensor)]
-            inputs = node.input[:1] if node.op == "Reshape" else node.input  # its other input is only a shape
-            ways = [tensor_name(name) for name in inputs if operation(name) in from_image]
-            if node.op not in LINEAR or len(ways) != 1:
+            ways = [way for way in enumerate(self.inputs_of(node.name)) if operation(way[1]) in of_numbers]
+            if len(ways) != 1 or not _is_linear(node, ways[0][0]):
                 return None, None, node.op
-            made, (tensor,) = tensor, ways
+            made, tensor = tensor, ways[0][1]
         return tensor, made, None
+
+    def _of_numbers(self):
+        """The operations whose value depends on the numbers in the image, not only on how many there are."""
+
+        def readers(name):
+            return [reader for reader in self._consumers[name] if self._nodes[reader].op not in SHAPE_ONLY]
+
+        return _reached(operation(self.input), readers)
 
     def _is_grid(self, tensor):
         shape = self.tensor(tensor).shape
@@ -323,6 +300,12 @@ def _redirected(relu, gradient):
     plain = tf.where((output > 0) & (output < 6) if relu.type == "Relu6" else output > 0, gradient, 0)
     silent = tf.reduce_all(plain == 0, axis=whole, keepdims=True)
     return tf.where(silent & (output <= 0), tf.nn.relu(gradient), plain)
+
+
+def _is_linear(node, place):
+    """True where the output of a node is linear in the input at `place` while the others stay."""
+    in_training = "is_training" in node.attr and node.attr["is_training"].b  # scaled by what is in the batch
+    return place in LINEAR.get(node.op, ()) and not in_training
 
 
 def _reached(start, neighbours):

@@ -7,7 +7,7 @@ rules, the logits and, once the graph is imported somewhere else, even the gradi
 import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
-CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+from .op_kinds import CALLS
 
 
 def inlined(definition):

@@ -10,17 +10,10 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from cnnviz_widgets.anatomy.receptive_field.rules import CELL_BY_CELL
+from .op_kinds import CELL_BY_CELL, FORGETFUL, HANDED_ON, NORMALISATIONS
 
-from .graph import LINEAR
-
-NORMALISATION = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"}
-# Operations whose output is their input, in the same memory.
-HANDED_ON = {"ExpandDims", "Identity", "IdentityN", "PreventGradient", "Reshape", "Squeeze", "StopGradient"}
 # Operations that write over an input which nobody else reads.
-IN_PLACE = CELL_BY_CELL | NORMALISATION
-# Operations whose gradient looks neither at what they took in nor at what they gave.
-FORGETFUL = LINEAR | NORMALISATION | HANDED_ON | {"ConcatV2", "Conv2DBackpropInput", "DepthwiseConv2dNative", "Pad"}
+IN_PLACE = CELL_BY_CELL | NORMALISATIONS
 # The sides, in px, for which a network that takes any size is looked at.
 SIDE = 256
 # Kernels turn maps into an order of their own and back, so that forward about twice as much is held as the maps take.

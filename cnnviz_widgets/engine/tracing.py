@@ -21,13 +21,10 @@ from .custom_gradients import record_gradients
 from .graph import ForwardGraph
 from .inputs import TO_FIRST, TO_LAST, names_in, output_number
 from .layer_paths import layer_paths
+from .op_kinds import HEADS, TRANSPARENT
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
 _one_trace = threading.RLock()
-
-HEADS = {"Softmax": "softmax", "LogSoftmax": "softmax", "Sigmoid": "sigmoid"}
-# What may stand between a head and the model's output without changing a value.
-TRANSPARENT = ("Identity", "IdentityN", "Cast", "ExpandDims", "Reshape", "Squeeze")
 
 
 @dataclass(frozen=True)

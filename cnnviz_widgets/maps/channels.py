@@ -4,24 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnviz_widgets.engine.op_kinds import AFFINE, IDENTITIES, RELUS, SHAPE_ONLY
+
 # A filter whose norm is below this share of the layer's largest counts as zero.
 ZERO = 1e-6
 # Images that go through the network at once while activity is measured.
 BATCH = 8
-RELUS = ("Relu", "Relu6")
 # Operations that leave every channel to itself, when their other inputs do not depend on the image.
-CHANNEL_BY_CHANNEL = {
-    "Add",
-    "AddV2",
-    "BiasAdd",
-    "Cast",
-    "FusedBatchNormV3",
-    "Identity",
-    "Mul",
-    "RealDiv",
-    "Sub",
-    *RELUS,
-}
+CHANNEL_BY_CHANNEL = AFFINE | IDENTITIES | RELUS | {"Cast"}
 
 
 # ---- Orders
@@ -133,7 +123,7 @@ def _behind_relu(network, layer):
     from_image = graph.after(graph.input)
     tensor = graph.tensor(own)
     while tensor.op.type not in RELUS:
-        readers = [reader for reader in tensor.consumers() if reader.type != "Shape"]
+        readers = [reader for reader in tensor.consumers() if reader.type not in SHAPE_ONLY]
         others = [other for reader in readers for other in reader.inputs if other is not tensor]
         alone = len(readers) == 1 and not any(other.op.name in from_image for other in others)
         if not alone or readers[0].type not in CHANNEL_BY_CHANNEL:

@@ -56,6 +56,15 @@ def test_it_knows_a_normalisation_of_four_axes():
     assert values(graph, model.output) == pytest.approx(values(model.graph, model.output), rel=1e-5, abs=1e-6)
 
 
+def test_it_knows_the_older_addition():
+    scaled = layers.Lambda(lambda maps: maps * tf.constant([2.0, 3.0, 4.0, 5.0]))
+    shifted = layers.Lambda(lambda maps: tf.raw_ops.Add(x=maps, y=[1.0, -1.0, 2.0, -2.0]))
+    _, model = traced(layers.Conv2D(4, 3), scaled, shifted, layers.ReLU())
+    graph = folded(model.graph, (model.output,))
+    assert not {"Mul", "Add"} & kinds(graph, model.output)
+    assert values(graph, model.output) == pytest.approx(values(model.graph, model.output), rel=1e-5, abs=1e-6)
+
+
 def imported(graph, start, end, **how):
     """The kinds of operations with which a graph answers, from a tensor to another."""
 

@@ -94,6 +94,18 @@ def test_a_rewritten_operation_computes_the_same(kind, padding):
     assert again(images).numpy() == pytest.approx(model(images).numpy(), abs=1e-5)
 
 
+def test_channels_turned_into_places_and_back():
+    def function(images):
+        return tf.nn.space_to_depth(tf.nn.depth_to_space(images, 2, "NCHW"), 4, "NCHW")
+
+    function = tf.function(function).get_concrete_function(tf.TensorSpec([None, 12, 4, 6]))
+    graph = ForwardGraph(function)
+    images = np.random.default_rng(0).normal(size=(2, 12, 4, 6)).astype(np.float32)
+    again = tf.function(lambda images: graph({graph.input: images}, [function.outputs[0].name])[0])
+    last = tf.nn.space_to_depth(tf.nn.depth_to_space(tf.transpose(images, (0, 2, 3, 1)), 2), 4)
+    assert again(images).numpy() == pytest.approx(tf.transpose(last, (0, 3, 1, 2)).numpy())
+
+
 def as_wide_as_it_has_channels(kind, **options):
     """(model, layer): of one layer, whose bias Keras cannot tell by the sizes to be one of channels."""
     sizes = (3,) if kind == "DepthwiseConv2D" else (6, 3)

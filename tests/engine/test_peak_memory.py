@@ -5,6 +5,7 @@ import sys
 
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from cnnviz_widgets.engine.peak_memory import TURNED, times_its_input
@@ -55,6 +56,30 @@ def test_a_gradient_keeps_what_the_way_back_looks_at():
 def test_linear_maps_are_not_kept_for_the_way_back():
     model = sequential(*(layers.Conv2D(4, 1) for _ in range(6)), layers.GlobalAveragePooling2D(), layers.Dense(2))
     assert taken(model, backward=True) < 1 + 4 * 4 + 1
+
+
+def padded(images):
+    return tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+
+
+def padded_with_a_number(images):
+    return tf.raw_ops.PadV2(input=images, paddings=[[0, 0], [1, 1], [1, 1], [0, 0]], constant_values=0.5)
+
+
+@pytest.mark.parametrize(
+    ("written", "otherwise"),
+    [
+        (lambda maps: tf.raw_ops.Add(x=maps, y=1.0), lambda maps: tf.raw_ops.AddV2(x=maps, y=1.0)),
+        (padded_with_a_number, padded),
+    ],
+    ids=["addition", "padding"],
+)
+def test_an_operation_takes_as_much_in_whichever_version(written, otherwise):
+    def model_with(function):
+        deep = (layer for _ in range(4) for layer in (layers.Conv2D(4, 1), layers.Lambda(function)))
+        return sequential(*deep, layers.GlobalAveragePooling2D())
+
+    assert taken(model_with(written), backward=True) == taken(model_with(otherwise), backward=True)
 
 
 def test_only_what_lies_behind_the_start_counts():

@@ -160,6 +160,21 @@ def test_a_layer_inside_a_tf_function_has_no_place_in_the_list(opened):
     assert not any(path.startswith("block/") for path in paths)
 
 
+@pytest.mark.parametrize(
+    ("handed_on", "head"),
+    [
+        (lambda shares: tf.ensure_shape(shares, [None, 4]), "softmax"),
+        (lambda shares: tf.debugging.check_numerics(shares, "shares"), "softmax"),
+        (tf.stop_gradient, "none"),  # in front of it there is a gradient, which the model does not have
+    ],
+    ids=["with its shape", "checked", "without a gradient"],
+)
+def test_a_softmax_is_found_behind_what_only_hands_it_on(handed_on, head):
+    image = keras.Input((4, 4, 3))
+    shares = layers.Dense(4, activation="softmax")(layers.Flatten()(image))
+    assert trace(keras.Model(image, layers.Lambda(handed_on)(shares)), (4, 4, 3)).head == head
+
+
 def test_a_reshape_that_mixes_classes_with_places_hides_the_softmax():
     image = keras.Input((4, 4, 3))
     values = layers.Flatten()(layers.Conv2D(2, 3, activation="softmax")(image))  # four places of two classes

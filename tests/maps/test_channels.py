@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 from kinds import fixed
 
@@ -79,6 +80,21 @@ def test_the_relu_may_follow_behind_batch_normalisation():
     *_, found = activity(network, "conv", pictures(3))
     assert found.gated
     assert list(found.dead) == [False, True, False, False]
+
+
+@pytest.mark.parametrize("kind", ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])
+def test_the_relu_may_follow_behind_any_version_of_a_fused_normalisation(kind):
+    facts = {"scale": tf.ones(4), "mean": tf.zeros(4), "variance": tf.ones(4), "is_training": False}
+    fused = layers.Lambda(lambda maps: getattr(tf.raw_ops, kind)(x=maps, offset=[5.0, -50, 5, 5], **facts).y)
+    *_, found = activity(network_with(layers.Conv2D(4, 3, name="conv"), fused, layers.ReLU()), "conv", pictures(2))
+    assert found.gated
+    assert list(found.dead) == [False, True, False, False]
+
+
+def test_a_reader_of_the_shape_alone_is_no_other_branch():
+    zeros = layers.Lambda(lambda maps: tf.nn.relu(maps) + tf.zeros_like(maps))
+    *_, found = activity(network_with(layers.Conv2D(4, 3, name="conv"), zeros), "conv", pictures(1))
+    assert found.gated
 
 
 def test_without_a_relu_only_what_never_changes_is_dead():

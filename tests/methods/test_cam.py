@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 from kinds import fixed
 
@@ -64,6 +65,11 @@ HEADS = {
         layers.Dense(7),
         layers.Dense(5, "softmax"),
     ],
+    "sums, scaled and shifted by older operations": lambda: [
+        layers.Lambda(lambda maps: tf.raw_ops.Sum(input=maps, axis=(1, 2))),
+        layers.Lambda(lambda sums: tf.raw_ops.Add(x=tf.raw_ops.Div(x=sums, y=64.0), y=0.5)),
+        layers.Dense(5, "softmax"),
+    ],
     "maps of the classes": lambda: [layers.Conv2D(5, 1), layers.GlobalAveragePooling2D(), layers.Softmax()],
 }
 
@@ -110,6 +116,7 @@ def test_it_weights_the_maps_as_the_dense_layer_does(index, small, picture):
 REFUSED = {
     "MaxPool|Max": lambda: [layers.GlobalMaxPooling2D(), layers.Dense(5, "softmax")],
     "Relu": lambda: [layers.GlobalAveragePooling2D(), layers.Dense(8, "relu"), layers.Dense(5, "softmax")],
+    "RealDiv": lambda: [layers.GlobalAveragePooling2D(), layers.Lambda(lambda means: 1 / (1 + means)), layers.Dense(5)],
     "weights differ from place to place": lambda: [layers.Flatten(), layers.Dense(5, "softmax")],
     "Relu6": lambda: [layers.GlobalAveragePooling2D(), layers.ReLU(6), layers.Dense(5, "softmax")],
 }

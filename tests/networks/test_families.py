@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cnnviz_widgets.engine.op_kinds import OP_KINDS
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
@@ -27,14 +28,23 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_is_opened_and_answers_as_keras_does(name):
-    side, has_relu = FAMILIES[name]
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request):
+    """(a Network of one family, whether it has a ReLU); built and traced once for all tests of it."""
+    side, has_relu = FAMILIES[request.param]
     keras.utils.set_random_seed(0)
-    shape = (side, side, 3)
-    build = getattr(keras.applications, name)
-    model = build(weights=None, input_shape=shape, classes=5)
-    network = Network(model, value_range=(0, 1))
+    model = getattr(keras.applications, request.param)(weights=None, input_shape=(side, side, 3), classes=5)
+    return Network(model, value_range=(0, 1)), has_relu
+
+
+def test_every_operation_of_a_family_has_a_row_in_the_table_of_operations(family):
+    definition = family[0].engine.traced.graph.definition
+    assert {node.op for node in definition.node} <= set(OP_KINDS)
+
+
+def test_a_family_is_opened_and_answers_as_keras_does(family):
+    network, has_relu = family
+    model, shape = network.model, network.input_shape
     images = np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(np.float32)
     assert network.head == "softmax"
     assert network.probabilities(images) == pytest.approx(model(images, training=False).numpy(), abs=1e-5)

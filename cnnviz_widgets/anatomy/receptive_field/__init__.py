@@ -1,1 +1,1 @@
-"""The pixels that each cell of a map sees: intervals followed through the operations, a rule for each kind."""
+"""Receptive fields: the pixels on which each cell of a map depends, worked out from the operations of a graph."""

@@ -1,12 +1,12 @@
-"""How far the cells of a tensor reach along one axis of the image: arithmetic on intervals of pixels.
+"""Receptive fields along one axis of the image: arithmetic on intervals of pixels.
 
-An operation of a network makes each of its cells from a few cells before it, and the pixels that a cell can see are
-those of all the cells it was made from. `Reach` does for intervals what the operation does for numbers: where a
-convolution sums over a window, it takes the hull of the window's intervals.
+An operation makes each cell of its output from a few cells of its input, so the receptive field of an output cell is
+the union of theirs. `Intervals` does with intervals of pixels what an operation does with numbers: where a convolution
+sums over a window, it takes the hull, the smallest interval around those of the window's cells.
 
-Two intervals are kept for each cell. The true one ends where the image ends. The free one is what the cell would see
-if the image, and every grid after it, went on for ever; it has the same size for every cell, and it is what people
-mean by "the receptive field of conv3 is 20 px". Where the free one cannot be known it is NaN.
+Each cell has two intervals. The true one is cut off at the border of the image. The free one is the receptive field in
+an image, and in grids, without borders: it has the same size for every cell, and is meant by "the receptive field of
+conv3 is 20 px". It is NaN where it is not known.
 """
 
 import math
@@ -19,14 +19,14 @@ FREE, TRUE = slice(0, 2), slice(2, 4)
 
 
 @dataclass(frozen=True, eq=False)
-class Reach:
-    """The intervals of a tensor's cells along one axis of the image.
+class Intervals:
+    """The intervals of all cells of a tensor along one axis of the image.
 
-    `values` is (4, *shape): minus the first pixel and the pixel after the last of the free interval, then the same of
-    the true one, so that the hull of intervals is the maximum of their values. An axis of the tensor along which the
-    intervals do not change has length 1 in `shape`. -inf: the cell sees nothing; inf: the cell sees everything.
-    `pace` is (axis, period, step): `period` cells further along that axis of the tensor, the free interval lies `step`
-    pixels further. None where no such thing is known.
+    `values` is (4, *shape): for the free interval minus the first pixel and the pixel after the last, then both for the
+    true one. Stored so, the hull of intervals is the maximum of their values. An axis of the tensor along which the
+    intervals are the same has length 1 in `shape`. -inf stands for an empty field, inf for the whole image. `pace` is
+    (axis, period, step): the free interval moves by `step` pixels for every `period` cells along that axis of the
+    tensor. None where it does not move evenly, or this is not known.
     """
 
     values: np.ndarray
@@ -34,7 +34,7 @@ class Reach:
 
     @classmethod
     def of_pixels(cls, length, axis, rank):
-        """Of the image itself, `length` pixels long, when it lies along `axis` of a tensor with `rank` axes."""
+        """The intervals of the image itself, `length` pixels along `axis` of a tensor with `rank` axes."""
         first = np.arange(length, dtype=np.float64)
         shape = [length if n == axis else 1 for n in range(rank)]
         return cls(np.stack([-first, first + 1] * 2).reshape(4, *shape), (axis, 1, 1))
@@ -46,27 +46,27 @@ class Reach:
 
     @property
     def rank(self):
-        """How many axes the tensor has, the batch axis included."""
+        """The number of the tensor's axes, the batch axis included."""
         return self.values.ndim - 1
 
     @property
     def whole(self):
-        """Whether every cell sees everything along this axis of the image."""
+        """True where the field of every cell is the whole image, along this axis."""
         return bool((self.values[FREE] == np.inf).all())
 
     @property
     def stride(self):
-        """How many pixels the free interval moves from a cell to the next, a Fraction; None where unknown."""
+        """The pixels by which the free interval moves from one cell to the next, a Fraction; None where unknown."""
         return None if self.pace is None else Fraction(self.pace[2], self.pace[1])
 
     def with_rank(self, rank):
-        """The same, with axes of length 1 put in front, as broadcasting does."""
+        """The same with axes of length 1 put in front, as in broadcasting."""
         more = rank - self.rank
         pace = self.pace and (self.pace[0] + more, *self.pace[1:])
-        return Reach(self.values.reshape(4, *[1] * more, *self.shape), pace)
+        return Intervals(self.values.reshape(4, *[1] * more, *self.shape), pace)
 
     def extended(self, axis, before, after):
-        """With cells added at both ends, which hold padding: they see nothing. Negative numbers cut cells off."""
+        """The same with cells of padding, whose field is empty, added at both ends. Negative numbers cut cells off."""
         if (before, after) == (0, 0) or self._steady_along(axis):
             return self
         length = self.shape[axis]
@@ -77,10 +77,10 @@ class Reach:
         within = [slice(None)] * axis + [outside]
         values[(TRUE, *within)] = -np.inf
         values[(FREE, *within)] = self._continued(axis, at[outside])
-        return Reach(values, self.pace)
+        return Intervals(values, self.pace)
 
     def _continued(self, axis, at):
-        """The free intervals of cells beyond the ends, found by going whole periods back into the grid."""
+        """The free intervals of cells beyond the ends: those of cells inside the grid, moved by whole periods."""
         length, (along, period, step) = self.shape[axis], self.pace or (axis, 0, 0)
         if self.whole:
             return np.inf
@@ -93,7 +93,7 @@ class Reach:
         return np.stack([values[0] - further, values[1] + further])
 
     def windows(self, axis, size, stride=1, dilation=1):
-        """The hull of `size` cells, `dilation` apart, for a window that moves by `stride`."""
+        """The hulls of windows of `size` cells, `dilation` apart; the window moves by `stride`."""
         if self._steady_along(axis):
             return self
         count = (self.shape[axis] - (size - 1) * dilation - 1) // stride + 1
@@ -104,32 +104,32 @@ class Reach:
             _, period, step = pace
             new = period // math.gcd(period, stride)
             pace = (axis, new, step * new * stride // period)
-        return Reach(values, pace)
+        return Intervals(values, pace)
 
     def spread(self, axis, stride):
-        """With `stride` - 1 cells that see nothing after each cell: how a transposed convolution begins."""
+        """The same with `stride` - 1 empty cells after each cell: the first step of a transposed convolution."""
         if stride == 1 or self._steady_along(axis):
             return self
         values = np.full_like(self.values, -np.inf, shape=(4, *np.multiply(self.shape, self._times(axis, stride))))
         values[(slice(None), *[slice(None)] * axis, slice(None, None, stride))] = self.values
-        return Reach(values, self.pace and (axis, self.pace[1] * stride, self.pace[2]))
+        return Intervals(values, self.pace and (axis, self.pace[1] * stride, self.pace[2]))
 
     def _times(self, axis, factor):
         return [factor if n == axis else 1 for n in range(self.rank)]
 
     def resized(self, axis, *indices):
-        """The hull of the cells at each of `indices`, arrays of the new length: how enlarging picks its cells."""
+        """The hulls of the cells at each of `indices`, arrays of the new length: the cells that enlarging picks."""
         if self._steady_along(axis):
             return self
         values = _hulls(np.take(self.values, at, axis + 1) for at in indices)
         if self.pace is None:
-            return Reach(values)
+            return Intervals(values)
         _, period, step = self.pace
         cells = Fraction(self.shape[axis], len(indices[0])) / period  # periods that one new cell goes further
-        return Reach(values, (axis, cells.denominator, step * cells.numerator))
+        return Intervals(values, (axis, cells.denominator, step * cells.numerator))
 
     def reduced(self, axes, keepdims):
-        """The hull along `axes`. Where no axis is left along which a window could move, the cells see everything."""
+        """The hull along `axes`. Where no axis is left along which cells could move, the field is the whole image."""
         axes = tuple(sorted(axis % self.rank for axis in axes))
         moving = any(self.shape[axis] > 1 for axis in axes)
         values = self.values.max(axis=tuple(axis + 1 for axis in axes), keepdims=keepdims)
@@ -140,62 +140,62 @@ class Reach:
             alike = (values[TRUE] == values[TRUE].reshape(2, -1)[:, 0].reshape(2, *[1] * left.rank)).all()
             return everything(values) if alike and left.pace is None else left  # after attention, say
         fewer = 0 if keepdims or not self.pace else sum(axis < self.pace[0] for axis in axes)
-        return Reach(values, self.pace and (self.pace[0] - fewer, *self.pace[1:]))
+        return Intervals(values, self.pace and (self.pace[0] - fewer, *self.pace[1:]))
 
     def _steady_along(self, axis):
         return self.shape[axis] == 1 and (self.pace is None or self.pace[0] != axis)
 
 
-def hull(reaches):
-    """What the cells see together, broadcast against each other as numbers would be."""
-    rank = max(reach.rank for reach in reaches)
-    reaches = [reach.with_rank(rank) for reach in reaches]
-    values = _hulls(reach.values for reach in reaches)
-    if any(reach.whole for reach in reaches):
+def hull(parts):
+    """The hulls of the intervals of several tensors, which broadcast as their numbers do."""
+    rank = max(part.rank for part in parts)
+    parts = [part.with_rank(rank) for part in parts]
+    values = _hulls(part.values for part in parts)
+    if any(part.whole for part in parts):
         return everything(values)
-    if not any(reach.pace for reach in reaches):
-        return Reach(values)
-    rates = {reach.pace and (reach.pace[0], reach.stride) for reach in reaches}
-    axis = next(reach.pace[0] for reach in reaches if reach.pace)
-    if len(rates) > 1 or any(reach.shape[axis] != values.shape[axis + 1] for reach in reaches):
+    if not any(part.pace for part in parts):
+        return Intervals(values)
+    rates = {part.pace and (part.pace[0], part.stride) for part in parts}
+    axis = next(part.pace[0] for part in parts if part.pace)
+    if len(rates) > 1 or any(part.shape[axis] != values.shape[axis + 1] for part in parts):
         return lost(values)
-    period = math.lcm(*(reach.pace[1] for reach in reaches))
-    return Reach(values, (axis, period, int(period * reaches[0].stride)))
+    period = math.lcm(*(part.pace[1] for part in parts))
+    return Intervals(values, (axis, period, int(period * parts[0].stride)))
 
 
 def everything(values):
-    """The same true intervals, but free ones without an end."""
+    """Intervals with the same true values, whose free ones are endless."""
     values = values.copy()
     values[FREE] = np.inf
-    return Reach(values)
+    return Intervals(values)
 
 
 def lost(values):
-    """The same true intervals, the free ones unknown."""
+    """Intervals with the same true values, whose free ones are unknown."""
     values = values.copy()
     values[FREE] = np.nan
-    return Reach(values)
+    return Intervals(values)
 
 
 def paced(values):
-    """A Reach of these values, axes of equal cells shortened, its pace read from the values if they have one."""
+    """Intervals of these values: axes of equal cells are shortened, and the pace is read from the values."""
     for axis in range(1, values.ndim):
         first = np.take(values, [0], axis)
         if values.shape[axis] > 1 and np.array_equal(np.broadcast_to(first, values.shape), values, equal_nan=True):
             values = first
     free = values[FREE]
     if (free == np.inf).all():
-        return Reach(values)
+        return Intervals(values)
     moving = [axis for axis in range(1, values.ndim) if values.shape[axis] > 1]
-    if len(moving) == 2 and moving[-1] == values.ndim - 1:  # channels that see different things are taken together
+    if len(moving) == 2 and moving[-1] == values.ndim - 1:  # channels with different fields are taken together
         return paced(values.max(axis=-1, keepdims=True))
     if len(moving) > 1 and np.isfinite(free).all():
-        return Reach(values)
+        return Intervals(values)
     cells = free.reshape(2, -1)
     for period in range(1, cells.shape[1] // 2 + 1) if np.isfinite(free).all() else ():
         back, forth = cells[:, period:] - cells[:, :-period]
         if (forth == forth[0]).all() and (back == -forth[0]).all():
-            return Reach(values, (moving[0] - 1, period, int(forth[0])))
+            return Intervals(values, (moving[0] - 1, period, int(forth[0])))
     return lost(values)
 
 

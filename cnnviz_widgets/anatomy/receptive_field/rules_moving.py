@@ -1,52 +1,53 @@
-"""What the outputs of operations see that give cells another place, leave them out or repeat them.
-
-A rule is a function of the operation and of what its inputs see; see `sight_rules`.
-"""
+"""Rules for operations that give cells another place, leave them out or repeat them; see `rules`."""
 
 import numpy as np
-import tensorflow as tf
 
-from .intervals import Reach, everything, lost, paced
-from .seen import Sight, Unknown, constant, together
+from cnnviz_widgets.engine.constants import applied
+from cnnviz_widgets.engine.op_kinds import MOVES
+
+from .cell_fields import CellFields, Unknown, constant, together
+from .intervals import Intervals, everything, lost, paced
 
 
 def _transpose(operation, inputs):
     order = constant(operation.inputs[1]).tolist()
-    return [inputs[0].each(lambda reach: turned(reach, order))]
+    return [inputs[0].each(lambda intervals: turned(intervals, order))]
 
 
-def turned(reach, order):
-    """A reach with the axes of its tensor in another order."""
-    values = reach.values.transpose(0, *(axis + 1 for axis in order))
-    return Reach(values, reach.pace and (order.index(reach.pace[0]), *reach.pace[1:]))
+def turned(intervals, order):
+    """Intervals with the axes of their tensor in another order."""
+    values = intervals.values.transpose(0, *(axis + 1 for axis in order))
+    return Intervals(values, intervals.pace and (order.index(intervals.pace[0]), *intervals.pace[1:]))
 
 
 def _expand_dims(operation, inputs):
     rank = operation.outputs[0].shape.rank
     axis = int(constant(operation.inputs[1])) % rank
     order = [n for n in range(rank) if n != axis]
-    return [inputs[0].each(lambda reach: placed(reach, order, rank))]
+    return [inputs[0].each(lambda intervals: placed(intervals, order, rank))]
 
 
 def _squeeze(operation, inputs):
     shape = operation.inputs[0].shape
     gone = [axis % shape.rank for axis in operation.get_attr("squeeze_dims")]
     gone = gone or [axis for axis, length in enumerate(shape) if length == 1]
-    return [inputs[0].each(lambda reach: reach.reduced(gone, False))]
+    return [inputs[0].each(lambda intervals: intervals.reduced(gone, False))]
 
 
-def placed(reach, order, rank):
-    """The axes of a reach put at `order` among `rank` axes, the others of length 1."""
+def placed(intervals, order, rank):
+    """Intervals with the axes of their tensor put at `order` among `rank` axes, the others of length 1."""
     shape = [1] * rank
     for axis, place in enumerate(order):
-        shape[place] = reach.shape[axis]
-    return Reach(reach.values.reshape(4, *shape), reach.pace and (order[reach.pace[0]], *reach.pace[1:]))
+        shape[place] = intervals.shape[axis]
+    return Intervals(
+        intervals.values.reshape(4, *shape), intervals.pace and (order[intervals.pace[0]], *intervals.pace[1:])
+    )
 
 
 def _concatenation(operation, inputs):
-    """Along the channels, which are taken together, it is a hull; along rows or columns the cells move."""
+    """A hull along the channels, which are taken together; along rows or columns the cells move."""
     axis = int(constant(operation.inputs[-1])) % operation.outputs[0].shape.rank
-    paces = [[reach.pace and reach.pace[0] for reach in sight.reaches] for sight in inputs if sight]
+    paces = [[along.pace and along.pace[0] for along in fields.intervals] for fields in inputs if fields]
     channels = 1 if paces == [[2, 3]] * len(paces) else 3  # first, where rows and columns lie along the other two
     if axis == channels and operation.outputs[0].shape.rank == 4:
         return [together(operation.inputs[:-1], inputs[:-1])]
@@ -54,21 +55,21 @@ def _concatenation(operation, inputs):
 
 
 def _move(operation, inputs):
-    """Asks the operation itself where it puts the intervals."""
+    """Runs the operation itself on the intervals."""
     if not all(tensor.shape.is_fully_defined() for tensor in (*operation.inputs, *operation.outputs)):
         raise Unknown
-    moved = [_moved(operation, [sight and sight.reaches[n] for sight in inputs]) for n in (0, 1)]
-    return [Sight(pair) for pair in zip(*moved, strict=True)]
+    moved = [_moved(operation, [fields and fields.intervals[n] for fields in inputs]) for n in (0, 1)]
+    return [CellFields(pair) for pair in zip(*moved, strict=True)]
 
 
-def _moved(operation, reaches):
-    """For each output of the operation, the Reach along one axis of the image."""
-    if all(reach is None or np.prod(reach.shape) == 1 for reach in reaches):  # all cells are alike: nothing to move
-        values = np.maximum.reduce([reach.values.reshape(4) for reach in reaches if reach])
+def _moved(operation, inputs):
+    """The Intervals of each output along one axis of the image, for those of the inputs."""
+    if all(along is None or np.prod(along.shape) == 1 for along in inputs):  # all cells are alike: nothing to move
+        values = np.maximum.reduce([along.values.reshape(4) for along in inputs if along])
         known = lost if np.isnan(values).any() else everything
         return [known(values.reshape(4, *[1] * output.shape.rank)) for output in operation.outputs]
     ask = {"Reshape": _reshaped, "Tile": _tiled}.get(operation.type, _asked)
-    rows = [ask(operation, [reach and reach.values[n] for reach in reaches]) for n in range(4)]
+    rows = [ask(operation, [along and along.values[n] for along in inputs]) for n in range(4)]
     return [paced(np.stack(output)) for output in zip(*rows, strict=True)]
 
 
@@ -80,41 +81,33 @@ def _reshaped(operation, rows):
 
 
 def _tiled(operation, rows):
-    before, after = (
-        operation.inputs[0].shape,
-        operation.outputs[0].shape,
-    )  # how often is often not written as a constant
+    # From the shapes: the number of repetitions need not be a constant.
+    before, after = operation.inputs[0].shape, operation.outputs[0].shape
     return [np.tile(np.broadcast_to(rows[0], before), [many // few for many, few in zip(after, before, strict=True)])]
 
 
 def _asked(operation, rows):
-    """The operation's outputs when the inputs that see the image are `rows`, which broadcast to the shapes it takes."""
+    """The operation's outputs for `rows`, which broadcast, in place of the inputs that depend on the image."""
     arguments, given = {}, list(zip(operation.inputs, rows, strict=True))
     counts = {argument.number_attr for argument in operation.op_def.input_arg}
     for argument in operation.op_def.input_arg:
         several = argument.number_attr
         count = operation.get_attr(several) if several else 1
         part, given = given[:count], given[count:]
-        # What stands in a list beside something that sees the image, and is constant itself, sees nothing.
-        seeing = any(row is not None for _, row in part)
-        values = [_filled(tensor, row) if seeing else constant(tensor) for tensor, row in part]
+        # A constant in a list with something that depends on the image has an empty field.
+        depends = any(row is not None for _, row in part)
+        values = [_filled(tensor, row) if depends else constant(tensor) for tensor, row in part]
         arguments[argument.name] = values if several else values[0]
     for attribute in operation.op_def.attr:
         if attribute.type != "type" and attribute.name not in counts:
             arguments[attribute.name] = operation.get_attr(attribute.name)
-    with tf.init_scope():  # computed now, also where somebody is tracing
-        outputs = getattr(tf.raw_ops, operation.type)(**arguments)
-        return [np.asarray(output) for output in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+    return applied(operation.type, arguments)
 
 
 def _filled(tensor, row):
     return np.full(tensor.shape, -np.inf) if row is None else np.broadcast_to(row, tensor.shape)
 
 
-MOVES = (
-    *("BroadcastTo", "DepthToSpace", "GatherNd", "GatherV2", "MirrorPad", "Pack", "Reshape", "ReverseV2", "Roll"),
-    *("Slice", "SpaceToDepth", "Split", "SplitV", "StridedSlice", "Tile", "Unpack"),
-)
 RULES = {
     **dict.fromkeys(MOVES, _move),
     "ConcatV2": _concatenation,

@@ -1,33 +1,32 @@
-"""What the outputs of convolutions, pooling and resizing see: rules for operations that put a window on a grid.
-
-A rule is a function of the operation and of what its inputs see; see `sight_rules`.
-"""
+"""Rules for operations that put a window on a grid: convolutions, pooling, resizing, padding; see `rules`."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from .seen import Unknown, attribute, constant
+from cnnviz_widgets.engine.op_kinds import CONVOLUTIONS, PADDINGS, POOLINGS, RESIZINGS, TRANSPOSED_CONVOLUTIONS
+
+from .cell_fields import Unknown, attribute, constant
 
 
 def _convolution(operation, inputs):
-    sight, *others = inputs
+    fields, *others = inputs
     if any(others) or attribute(operation, "data_format", b"NHWC") != b"NHWC":
         raise Unknown
     strides = operation.get_attr("strides")[1:3]
     dilations = attribute(operation, "dilations", [1, 1, 1, 1])[1:3]
     for n, (size, padding) in enumerate(zip(window_of(operation), paddings_of(operation), strict=True)):
-        axis, dilation = n + 1, dilations[n] * sight.blocks[n]
-        sight = sight.each(
-            lambda reach, axis=axis, size=size, padding=padding, dilation=dilation, stride=strides[n]: reach.extended(
-                axis, *padding
-            ).windows(axis, size, stride, dilation)
+        axis, dilation = n + 1, dilations[n] * fields.blocks[n]
+        fields = fields.each(
+            lambda intervals, axis=axis, size=size, padding=padding, dilation=dilation, stride=strides[n]: (
+                intervals.extended(axis, *padding).windows(axis, size, stride, dilation)
+            )
         )
-    return [sight.each(_any_channel)]
+    return [fields.each(_any_channel)]
 
 
 def _transposed(operation, inputs):
-    *others, sight = inputs
+    *others, fields = inputs
     if any(others) or attribute(operation, "data_format", b"NHWC") != b"NHWC":
         raise Unknown
     strides, dilations = operation.get_attr("strides"), attribute(operation, "dilations", [1, 1, 1, 1])
@@ -38,17 +37,17 @@ def _transposed(operation, inputs):
         # The cells stand `stride` apart. The window of output cell 0 begins so far before the first of them that,
         # with the padding of the convolution which this one turns round, it ends there.
         ends = across - padded, large[axis] - small[axis] * stride + padded
-        sight = sight.each(
-            lambda reach, at=(axis, size), stride=stride, ends=ends, dilation=dilations[axis]: (
-                reach.spread(at[0], stride).extended(at[0], *ends).windows(*at, 1, dilation)
+        fields = fields.each(
+            lambda intervals, at=(axis, size), stride=stride, ends=ends, dilation=dilations[axis]: (
+                intervals.spread(at[0], stride).extended(at[0], *ends).windows(*at, 1, dilation)
             )
         )
-    return [sight.each(_any_channel)]
+    return [fields.each(_any_channel)]
 
 
 def window_of(operation):
     """(height, width) of the window of a convolution or pooling, without the gaps of dilation."""
-    if operation.type in ("MaxPool", "AvgPool"):
+    if operation.type in POOLINGS:
         batch, *window, channels = operation.get_attr("ksize")
         if (batch, channels) != (1, 1):
             raise Unknown
@@ -57,7 +56,7 @@ def window_of(operation):
 
 
 def paddings_of(operation):
-    """((top, bottom), (left, right)): how many cells of padding a convolution or pooling puts there."""
+    """((top, bottom), (left, right)): the cells of padding that a convolution or pooling adds."""
     dilations = attribute(operation, "dilations", [1, 1, 1, 1])
     strides = operation.get_attr("strides")
     before, after = operation.inputs[0].shape, operation.outputs[0].shape
@@ -78,16 +77,18 @@ def _padding(operation, axis, large, small, extent, stride):
     return total // 2, total - total // 2
 
 
-def _any_channel(reach):
-    """A convolution mixes the channels; a depthwise one does not, but then its channels see the same."""
-    return reach.reduced([reach.rank - 1], keepdims=True) if reach.shape[-1] > 1 else reach
+def _any_channel(intervals):
+    """Intervals for all channels alike: a convolution mixes them, and those of a depthwise one have equal fields."""
+    return intervals.reduced([intervals.rank - 1], keepdims=True) if intervals.shape[-1] > 1 else intervals
 
 
 def _pad(operation, inputs):
-    sight = inputs[0]
+    fields = inputs[0]
     for axis, (before, after) in enumerate(constant(operation.inputs[1])):
-        sight = sight.each(lambda reach, axis=axis, ends=(int(before), int(after)): reach.extended(axis, *ends))
-    return [sight]
+        fields = fields.each(
+            lambda intervals, axis=axis, ends=(int(before), int(after)): intervals.extended(axis, *ends)
+        )
+    return [fields]
 
 
 def _space_to_batch(operation, inputs):
@@ -106,17 +107,17 @@ def _batch_to_space(operation, inputs):
 
 def _pad_inside(operation, inputs, sign):
     """Cells put on (sign 1) or cut off (-1) at the ends of rows and columns."""
-    sight = inputs[0]
+    fields = inputs[0]
     for axis, ends in enumerate(constant(operation.inputs[2]), start=1):
         before, after = (int(sign * end) for end in ends)
-        sight = sight.each(lambda reach, axis=axis, ends=(before, after): reach.extended(axis, *ends))
-    return [sight]
+        fields = fields.each(lambda intervals, axis=axis, ends=(before, after): intervals.extended(axis, *ends))
+    return [fields]
 
 
 def _resize(operation, inputs):
     if operation.get_attr("align_corners"):
         raise Unknown
-    sight = inputs[0]
+    fields = inputs[0]
     half = 0.5 if operation.get_attr("half_pixel_centers") else 0.0
     for axis in (1, 2):
         old, new = operation.inputs[0].shape[axis], operation.outputs[0].shape[axis]
@@ -127,15 +128,15 @@ def _resize(operation, inputs):
         else:
             picked = [np.floor(at)]
         picked = [np.clip(one, 0, old - 1).astype(int) for one in picked]
-        sight = sight.each(lambda reach, axis=axis, picked=picked: reach.resized(axis, *picked))
-    return [sight]
+        fields = fields.each(lambda intervals, axis=axis, picked=picked: intervals.resized(axis, *picked))
+    return [fields]
 
 
 RULES = {
-    **dict.fromkeys(("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"), _convolution),
-    **dict.fromkeys(("Conv2DBackpropInput", "DepthwiseConv2dNativeBackpropInput"), _transposed),
-    **dict.fromkeys(("ResizeBilinear", "ResizeNearestNeighbor"), _resize),
-    **dict.fromkeys(("Pad", "PadV2"), _pad),
+    **dict.fromkeys(CONVOLUTIONS | POOLINGS, _convolution),
+    **dict.fromkeys(TRANSPOSED_CONVOLUTIONS, _transposed),
+    **dict.fromkeys(RESIZINGS, _resize),
+    **dict.fromkeys(PADDINGS, _pad),
     "BatchToSpaceND": _batch_to_space,
     "SpaceToBatchND": _space_to_batch,
 }

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from .operations import DENSE, WEIGHTS_AT, again, never_negative, wide
+from cnnviz_widgets.engine.op_kinds import WEIGHTS_AT
+
+from .operations import DENSE, again, never_negative, wide
 from .propagation_rules import SORTED, Unit, epsilon
 
 

@@ -2,52 +2,21 @@
 
 import tensorflow as tf
 
-# Linear in what comes from the image, with weights: the input that holds these.
-WEIGHTS_AT = {
-    "BatchMatMulV2": 1,
-    "Conv2D": 1,
-    "Conv2DBackpropInput": 1,
-    "DepthwiseConv2dNative": 1,
-    "Einsum": 1,
-    "MatMul": 1,
-}
-DENSE = {"BatchMatMulV2", "Einsum", "MatMul"}
-# Sums and averages of what comes from the image; a skip connection is an AddV2.
-SUMS = {"AddN", "AddV2", "AvgPool", "Mean", "ResizeBilinear", "ResizeNearestNeighbor", "Sum"}
-# A scale and a shift of every number by constants: batch normalisation, a bias, rescaled images.
-AFFINE = {"AddV2", "BiasAdd", "FusedBatchNormV3", "Mul", "Neg", "RealDiv", "Sub"}
+from cnnviz_widgets.engine.op_kinds import (
+    IDENTITIES,
+    KEEPS_SIGN,
+    MATRIX_PRODUCTS,
+    MOVES,
+    RELUS,
+    WEIGHTS_AT,
+)
+
+# Matrix products: dense layers, at each place of a grid too.
+DENSE = MATRIX_PRODUCTS | {"Einsum"}
 # Functions of one number that keep its sign.
-PASSING = {"Elu", "Identity", "LeakyRelu", "Relu", "Relu6", "Selu", "Softsign", "Tanh"}
+PASSING = KEEPS_SIGN | IDENTITIES
 # Numbers elsewhere, and copies of numbers.
-MOVING = {
-    "BatchToSpaceND",
-    "BroadcastTo",
-    "ConcatV2",
-    "DepthToSpace",
-    "ExpandDims",
-    "GatherV2",
-    "IdentityN",
-    "MirrorPad",
-    "Pack",
-    "Pad",
-    "PadV2",
-    "Reshape",
-    "ReverseV2",
-    "Slice",
-    "SpaceToBatchND",
-    "SpaceToDepth",
-    "Split",
-    "SplitV",
-    "Squeeze",
-    "StridedSlice",
-    "Tile",
-    "Transpose",
-    "Unpack",
-}
-# The largest number takes it all.
-WINNERS = {"Max", "MaxPool"}
-# What these tell of a tensor does not depend on the numbers in it.
-SHAPES = {"OnesLike", "Rank", "Shape", "ShapeN", "Size", "ZerosLike"}
+MOVING = MOVES | {"IdentityN"}
 NARROW = (tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum)
 
 
@@ -82,13 +51,13 @@ def scaled_and_shifted(operation, way, scale, shift):
             return -scale, -shift
         case "Mul":
             return scale * constants[0], shift * constants[0]
-        case "RealDiv":
+        case "Div" | "RealDiv":
             return scale / constants[0], shift / constants[0]
-        case "AddV2" | "BiasAdd":
+        case "Add" | "AddV2" | "BiasAdd":
             return scale, shift + constants[0]
         case "Sub":
             return (scale, shift - constants[0]) if way == 0 else (-scale, constants[0] - shift)
-    grow, beta, mean, variance = constants  # FusedBatchNormV3
+    grow, beta, mean, variance = constants  # of a normalisation
     grow *= tf.math.rsqrt(variance + operation.get_attr("epsilon"))
     return scale * grow, (shift - mean) * grow + beta
 
@@ -126,6 +95,6 @@ def _keeps_zero(operation):
 
 def never_negative(tensor):
     """Whether a ReLU sees to it."""
-    if tensor.op.type in ("Cast", "Identity", "MaxPool"):
+    if tensor.op.type in IDENTITIES | {"Cast", "MaxPool"}:
         return never_negative(tensor.op.inputs[0])
-    return tensor.op.type in ("Relu", "Relu6")
+    return tensor.op.type in RELUS

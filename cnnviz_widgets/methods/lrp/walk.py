@@ -7,20 +7,19 @@ one by one in front of all layers (rescaling, say) is a way to write them: relev
 
 import tensorflow as tf
 
-from .linear_layer import LinearLayer
-from .operations import (
+from cnnviz_widgets.engine.op_kinds import (
     AFFINE,
-    MOVING,
-    SHAPES,
+    IDENTITIES,
+    LINEAR,
+    NORMALISATIONS,
+    SHAPE_ONLY,
     SUMS,
     WEIGHTS_AT,
     WINNERS,
-    again,
-    passes,
-    scaled_and_shifted,
-    scaled_weights,
-    wide,
 )
+
+from .linear_layer import LinearLayer
+from .operations import MOVING, again, passes, scaled_and_shifted, scaled_weights, wide
 from .propagation_rules import RULES
 
 
@@ -112,9 +111,9 @@ class Walk:
     def _is_affine(self, operation):
         """Whether each number is scaled and shifted by constants."""
         ways = self._ways(operation)
-        if operation.type not in AFFINE or len(ways) != 1 or (operation.type == "RealDiv" and ways == [1]):
+        if operation.type not in AFFINE or len(ways) != 1 or ways[0] not in LINEAR[operation.type]:
             return False
-        if operation.type == "FusedBatchNormV3" and operation.get_attr("is_training"):
+        if operation.type in NORMALISATIONS and operation.get_attr("is_training"):
             return False  # it scales by what it finds in the batch
         return operation.inputs[ways[0]].shape.as_list() == operation.outputs[0].shape.as_list()
 
@@ -122,7 +121,7 @@ class Walk:
         """The names of the tensors that are pixels, moved, scaled and shifted."""
         pixels = {self._images.name}
         for operation in self._operations:
-            same = operation.type == "Identity" or (operation.type == "Cast" and passes(operation))
+            same = operation.type in IDENTITIES or (operation.type == "Cast" and passes(operation))
             known = same or operation.type in MOVING or self._is_affine(operation)
             if known and all(operation.inputs[way].name in pixels for way in self._ways(operation)):
                 pixels.update(tensor.name for tensor in operation.outputs)
@@ -131,7 +130,7 @@ class Walk:
 
 def _values_of(operation):
     """The outputs that depend on the numbers in the inputs, not only on how many there are."""
-    return () if operation.type in SHAPES else operation.outputs
+    return () if operation.type in SHAPE_ONLY else operation.outputs
 
 
 def _reached(start, neighbours):

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from cnnviz_widgets.engine.op_kinds import PADDINGS
+
 
 def clean_tensors(program, cut, frontier):
     """The tensors whose maps of the uncovered image are needed: around rectangles, and under them at the end."""
@@ -76,7 +78,7 @@ def output(graph, step, inputs, fixed):
 
     `fixed` {tensor: value} is what is the same for every image.
     """
-    if step.work.kind in ("IdentityN", "Pad", "PadV2"):
+    if step.work.kind in PADDINGS | {"IdentityN"}:
         return inputs[step.inputs[0]]
     values = fixed | inputs
     made = _applied(graph, step.name, [values[name] for name in graph.inputs_of(step.name)])

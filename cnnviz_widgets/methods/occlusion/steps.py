@@ -9,10 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnviz_widgets.anatomy.receptive_field.rules import CELL_BY_CELL
+from cnnviz_widgets.anatomy.receptive_field.cell_fields import Unknown, attribute, constant
 from cnnviz_widgets.anatomy.receptive_field.rules_windows import paddings_of, window_of
-from cnnviz_widgets.anatomy.receptive_field.seen import Unknown, attribute, constant, is_image_free
 from cnnviz_widgets.anatomy.wiring import multiply_adds
+from cnnviz_widgets.engine.op_kinds import (
+    CELL_BY_CELL,
+    CONVOLUTIONS,
+    NORMALISATIONS,
+    PADDINGS,
+    POOLINGS,
+    SHAPE_ONLY,
+)
 
 from .dirty_cells import Window
 
@@ -80,7 +87,7 @@ def program(graph, sides, wanted):
     for operation in (operation for operation in sized.get_operations() if operation.name in needed):
         changing = [tensor for tensor in operation.inputs if tensor.op.name in needed or tensor.name == image.name]
         work = works[operation.name] = work_of(operation, changing)
-        if is_image_free(operation) or not all(tensor.name in names for tensor in changing):
+        if operation.type in SHAPE_ONLY or not all(tensor.name in names for tensor in changing):
             continue
         try:
             window = rule_of(operation, changing)
@@ -201,9 +208,9 @@ def _identities(operation, changing):
 
 
 RULES = {
-    **dict.fromkeys(("Conv2D", "DepthwiseConv2dNative", "MaxPool", "AvgPool"), _convolution_or_pooling),
-    **dict.fromkeys(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"), _normalisation),
-    **dict.fromkeys(("Pad", "PadV2"), _padding),
+    **dict.fromkeys(CONVOLUTIONS | POOLINGS, _convolution_or_pooling),
+    **dict.fromkeys(NORMALISATIONS, _normalisation),
+    **dict.fromkeys(PADDINGS, _padding),
     "ConcatV2": _concatenation,
     "IdentityN": _identities,
 }

@@ -4,27 +4,36 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cnnviz_widgets.engine.op_kinds import AFFINE
 from cnnviz_widgets.methods.lrp.operations import again, passes, scaled_and_shifted
 
 VALUES = np.random.default_rng(0).normal(size=(2, 3, 3, 4)).astype(np.float32)
 CONSTANT = tf.constant([1.0, -2, 3, 0.5])
 
 
-def normalised(values):
+def normalised(kind):
     given = {"scale": CONSTANT, "offset": CONSTANT + 1, "mean": CONSTANT - 2, "variance": CONSTANT**2}
-    return tf.raw_ops.FusedBatchNormV3(x=values, is_training=False, epsilon=0.1, **given).y
+    return lambda values: getattr(tf.raw_ops, kind)(x=values, is_training=False, epsilon=0.1, **given).y
 
 
 SCALINGS = {
     "Mul": lambda values: tf.raw_ops.Mul(x=CONSTANT, y=values),
     "RealDiv": lambda values: values / CONSTANT,
+    "Div": lambda values: tf.raw_ops.Div(x=values, y=CONSTANT),
+    "Add": lambda values: tf.raw_ops.Add(x=values, y=CONSTANT),
     "AddV2": lambda values: values + CONSTANT,
     "BiasAdd": lambda values: tf.nn.bias_add(values, CONSTANT),
     "Sub": lambda values: values - CONSTANT,
     "Sub from": lambda values: CONSTANT - values,
     "Neg": lambda values: -values,
-    "FusedBatchNormV3": normalised,
+    "FusedBatchNorm": normalised("FusedBatchNorm"),
+    "FusedBatchNormV2": normalised("FusedBatchNormV2"),
+    "FusedBatchNormV3": normalised("FusedBatchNormV3"),
 }
+
+
+def test_there_is_a_case_for_every_kind_of_scale_and_shift():
+    assert set(SCALINGS) - {"Sub from"} == AFFINE
 
 
 def in_a_graph(compute, *inputs):

@@ -72,6 +72,16 @@ MIDDLES = {
     "batch normalisation behind transposed": lambda v: layers.BatchNormalization()(layers.Conv2DTranspose(3, 3)(v)),
     "batch normalisation behind dense": lambda v: layers.BatchNormalization()(layers.Dense(5)(layers.Flatten()(v))),
     "fused batch normalisation": lambda v: layers.Lambda(fused_batch_normalisation)(layers.Conv2D(4, 3)(v)),
+    "older fused batch normalisation": layers.Lambda(lambda v: fused_batch_normalisation(v, "FusedBatchNorm")),
+    "older additions": layers.Lambda(
+        lambda v: tf.raw_ops.Add(x=tf.raw_ops.Add(x=v, y=tf.zeros(4)), y=tf.raw_ops.Div(x=v, y=2.0))
+    ),
+    "product of batches of matrices": layers.Lambda(lambda v: product_with_a_matrix(v)),
+    "depthwise transposed convolution": layers.Lambda(lambda v: depthwise_transposed(v)),
+    "rolled and gathered": layers.Lambda(lambda v: rolled_and_gathered(v)),
+    "checked, of a known shape": layers.Lambda(
+        lambda v: tf.ensure_shape(tf.debugging.check_numerics(v, "values"), (None, 8, 8, 4))
+    ),
     "separable convolution": layers.SeparableConv2D(5, 3),
     "depthwise convolution": layers.DepthwiseConv2D(3, strides=2),
     "dilated convolution": layers.Conv2D(4, 3, dilation_rate=2),
@@ -100,11 +110,32 @@ MIDDLES = {
 every_middle = pytest.mark.parametrize("middle", MIDDLES)
 
 
-def fused_batch_normalisation(values):
+def fused_batch_normalisation(values, kind="FusedBatchNormV3"):
     gamma, zero = tf.constant([-1.0, 0.5, 1, 2]), tf.zeros(4)
-    return tf.raw_ops.FusedBatchNormV3(
+    return getattr(tf.raw_ops, kind)(
         x=values, scale=gamma, offset=zero, mean=zero, variance=tf.ones(4), is_training=False
     ).y
+
+
+def product_with_a_matrix(values):
+    matrix = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    return tf.raw_ops.BatchMatMulV3(x=values, y=matrix, Tout=tf.float32)
+
+
+def rolled_and_gathered(values):
+    places = tf.transpose(tf.roll(values, 3, axis=1), (1, 2, 0, 3))
+    return tf.transpose(tf.gather_nd(places, [[2, 1], [0, 3], [2, 1]]), (1, 0, 2))
+
+
+def depthwise_transposed(values):
+    kernel = np.random.default_rng(0).normal(size=(2, 2, 4, 1)).astype(np.float32)
+    return tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+        input_sizes=tf.stack([tf.shape(values)[0], 16, 16, 4]),
+        filter=kernel,
+        out_backprop=values,
+        strides=[1, 2, 2, 1],
+        padding="SAME",
+    )
 
 
 @pytest.fixture(scope="module")
