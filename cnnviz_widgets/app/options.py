@@ -10,12 +10,12 @@ from urllib.parse import parse_qs
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.picture_file import plain_text
-from cnnviz_widgets.networks import names, samples
+from cnnviz_widgets.networks import default_name, names, samples
 
 NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
 # Voila puts the part of the page's address behind "?" here.
 ADDRESS = "QUERY_STRING"
-DEFAULT = names()[0]
+DEFAULT = default_name()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cnnviz_widgets.command_line import Parser
 from cnnviz_widgets.core.method import Method
-from cnnviz_widgets.networks import load, names
+from cnnviz_widgets.networks import default_name, load, names
 from cnnviz_widgets.networks.naming import checked_network
 
 from . import answers
@@ -53,7 +53,7 @@ def parser():
     )
     made.add_argument(
         "--network",
-        default=names()[0],
+        default=default_name(),
         metavar="NAME_OR_PATH",
         help=f"{', '.join(names())}, a name in keras.applications, or a .keras or .h5 file (default: %(default)s)",
     )

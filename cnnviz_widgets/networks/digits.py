@@ -15,6 +15,9 @@ from cnnviz_widgets.core.image import InputImage
 
 from .stored_weights import DATA, load_weights
 
+DEFAULT = False
+FAVOURITES = ()  # no class is better known than another
+
 IMAGE_SIZE = 28
 CLASS_NAMES = tuple("0123456789")
 UNSURE_BELOW = 0.9  # probability of the true digit

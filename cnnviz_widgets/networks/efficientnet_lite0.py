@@ -21,10 +21,12 @@ Layers, in order (the 16 blocks count from 0, so the last one is ``block15``):
     pooling  logits  probabilities
 """
 
-from .imagenet import class_names, samples
+from .imagenet import FAVOURITES, class_names, samples
 from .stored_weights import DATA, load_weights
 
-__all__ = ["architecture", "build", "class_names", "samples"]
+__all__ = ["DEFAULT", "FAVOURITES", "architecture", "build", "class_names", "samples"]
+
+DEFAULT = True
 
 IMAGE_SIZE = 224
 CLASSES = 1000

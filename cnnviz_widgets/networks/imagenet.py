@@ -1,4 +1,4 @@
-"""What every ImageNet network shares: the names of the 1000 classes, and photographs to try.
+"""The common part of all ImageNet networks: the names of the 1000 classes, and photographs to try.
 
 Sources, authors and licences are in the project's NOTICE.
 """
@@ -22,6 +22,12 @@ TRUE_CLASSES = {
     "china": None,
     "flower": None,
 }
+
+# Classes that most people recognise.
+FAVOURITES = (
+    *("espresso", "daisy", "tabby", "chain mail", "strawberry", "stupa", "zebra", "honeycomb", "monarch", "jellyfish"),
+    *("pineapple", "school bus"),
+)
 
 
 @cache
