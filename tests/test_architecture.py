@@ -63,8 +63,7 @@ def test_imports_run_one_way(path):
 @pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in ("core", "methods", "networks", "batch")])
 def test_only_the_widgets_know_of_widgets(path):
     for name in imports_of(path):
-        if (path, name) != ("batch/picture.py", "matplotlib"):  # for its colours
-            assert name.split(".")[0] not in WIDGETS, f"{path} imports {name}"
+        assert name.split(".")[0] not in WIDGETS, f"{path} imports {name}"
 
 
 def test_the_session_knows_traitlets_and_no_other_part_of_the_widgets():

@@ -12,6 +12,7 @@ import pytest
 from test_main import Running
 
 import cnnviz_widgets
+from cnnviz_widgets.core.colours import TABLES
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / "cnnviz_widgets" / "networks" / "data"
@@ -68,7 +69,9 @@ def test_the_unpacked_wheel_shows_the_app_away_from_the_checkout(wheel, tmp_path
         assert server.end() == (0, "")
 
 
-@pytest.mark.parametrize("path", sorted(path for path in DATA.rglob("*") if path.is_file()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [TABLES, *sorted(path for path in DATA.rglob("*") if path.is_file())], ids=lambda path: path.name
+)
 def test_notice_says_whose_work_each_bundled_file_is(path):
     assert re.search(rf"\b{re.escape(path.name)}\b", (ROOT / "NOTICE").read_text(encoding="utf-8"))
 
