@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
+
+# The page that explains every kind of note.
+PAGE = Path(__file__).with_name("notes.md")
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Note:
 
     @property
     def link(self):
-        """Where it is explained, relative to the docs: "notes.md#cropped"."""
-        return f"notes.md#{self.kind}"
+        """The section that explains it: "notes.md#cropped"."""
+        return f"{PAGE.name}#{self.kind}"
 
     def __str__(self):
         return self.text
