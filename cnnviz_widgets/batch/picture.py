@@ -1,5 +1,7 @@
 """A result as a picture file shows it: the map over its image, in the colours with which the live view begins."""
 
+from typing import Any
+
 import numpy as np
 
 from cnnviz_widgets.core.colours import COLORMAPS, family_of, lookup_table
@@ -17,7 +19,8 @@ def picture_of(result: Result) -> np.ndarray:
         planes = result.array if result.axes[0] == "tile" else np.moveaxis(result.array, -1, 0)
         values = tile(planes)
         return blend(np.zeros((*values.shape, 3)), values, low_high, table, 1.0)
-    rgb = result.request.image.rgb(result.request.network.value_range)
+    image: Any = result.request.image  # a map lies over one
+    rgb = image.rgb(result.request.network.value_range)
     times = max(1, -(-LEAST_SIDE // max(rgb.shape[:2])))
     rgb = rgb.repeat(times, axis=0).repeat(times, axis=1)
     return blend(rgb, resize_map(result.array, *rgb.shape[:2]), low_high, table, OPACITY)

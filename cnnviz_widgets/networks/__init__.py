@@ -49,7 +49,7 @@ class BundledNetwork(Protocol):
 @cache
 def bundled() -> dict[str, BundledNetwork]:
     """Return {name: module} of the bundled networks, the default one first, then by name."""
-    files = {file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)}
+    files: dict[str, Any] = {file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)}
     found = {name: module for name, module in files.items() if hasattr(module, "build")}
     return dict(sorted(found.items(), key=lambda item: (not item[1].DEFAULT, item[0])))
 

@@ -1,9 +1,10 @@
 """The networks of ``keras.applications``, with ImageNet weights that Keras downloads."""
 
 import ast
-import inspect
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.network import Network
@@ -16,7 +17,8 @@ def application_names() -> tuple[str, ...]:
 
     They are read from its source, because importing it would import TensorFlow.
     """
-    source = Path(find_spec("keras").origin).parent / "applications" / "__init__.py"
+    spec: Any = find_spec("keras")
+    source = Path(spec.origin).parent / "applications" / "__init__.py"
     imports = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ImportFrom))
     return tuple(sorted(alias.name for node in imports for alias in node.names if alias.name[0].isupper()))
 
@@ -41,6 +43,6 @@ def load_application(name: str) -> Network:
         model,
         class_names=imagenet.class_names(),
         # The module that defines a network also defines the preprocessing of its images.
-        preprocess=inspect.getmodule(build).preprocess_input,
+        preprocess=import_module(build.__module__).preprocess_input,
         name=name,
     )
