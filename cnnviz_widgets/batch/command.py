@@ -80,7 +80,7 @@ class Task:
 
 
 def explain(arguments: Sequence[str] | None = None) -> int:
-    """Run the command. Returns the exit code."""
+    """Run the command, and return the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = explain_parser()
     chosen = parser.parse_args(arguments)
@@ -127,7 +127,7 @@ def _task(chosen):
 
 
 def _explained(task, left, client, chosen):
-    """Make the missing maps and print a summary. Returns the exit code."""
+    """Make the missing maps, print a summary, and return the exit code."""
     bad = []
     with Progress(len(left)) as progress:
         if left:

@@ -19,7 +19,7 @@ LUT_ENTRIES = 257
 
 
 def family_of(signed: bool) -> str:
-    """The key of `COLORMAPS` for signed or unsigned values."""
+    """Return the key of `COLORMAPS` for signed or unsigned values."""
     return "diverging" if signed else "sequential"
 
 

@@ -102,7 +102,7 @@ class Method(ABC):
         return {}
 
     def __str__(self) -> str:
-        """The title with what differs from the defaults: "Grad-CAM (relu=guided)"."""
+        """Return the title with the settings that differ from the defaults: "Grad-CAM (relu=guided)"."""
         changed = [
             f"{each.name}={getattr(self, each.name)}"
             for each in fields(self)

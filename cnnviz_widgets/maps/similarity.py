@@ -74,7 +74,7 @@ def ssim(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
     weights = gaussian(min(WINDOW, *(side - (side + 1) % 2 for side in one.shape)))
 
     def local(values):
-        """The weighted mean in each window."""
+        """Return the weighted mean in each window."""
         for axis in (0, 1):
             values = np.moveaxis(values, axis, 0)
             places = len(values) - len(weights) + 1
