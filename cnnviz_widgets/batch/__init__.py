@@ -9,7 +9,7 @@ from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.network import Network
 
 from .devices import answers_of_devices
-from .feeding import fed, paired
+from .feeding import opened_items, paired
 from .work import Answer, BatchItem, Question
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def answered_items(
     question: Question, network: Network, pairs: Iterable[tuple[Any, Any]], client: "Client | None" = None
 ) -> Generator[tuple[BatchItem, Answer | str], None, None]:
     """Yield (item, Answer or the sentence that says why there is none) for (image, target) pairs, in their order."""
-    items = fed(pairs, network)
+    items = opened_items(pairs, network)
     if client is None:
         yield from answers_of_devices(question, network, items)
         return

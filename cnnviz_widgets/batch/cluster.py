@@ -34,14 +34,14 @@ _opening = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Shipped:
+class PackedNetwork:
     """A network on its way: its pickle, and the digest by which a worker recognises a network that it has opened."""
 
     digest: str
     data: bytes
 
     @classmethod
-    def of(cls, network: Network) -> "Shipped":
+    def of(cls, network: Network) -> "PackedNetwork":
         """Pack a Network. Raises TypeError, with a sentence, for a model that cannot be pickled."""
         import cloudpickle  # Dask brings it; a `preprocess` may be a function of a notebook
 
@@ -60,7 +60,7 @@ class Shipped:
 
 
 @dataclass(frozen=True)
-class Unopened:
+class OpeningFailure:
     """A `sentence` that says why a worker cannot open the network, which concerns all images."""
 
     sentence: str
@@ -79,14 +79,14 @@ def answers_of_cluster(
     _check_client(client)
     run, stamp = uuid.uuid4().hex, network.weights_version()
     with config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):  # the network is sent this once
-        shipped = client.submit(Shipped, *vars(Shipped.of(network)).values(), key=f"cnnviz-network-{run}")
+        packed = client.submit(PackedNetwork, *vars(PackedNetwork.of(network)).values(), key=f"cnnviz-network-{run}")
     waiting: deque[tuple[BatchItem, Any]] = deque()
     room = 0
     for number, item in enumerate(items):
         if number % COUNTED_EVERY == 0:
             threads: Any = client.nthreads()
             room = max(1, sum(threads.values())) * (1 + WAITING)
-        task = None if item.image is None else _submitted(client, question, shipped, item, f"cnnviz-{run}-{number}")
+        task = None if item.image is None else _submitted(client, question, packed, item, f"cnnviz-{run}-{number}")
         waiting.append((item, task))
         while len(waiting) > room:
             yield _finished(*waiting.popleft(), stamp)
@@ -94,17 +94,17 @@ def answers_of_cluster(
         yield _finished(*waiting.popleft(), stamp)
 
 
-def _submitted(client, question, shipped, item, key):
-    return client.submit(_answered, question, shipped, item.image, item.target, key=key)
+def _submitted(client, question, packed, item, key):
+    return client.submit(_answered, question, packed, item.image, item.target, key=key)
 
 
-def _answered(question, shipped, image, target):
-    """Return, in a worker, the Answer, the sentence that says why there is none, or Unopened."""
+def _answered(question, packed, image, target):
+    """Return, in a worker, the Answer, the sentence that says why there is none, or OpeningFailure."""
     try:
-        network = shipped.network()
+        network = packed.network()
         network.weights_version()  # traces it
     except Exception as error:
-        return Unopened(sentence_of(error))
+        return OpeningFailure(sentence_of(error))
     return answer(question, network, image, target)
 
 
@@ -117,7 +117,7 @@ def _finished(item, task, stamp):
         found = _result(task)
     except KilledWorker as error:  # this image may be why: the others go on
         return item, f"Each worker that tried this image died, the last one at {error.last_worker.address}."
-    if isinstance(found, Unopened):
+    if isinstance(found, OpeningFailure):
         raise RuntimeError(found.sentence)
     return item, found if isinstance(found, str) else replace(found, weights=stamp)
 

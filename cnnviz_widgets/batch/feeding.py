@@ -47,7 +47,7 @@ def _unequal(received):
     return ValueError(f"targets must be one for all images, or one for each of them. Received: {received}.")
 
 
-def fed(pairs: Iterable[tuple[Any, Any]], network: Network) -> Iterator[BatchItem]:
+def opened_items(pairs: Iterable[tuple[Any, Any]], network: Network) -> Iterator[BatchItem]:
     """Yield a BatchItem for each pair of image and target, in order, opened and fitted in the background.
 
     The last item is a failure where iterating over `pairs` raises.
