@@ -1,1 +1,1 @@
-"""How fast the package is, beside a bare `tf.function` that does the same work: `python -m benchmarks`."""
+"""The speed of the package, beside a bare `tf.function` that does the same work: `python -m benchmarks`."""

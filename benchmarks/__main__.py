@@ -41,7 +41,7 @@ def main():
 
 
 def _measured(name):
-    """{"facts": sentences, "rows": what each row kept} of a part, which is printed."""
+    """Print a part, and return {"facts": sentences, "rows": each row as a dict}."""
     print(f"-- {PARTS[name][0]}", flush=True)
     facts, rows = [], []
     for found in part(name).rows():

@@ -1,4 +1,4 @@
-"""When TensorFlow is in, in the kernel of a page: for a `sitecustomize` that only benchmarks put on the path.
+"""The time at which a page's kernel has imported TensorFlow: for a `sitecustomize` that only benchmarks install.
 
 `engine/startup.py` is loaded as ever; the function that imports TensorFlow then also writes down when it was done.
 """
@@ -19,10 +19,10 @@ MODULE, FUNCTION = "cnnviz_widgets.engine.startup", "start_tensorflow"
 
 
 class Arrival(MetaPathFinder):
-    """Finds `MODULE` and gives its `FUNCTION` the habit of writing down when it first returned."""
+    """A finder of `MODULE` that makes its `FUNCTION` record the time at which it first returned."""
 
     def find_spec(self, name, path=None, target=None):
-        """The usual spec, with a loader that does one thing more."""
+        """Return the usual spec, with a loader that wraps the function."""
         if name != MODULE:
             return None
         spec = PathFinder.find_spec(name, path, target)
@@ -37,7 +37,7 @@ class Arrival(MetaPathFinder):
 
 
 def noted(function):
-    """`function`, which writes the time at which it first returned."""
+    """Return `function`, made to write the time at which it first returned."""
     told = []
 
     @wraps(function)
@@ -51,13 +51,13 @@ def noted(function):
 
 
 def install():
-    """From now on in this process."""
+    """Record from now on in this process."""
     sys.meta_path.insert(0, Arrival())
 
 
 @contextmanager
 def watched():
-    """(environment for a server whose kernels tell, a function that takes the time that the last one told)."""
+    """Give (environment for a server whose kernels record, a function that returns the last recorded time)."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sitecustomize.py").write_text(CUSTOMIZE.format(source=str(Path(__file__).resolve())))
@@ -72,7 +72,7 @@ def watched():
         yield {**os.environ, "PYTHONPATH": path, FILE: str(told)}, take
 
 
-# By its path: importing the package of benchmarks would import more than a kernel does.
+# By its path, because importing the package of benchmarks would import more than a kernel does.
 CUSTOMIZE = """
 from importlib.util import module_from_spec, spec_from_file_location
 

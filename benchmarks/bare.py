@@ -1,4 +1,4 @@
-"""The bare traced work: what one would write for one network and one image, without this package."""
+"""The bare traced work: the code that one would write for one network and one image, without this package."""
 
 import itertools
 from functools import partial
@@ -21,7 +21,7 @@ BATCHES = (1, 4, 8, 16, 32)
 
 
 def opened():
-    """(network, image, Bare) of the bundled ImageNet network and its cat."""
+    """Return (network, image, Bare) of the bundled ImageNet network and its cat."""
     network, image = cnnviz.load(NETWORK), cnnviz.samples(NETWORK)[0]
     return network, network.fit(image), Bare(network.model, image)
 
@@ -57,19 +57,19 @@ class Bare:
         self._forward, self._gradient, self._grad_cam = forward, gradient, grad_cam
 
     def forward(self, images=None):
-        """(n, classes): the logits."""
+        """Return the logits (n, classes)."""
         return self._forward(self.images if images is None else images).numpy()
 
     def gradient(self, index, images=None):
-        """(n, height, width, channels)."""
+        """Return the gradients (n, height, width, channels)."""
         return self._gradient(self.images if images is None else images, index).numpy()
 
     def grad_cam(self, index):
-        """(rows, columns)."""
+        """Return the map (rows, columns)."""
         return self._grad_cam(self.images, index).numpy()[0]
 
     def occlusion(self, index):
-        """(windows,): the drop in the logit for every window, in batches, each image covered and run as a whole."""
+        """Return the drop in the logit for every window (windows,), in batches of whole covered images."""
         image = self.images[0]
         places = Windows(image.shape[0], WINDOW, STRIDE)
         windows = list(itertools.product(places, places))
@@ -84,10 +84,10 @@ class Bare:
 
 
 class BestBatch:
-    """The batch size at which some bare work takes least for each image, found out in this run."""
+    """The batch size at which some bare work takes least time an image, found in this run."""
 
     def __init__(self, work, images, rounds=5):
-        """`work(images)` is done on several copies of `images` (1, height, width, channels)."""
+        """Take `work(images)`, to be done on several copies of `images` (1, height, width, channels)."""
         copies = {size: np.repeat(images, size, axis=0) for size in BATCHES}
         found = alternate(*(partial(work, copies[size]) for size in BATCHES), rounds=rounds, warm_up=1)
         times = {size: shared(taken, size) for size, taken in zip(BATCHES, found, strict=True)}
@@ -97,6 +97,6 @@ class BestBatch:
 
     @property
     def words(self):
-        """What was found."""
+        """The finding as a sentence."""
         listed = ", ".join(f"{seconds * 1000:.3g} ms at {size}" for size, seconds in self.each.items())
         return f"each, by the batch: {listed}; the best is {self.size}"

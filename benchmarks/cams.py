@@ -7,7 +7,7 @@ import cnnviz_widgets as cnnviz
 from .bare import CAT, LAST, MIDDLE, opened
 from .measure import Row, alternate
 
-# Those that need the gradient at a layer.
+# The methods that need the gradient at a layer.
 BY_GRADIENT = (cnnviz.GradCAM, cnnviz.GradCAMPlusPlus, cnnviz.LayerCAM, cnnviz.XGradCAM, cnnviz.HiResCAM)
 METHODS = (*(method.__name__ for method in BY_GRADIENT), "CAM", "EigenCAM", "Activations")
 
@@ -26,7 +26,7 @@ def rows():
 
 
 def of_a_new_image(network, image, bare):
-    """Grad-CAM when nothing is known of the image yet, its notes included."""
+    """Return the Row of Grad-CAM for a new image, its notes included."""
     ours, theirs = alternate(
         lambda: cnnviz.compute(cnnviz.GradCAM(), network, image, CAT, LAST),
         lambda: bare.grad_cam(CAT),
@@ -37,14 +37,14 @@ def of_a_new_image(network, image, bare):
 
 
 def new_class(method, network, image, layer, goal):
-    """When image and layer are known and the class is new."""
+    """Return the Row of a new class, where image and layer are known."""
     classes = itertools.count()
     (ours,) = alternate(lambda: cnnviz.compute(method, network, image, next(classes), layer), rounds=61, warm_up=5)
     return Row(f"{method.title}, new class, last convolution", ours, goal=goal)
 
 
 def in_the_middle(method, network, image, bare):
-    """The same at a layer half way, where half of the network is run back and forth."""
+    """Return the Row of a new class at a layer half way, where half of the network runs forward and back."""
     classes = itertools.count()
     ours, full = alternate(
         lambda: cnnviz.compute(method, network, image, next(classes), MIDDLE),
@@ -56,7 +56,7 @@ def in_the_middle(method, network, image, bare):
 
 
 def without_a_class(method, network, image, bare):
-    """What takes one pass and some arithmetic."""
+    """Return the Row of a method that takes one pass and some arithmetic."""
     ours, forward = alternate(
         lambda: cnnviz.compute(method, network, image, layer=LAST), bare.forward, rounds=21, before=network.cache.clear
     )

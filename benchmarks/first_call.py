@@ -1,4 +1,4 @@
-"""What is done once: opening the network, and tracing at a method's first call."""
+"""The work that is done once: opening the network, and tracing at a method's first call."""
 
 from .fresh import report, title
 from .measure import Row, at_most

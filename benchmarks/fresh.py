@@ -7,7 +7,7 @@ import time
 from functools import cache
 
 MARK = "measured: "
-# {name, that of the peers' task where they have it: (method, its parameters, whether it is of the last layer)}
+# {name, that of the peers' task where they have it: (method, its parameters, true where it looks at the last layer)}
 CASES = {
     "gradient": ("Gradient", {}, False),
     "smooth_grad": ("SmoothGrad", {"samples": 20}, False),
@@ -24,7 +24,7 @@ CASES = {
 
 @cache
 def report(name, turn=0):
-    """What `measured(name)` gives in a process of its own; each `turn` is another process."""
+    """Return `measured(name)` from a process of its own; each `turn` is another process."""
     command = [sys.executable, "-m", __name__, name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
@@ -34,13 +34,13 @@ def report(name, turn=0):
 
 
 def title(name):
-    """The method and its parameters, as a row names it."""
+    """Return the method and its parameters, as a row names it."""
     given = ", ".join(f"{parameter}={value}" for parameter, value in CASES[name][1].items())
     return _method(name).title + (f" ({given})" if given else "")
 
 
 def measured(name):
-    """{"tensorflow", "open", "trace", "first", "second": seconds, "megabytes": the first call's}."""
+    """Return {"tensorflow", "open", "trace", "first", "second": seconds, "megabytes": the first call's}."""
     import cnnviz_widgets as cnnviz
     from cnnviz_widgets.engine.startup import start_tensorflow
 
@@ -82,7 +82,7 @@ class Watch:
         self._begun = time.perf_counter()
 
     def lap(self, name):
-        """Note the time since it began, and begin again."""
+        """Record the time since it began, and begin again."""
         self.times[name] = time.perf_counter() - self._begun
         self.again()
 

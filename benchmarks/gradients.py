@@ -14,7 +14,7 @@ GOAL = 1.15
 
 @dataclass(frozen=True)
 class Case:
-    """A method and how many gradients it is made of."""
+    """A method and its number of gradients."""
 
     method: Method
     gradients: int = 1
@@ -36,7 +36,7 @@ METHODS = tuple(type(case.method).__name__ for case in CASES)
 
 
 def rows():
-    """Yield what the best batch is, and a Row for each method."""
+    """Yield the best batch, as a sentence, and a Row for each method."""
     network, image, bare = opened()
     best = BestBatch(lambda images: bare.gradient(CAT, images), bare.images)
     yield Fact(f"A bare gradient takes {best.words}.")
@@ -46,7 +46,7 @@ def rows():
 
 
 def of_a_new_image(network, image, bare):
-    """The gradient when nothing is known of the image yet."""
+    """Return the Row of the gradient for a new image."""
     ours, beside = alternate(
         lambda: cnnviz.compute(cnnviz.Gradient(), network, image, CAT),
         lambda: bare.gradient(CAT),
@@ -58,7 +58,7 @@ def of_a_new_image(network, image, bare):
 
 
 def _row(case, network, image, bare, best):
-    """One gradient is beside the bare one of one image, many are beside those of the best batch."""
+    """Return the Row of a method: one gradient beside the bare one of one image, many beside the best batch."""
     many, classes = case.gradients > 1, itertools.count()
     ours, beside = alternate(
         lambda: cnnviz.compute(case.method, network, image, next(classes), case.layer),

@@ -10,7 +10,7 @@ from .measure import Row, alternate
 
 
 def rows():
-    """Yield a Row for `compute` and one for a session whose slider goes to and fro."""
+    """Yield a Row for `compute` and one for a session whose slider moves to and fro."""
     network, image, _ = opened()
     method = cnnviz.Occlusion(window=WINDOW, stride=STRIDE)
     (ours,) = alternate(lambda: cnnviz.compute(method, network, image, CAT), rounds=61)
@@ -19,7 +19,7 @@ def rows():
 
 
 def in_a_session(network, image):
-    """From the change of a parameter to the session's result; the pixels are measured in `page`."""
+    """Return the Row from the change of a parameter to the session's result; `page` measures the pixels."""
     methods = [cnnviz.Gradient(reduce=reduce) for reduce in ("sum", "max_abs")]
     session = cnnviz.Session(network, image, methods[0], CAT, runner=Inline())
     turns = itertools.cycle(methods[::-1])

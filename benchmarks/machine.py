@@ -1,4 +1,4 @@
-"""On what the times were taken."""
+"""The machine on which the times were taken."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "voila", "ipywidgets", "anywidget")
 
 
 def machine():
-    """Processor, cores, load, and the versions that matter: a dict for JSON and for people."""
+    """Return processor, cores, load, and the versions that matter: a dict for JSON and for people."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),

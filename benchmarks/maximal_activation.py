@@ -20,7 +20,7 @@ def rows():
 
 
 def fifty_steps(network, bare):
-    """All that a person waits for, the pictures on the way and their scores included, against gradients alone.
+    """Return the Row of all that a person waits for, intermediate pictures and scores included, beside gradients alone.
 
     Each time from another seed, so that nothing but the scores of the sample images is known from before.
     """
@@ -35,7 +35,7 @@ def fifty_steps(network, bare):
 
 
 def first_picture(network):
-    """Until there is something to see of another class."""
+    """Return the Row of the time until another class's first picture."""
     classes = itertools.count()
     (ours,) = alternate(
         lambda: next(cnnviz.steps(cnnviz.MaximalActivation(), network, target=next(classes))), rounds=21

@@ -1,40 +1,40 @@
-"""Taking times so that they can be compared: alternating, medians, spread, and whether a goal is met."""
+"""Times that can be compared: alternating calls, medians, spread, and goals."""
 
 import time
 from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 
-# A run that only looks whether everything works takes everything so many times at most, see `few`.
+# The most repeats in a run that only checks that everything works, see `few`.
 FEW = 2
 _limit = None
 
 
 def few():
-    """From now on everything is done but `FEW` times: no times to rely on, soon done."""
+    """Do everything only `FEW` times from now on: soon done, but with unreliable times."""
     global _limit
     _limit = FEW
 
 
 def at_most(wanted):
-    """How often something is to be done that is best done as often as `wanted`."""
+    """Return the number of repeats of something that is best done `wanted` times."""
     return wanted if _limit is None else min(wanted, _limit)
 
 
 class Seconds(float):
-    """How long something took by a clock of its own: a contender in another process returns this."""
+    """A time in seconds by a clock of its own: a contender in another process returns this."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A sentence about how a part was measured: versions, agreement, what is missing."""
+    """A sentence about the measuring of a part: versions, agreement, missing peers."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what ours took, what is beside it, and what the peers took for the same.
+    """A line of the table: the times of ours, of the bare work beside it, and of the peers for the same.
 
     Numbers are seconds for the unit "ms", and megabytes for "MB". `goal` is the largest ratio of `ours` to `bare`, or
     where there is no `bare` the largest median; `faster` is the smallest number of times that `ours` is to be as fast
@@ -54,21 +54,21 @@ class Row:
 
     @property
     def median(self):
-        """Of ours."""
+        """The median of ours."""
         return float(np.median(self.ours))
 
     @property
     def figure(self):
-        """What the goal is about: the ratio of the medians, or the median."""
+        """The figure that the goal bounds: the ratio of the medians, or the median."""
         return self.median / float(np.median(self.bare)) if self.bare else self.median
 
     def over(self, peer):
-        """How many times as fast as a peer (or, in MB, as small) ours is."""
+        """Return the factor by which ours is faster than a peer (or, in MB, smaller)."""
         return float(np.median(self.peers[peer])) / self.median
 
     @property
     def goals(self):
-        """(what is wanted, whether it is met) of each goal."""
+        """(the wish in words, true where it is met) for each goal."""
         found = []
         if self.goal is not None:
             wanted = f"≤ {self.goal:g}×" if self.bare else f"≤ {self.goal * self.scale:g} {self.unit}"
@@ -82,26 +82,26 @@ class Row:
 
     @property
     def met(self):
-        """Whether all goals are met; None where there is none."""
+        """True where all goals are met; None where there is none."""
         return all(met for _, met in self.goals) if self.goals else None
 
     @property
     def scale(self):
-        """From what is kept to the unit in which it is printed."""
+        """The factor from the kept unit to the printed one."""
         return 1000 if self.unit == "ms" else 1
 
     def as_dict(self):
-        """For JSON."""
+        """Return the row as a dict for JSON."""
         return {**asdict(self), "figure": self.figure, "goals": self.goals, "met": self.met}
 
     @classmethod
     def of_dict(cls, kept):
-        """The Row of what `as_dict` gave."""
+        """Return the Row of a dict from `as_dict`."""
         return cls(**{each.name: kept[each.name] for each in fields(cls)})
 
 
 def alternate(*contenders, rounds=15, warm_up=2, before=lambda: None):
-    """Call the contenders in turn; the seconds that each took, a tuple a contender. `before` each is not timed.
+    """Call the contenders in turn, and return the seconds of each, a tuple a contender. `before` each is not timed.
 
     What a contender in another process says of its own time counts instead, see `Seconds`.
     """
@@ -120,12 +120,12 @@ def alternate(*contenders, rounds=15, warm_up=2, before=lambda: None):
 
 
 def shared(taken, count):
-    """The times for one of `count` that were done together."""
+    """Return the times for one of `count` that were done together."""
     return tuple(each / count for each in taken)
 
 
 def spread(numbers, scale=1000):
-    """Median and quartiles as text: "12.3 [12 .. 12.9]"; the median alone where there are one or two."""
+    """Return median and quartiles as text: "12.3 [12 .. 12.9]"; of one or two times only the median."""
     if not numbers:
         return ""
     low, middle, high = map(short, np.percentile(np.array(numbers) * scale, (25, 50, 75)))
@@ -133,17 +133,17 @@ def spread(numbers, scale=1000):
 
 
 def short(number):
-    """Three figures, or all in front of the point."""
+    """Return a number with three figures, or all in front of the point."""
     return f"{number:.0f}" if abs(number) >= 100 else f"{number:.3g}"
 
 
 def verdict(row):
-    """The goals of a row as text, each with whether it is met."""
+    """Return the goals of a row as text, each marked as met or missed."""
     return "; ".join(f"{wanted}: {'met' if met else 'NOT met'}" for wanted, met in row.goals)
 
 
 def table(rows):
-    """The rows as text: median [quartiles] of ours and of what is beside it, their ratio, goals; peers below."""
+    """Return the rows as text: median [quartiles] of ours and of the bare work, their ratio, goals; peers below."""
     width = max((len(row.name) for row in rows), default=0)
     lines = [f"{'':{width}}{'ours':>26}{'beside it':>26}{'ratio':>8}  goal"]
     for row in rows:

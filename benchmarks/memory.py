@@ -1,4 +1,4 @@
-"""By how much methods raise the peak of resident memory: ours, and the peers' in their own processes."""
+"""The rise of the peak of resident memory by each method: ours, and the peers' in their own processes."""
 
 from .bare import opened
 from .fresh import CASES, report, title
@@ -7,7 +7,7 @@ from .peers.exchange import exchange, started
 from .peers.places import missing, present
 from .peers.scripts.peak import can_measure
 
-# Tasks for which peers are started as well: a fresh process each.
+# Tasks for which peers are started as well, each in a fresh process.
 WITH_PEERS = ("gradient", "integrated_gradients", "grad_cam", "occlusion")
 
 
@@ -27,7 +27,7 @@ def rows():
 
 
 def _peers(task, folder, able):
-    """Yield (name, megabytes) of each peer that has the task. `able` {name: tasks} fills with what they can."""
+    """Yield (name, megabytes) of each peer that has the task, and fill `able`, {name: tasks}."""
     for place in present():
         if task not in able.get(place.name, (task,)):
             continue

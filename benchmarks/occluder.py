@@ -1,4 +1,4 @@
-"""The rectangle dragged by hand in a real Chromium: how often a second the probabilities follow.
+"""The rectangle dragged by hand in a real Chromium: the rate at which the probabilities follow.
 
 The ImageNet network, the cat, in Voila and in JupyterLab, while the mouse moves about 60 times a second for three
 seconds. A time is that between two answers that the page has taken.
@@ -20,7 +20,7 @@ from .measure import Row
 SECONDS = 3
 PATIENCE = 180_000  # ms until the first map is there
 CELLS = ["import cnnviz_widgets as cnnviz\nexplorer = cnnviz.OcclusionExplorer('efficientnet_lite0')\nexplorer"]
-# Notes when each answer has come. The rectangle itself is drawn without the kernel.
+# Records the time of each answer. The rectangle itself is drawn without the kernel.
 WATCH = """() => {
     window.answers = [];
     new MutationObserver(() => window.answers.push(performance.now() / 1000))
@@ -40,7 +40,7 @@ def rows():
 
 @contextmanager
 def opened(app):
-    """A Playwright page of the explorer, with its map done."""
+    """Give a Playwright page of the explorer, with its map done."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server = Server(app, Path(folder))
         server.wait()
@@ -56,7 +56,7 @@ def opened(app):
 
 
 def dragging(page):
-    """When answers came, in seconds, while the mouse dragged a rectangle around for `SECONDS`."""
+    """Return the times of answers, in seconds, while the mouse dragged a rectangle around for `SECONDS`."""
     page.get_by_role("button", name="Cover the middle").click()
     rectangle = page.locator(".cnnviz-occluder-rectangle")
     rectangle.scroll_into_view_if_needed()

@@ -1,4 +1,4 @@
-"""Occlusion that computes only what a window changes, beside plain batches of whole covered images.
+"""Occlusion that computes only the changes of each window, beside plain batches of whole covered images.
 
 A ratio of 0.45 is 2.2 times as fast. The plain way is what one would write without this package: the Keras model in a
 `tf.function`, `bare.BATCH` images at once. The remark compares with batches of the same Network as well, which are
@@ -17,7 +17,7 @@ from cnnviz_widgets.maps.masking import FILLS, Windows, put
 from .bare import BATCH
 from .measure import Row, alternate
 
-# (network, window, stride, goal: how many times as fast, rounds)
+# (network, window, stride, goal as a factor of speed, rounds)
 CASES = (
     ("EfficientNet-Lite0", 32, 16, 2.2, 5),
     ("EfficientNet-Lite0", 16, 8, 2.5, 3),
@@ -30,7 +30,7 @@ ROUGH = 0.15  # the first map that covers the whole image, as a share of the tim
 
 
 def rows():
-    """Yield two Rows for each network and window: the exact map, and how soon there is a whole map."""
+    """Yield two Rows for each network and window: the exact map, and the first whole map."""
     networks = {}
     for name, window, stride, goal, rounds in CASES:
         network = networks[name] = networks.get(name) or opened(name)
@@ -38,14 +38,14 @@ def rows():
 
 
 def opened(name):
-    """The bundled network, or one of Keras' with random weights: how fast it is does not depend on them."""
+    """Return the bundled network, or one of Keras' with random weights, on which its speed does not depend."""
     if name == "EfficientNet-Lite0":
         return cnnviz.load("efficientnet_lite0")
     return cnnviz.Network(getattr(keras.applications, name)(weights=None), value_range=(0, 255), name=name)
 
 
 def measured(name, network, method, goal, rounds):
-    """Yield the `Row` of the whole map both ways, from nothing that is kept, and that of the first one."""
+    """Yield the `Row` of the whole map both ways, with nothing kept, and that of the first map."""
     noise = np.random.default_rng(0).uniform(*network.value_range, network.input_shape)
     image = network.fit(cnnviz.InputImage(noise))
     watch = Watch(network, image, method)
@@ -68,14 +68,14 @@ def measured(name, network, method, goal, rounds):
 
 
 class Watch:
-    """Computes the map and notes when it first was whole, when it was done, and the longest step, in seconds."""
+    """A timed map: when it was first whole, when it was done, and its longest step, in seconds."""
 
     def __init__(self, network, image, method):
         self.asked, self.method = (network, image, network.target(0)), method
         self.first, self.whole, self.longest, self.words = [], [], [], ""
 
     def map(self):
-        """The whole map."""
+        """Compute the whole map."""
         times = [time.perf_counter()]
         for result in self.method.run(*self.asked):
             times.append(time.perf_counter())
@@ -86,7 +86,7 @@ class Watch:
 
 
 def bare_forward(network):
-    """images -> what the model gives for them, as numbers: the Keras model in a `tf.function`."""
+    """Return a function from images to the model's numbers: the Keras model in a `tf.function`."""
 
     @tf.function(input_signature=[tf.TensorSpec([None, *network.input_shape])])
     def forward(images):
@@ -96,7 +96,7 @@ def bare_forward(network):
 
 
 def plainly(forward, network, image, method):
-    """Every covered image through the whole network, in batches."""
+    """Run every covered image through the whole network, in batches."""
     rows, columns = (Windows(side, method.window, method.stride) for side in image.shape[:2])
     rectangles = [(row, column) for row in rows.covered for column in columns.covered]
     fill = FILLS[method.fill](image.array, network.value_range)

@@ -1,4 +1,4 @@
-"""The app in a real Chromium: how soon there is a picture, and how soon it follows a slider."""
+"""The app in a real Chromium: the time to the first picture, and the time in which it follows a slider."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ PRESSES = 40
 AFTER = "the network is opened and traced, the map computed, sent and drawn"
 SECONDS = 120
 
-# Notes the time from a key press until a picture with other pixels has been painted, at the latest: the start of the
+# Records the time from a key press until a picture with other pixels has been painted, at the latest: the start of the
 # frame after the one for which it was drawn. Pixels are read after a drawing only; reading them is slow.
 WATCH = """() => {
     const canvas = document.querySelector('canvas.cnnviz-picture');
@@ -59,7 +59,7 @@ def rows():
 
 @contextmanager
 def app(environment):
-    """The address of the app, served as a person would start it."""
+    """Serve the app as a person would start it, and give its address."""
     command = [sys.executable, "-m", "cnnviz_widgets", "--no-browser"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
@@ -70,7 +70,7 @@ def app(environment):
 
 
 def opening(browser, address, arrived):
-    """Seconds from opening a page: the image is drawn, a control answered, TensorFlow imported, the first map drawn.
+    """Return seconds from opening a page: image drawn, control answered, TensorFlow imported, first map drawn.
 
     The control is the method: the kernel answers with that method's sliders. It is then put back.
     """
@@ -92,7 +92,7 @@ def opening(browser, address, arrived):
 
 
 def slider_to_pixel(browser, address):
-    """Seconds from a key press on a slider until other pixels are painted, for results that are kept."""
+    """Return seconds from a key press on a slider until other pixels are painted, for results that are kept."""
     page = browser.new_page()
     page.set_default_timeout(SECONDS * 1000)
     page.goto(address)

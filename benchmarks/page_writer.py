@@ -1,4 +1,4 @@
-"""What a run has measured, as a page: `python -m benchmarks.page_writer RUN.json > docs/benchmarks.md`."""
+"""The page about a run: `python -m benchmarks.page_writer RUN.json > docs/benchmarks.md`."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ threads in one process disturb each other's times. So they are no part of any ex
 
 
 def page(run):
-    """The whole page, Markdown."""
+    """Return the whole page, Markdown."""
     parts = {name: found for name, found in run["parts"].items() if found["rows"] or found["facts"]}
     rows = [Row.of_dict(row) for found in parts.values() for row in found["rows"]]
     blocks = [HEAD, machine(run["machine"]), summary(rows)]
@@ -29,12 +29,12 @@ def page(run):
 
 
 def machine(here):
-    """On what it was measured."""
+    """Return the paragraph about the machine."""
     return "## The machine\n\n" + "".join(f"- {name}: {value}\n" for name, value in here.items())
 
 
 def summary(rows):
-    """How many goals there are, and which were missed."""
+    """Return the section about goals: their number, and those that were missed."""
     goals = [(row, wanted, met) for row in rows for wanted, met in row.goals]
     missed = [f"- {escaped(row.name)}: {wanted}, measured {_figures(row)}\n" for row, wanted, met in goals if not met]
     text = f"## Goals\n\n{len(goals) - len(missed)} of {len(goals)} goals are met.\n"
@@ -42,7 +42,7 @@ def summary(rows):
 
 
 def part(name, found):
-    """A section: what it is, how it was measured, its table."""
+    """Return a section: its heading, the way of measuring, its table."""
     heading, words = PARTS[name]
     facts = "".join(f"\n- {escaped(fact)}" for fact in found["facts"])
     rows = [Row.of_dict(row) for row in found["rows"]]
@@ -50,7 +50,7 @@ def part(name, found):
 
 
 def table(rows):
-    """The rows, Markdown; a column only where some row has something in it."""
+    """Return the rows, Markdown, without columns that are empty everywhere."""
     columns = {
         "": [_name(row) for row in rows],
         "ours": [_number(row, row.ours) for row in rows],
@@ -67,12 +67,12 @@ def table(rows):
 
 
 def left_out():
-    """Methods without a row."""
+    """Return the section about methods without a row."""
     return "## Left out\n\n" + "".join(f"- `{method}`: {why}.\n" for method, why in LEFT_OUT.items())
 
 
 def escaped(text):
-    """For a cell of a table."""
+    """Return text for a cell of a table."""
     return text.replace("|", "\\|")
 
 

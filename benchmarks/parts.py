@@ -1,8 +1,8 @@
-"""What is measured: the parts of the table, each a module with `rows()`, and the methods that are left out."""
+"""The parts of the table, each a module with `rows()`, and the methods that are left out."""
 
 from importlib import import_module
 
-# {module: (heading, what is measured)}, in the order of the table.
+# {module: (heading, description)}, in the order of the table.
 PARTS = {
     "gradients": (
         "Gradients at the image",
@@ -47,15 +47,15 @@ PARTS = {
     ),
 }
 
-# {method: why no row is about it}
+# {method: the reason why it has no row}
 LEFT_OUT = {"Filters": "it shows weights as they are: no pass through the network"}
 
 
 def part(name):
-    """The module of a part."""
+    """Return the module of a part."""
     return import_module(f".{name}", __package__)
 
 
 def measured():
-    """The names of the methods that some row is about."""
+    """Return the names of the methods that have a row."""
     return {method for name in PARTS for method in getattr(part(name), "METHODS", ())}

@@ -18,7 +18,7 @@ REMARKS = {"AblationCAM": "only the part of the network behind the layer runs fo
 
 
 def rows():
-    """Yield what the best batch is, and a Row for each method."""
+    """Yield the best batch, as a sentence, and a Row for each method."""
     network, image, bare = opened()
     best = BestBatch(bare.forward, bare.images)
     yield Fact(f"A bare forward pass takes {best.words}.")

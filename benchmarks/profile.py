@@ -1,4 +1,4 @@
-"""Where the time goes, by kind of operation: `python -m benchmarks --only profile`.
+"""The time spent in each kind of operation: `python -m benchmarks --only profile`.
 
 TensorFlow's profiler watches one call. Its file is read with a module that TensorFlow ships but does not promise.
 """
@@ -37,14 +37,14 @@ def rows():
 
 
 def of_occlusion(name):
-    """The part of an operation: in rectangles that are followed, in pasting, or in whole maps."""
+    """Return the part of an operation: in rectangles that are followed, in pasting, or in whole maps."""
     if name.startswith("followed"):
         return "followed rectangles"
     return "whole maps" if "/" in name else "pasting"
 
 
 def of_gradient(name):
-    """The part of an operation: on the way to the score, or back."""
+    """Return the part of an operation: on the way to the score, or back."""
     return "back" if "gradients" in name else "forward"
 
 
@@ -61,7 +61,7 @@ def _shares(title, whole, operations, part_of):
 
 
 def profiled(call, before):
-    """(seconds of its second call, {(operation's name, kind): seconds}); None where that is not told."""
+    """Return (seconds of its second call, {(operation's name, kind): seconds}); None where there is no such record."""
     try:
         from tensorflow.tsl.profiler.protobuf import xplane_pb2
     except ImportError:

@@ -1,4 +1,4 @@
-"""The same maps made by other libraries, in turns with ours; each agrees with ours before it is timed."""
+"""The same maps made by other libraries, in turns with ours; only maps that agree with ours are timed."""
 
 import itertools
 import time
@@ -18,7 +18,7 @@ IDLE = 1.0  # seconds for which peers are watched while nobody asks them
 
 @dataclass(frozen=True)
 class Case:
-    """A task of the peers' and the method of ours that does the same."""
+    """A task of the peers', and our method that does the same."""
 
     title: str
     task: str
@@ -59,7 +59,7 @@ CASES = (
 
 
 def rows():
-    """Yield which peers there are and how far they agree, then a Row for each task."""
+    """Yield sentences about the peers and their agreement, then a Row for each task."""
     if without := missing():
         yield Fact(without)
     network, image, _ = opened()
@@ -97,7 +97,7 @@ def _row(case, network, image, peers):
 
 
 def idle(peers):
-    """How busy the peers are while nobody asks them: what they would take from others' times."""
+    """Return the load of the peers while they are idle, which would slow others down."""
     before = {name: peer.busy() for name, peer in peers.items()}
     time.sleep(IDLE)
     shares = {name: (peer.busy() - before[name]) / IDLE for name, peer in peers.items()}

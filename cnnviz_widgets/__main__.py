@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cnnviz_widgets.app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
@@ -26,8 +27,8 @@ examples:
 """
 
 
-def parser():
-    """The options of the command."""
+def parser() -> Parser:
+    """Return the parser of the command's options."""
     made = Parser(
         prog="cnnviz",
         description="Look inside a convolutional network, live, in the browser.",
@@ -55,16 +56,16 @@ def parser():
     return made
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command: check every option, then serve until Ctrl-C. Returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:1] == ["explain"]:
-        from cnnviz_widgets.batch.command import main as explain
+        from cnnviz_widgets.batch.command import explain
 
         return explain(arguments[1:])
     chosen = parser().parse_args(arguments)
     try:
-        # All that can be wrong is found here, before a server starts and without TensorFlow.
+        # All mistakes are found here, before a server starts and without TensorFlow.
         network = checked_network(chosen.network)
         image = chosen.image and checked_image(chosen.image, network)
         from cnnviz_widgets.app.server import reserve, serve
@@ -85,8 +86,11 @@ def main(arguments=None):
     return 0
 
 
-def checked_image(text, network):
-    """A sample's name or the absolute path of a picture that can be opened; else a ValueError or OSError."""
+def checked_image(text: str, network: str) -> str:
+    """Return a sample's name, or the absolute path of a picture that can be opened.
+
+    Raises ValueError or OSError, each with a sentence that says what would be right.
+    """
     find_image(text, network)
     return text if find_sample(text, network) else str(Path(text).resolve())
 

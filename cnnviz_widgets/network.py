@@ -7,7 +7,7 @@ from .core.cache import ByteBoundedCache
 from .core.model_output import output_of
 from .engine.inputs import bind_inputs, checked_shape, shape_of
 from .engine.memory import Memory
-from .engine.options import NetworkOptions
+from .engine.network_options import NetworkOptions
 from .engine.pickling import reduced
 from .engine.startup import start_tensorflow
 from .questions import Questions

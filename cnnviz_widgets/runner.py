@@ -1,4 +1,4 @@
-"""Who does the work, and what becomes of it when the answer is no longer wanted. Standard library only.
+"""Runners: they do the work, and cancel it when nobody wants its answer any more. Standard library only.
 
 A job is a function that returns an iterator: every item is a step, and dropping the iterator cancels the job. So
 nothing that computes needs to know about threads, and a job is cancelled between two steps, never inside one.
@@ -9,6 +9,8 @@ import logging
 import threading
 import time
 import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -18,39 +20,39 @@ SETTLE = 0.12
 
 
 class Inline:
-    """Runs a job at once, in the caller's thread, to its end. For scripts and tests."""
+    """A runner for scripts and tests: it runs a job at once, in the caller's thread, to its end."""
 
-    def __init__(self, lock=None):
+    def __init__(self, lock: Any = None):
         self.lock = lock or threading.RLock()
 
-    def beside(self, settle=0.0):
-        """A runner for other work that changes the same things: one at a time delivers."""
+    def beside(self, settle: float = 0.0) -> "Inline":
+        """Return a runner for other work that changes the same things: only one of them delivers at a time."""
         return Inline(self.lock)
 
-    def submit(self, job, deliver):
+    def submit(self, job: Callable[[], Iterable[Any]], deliver: Callable[[Any], object]) -> None:
         """Call `deliver` with every item of `job()`."""
         for item in job():
             deliver(item)
 
-    def stop(self):
-        """Nothing runs between two calls."""
+    def stop(self) -> None:
+        """Do nothing: no job runs between two calls."""
 
-    def close(self):
-        """Nothing to end."""
+    def close(self) -> None:
+        """Do nothing: there is no thread to end."""
 
 
 class LatestWins:
-    """Runs jobs on one worker thread; a new job takes the place of the one that waits, and of the one that runs.
+    """A runner with one worker thread: a new job replaces the one that waits, and the one that runs.
 
     `started` counts the jobs that were begun. After `submit` or `stop` returns, no item of an earlier job is
     delivered any more. Runners that change the same things share a `lock`.
     """
 
-    def __init__(self, settle=SETTLE, lock=None):
+    def __init__(self, settle: float = SETTLE, lock: Any = None):
         self.settle = settle
         self.started = 0
-        # Held while an item is delivered, so that what is delivered was wanted at that moment; whoever else changes
-        # what deliveries change holds it too. Reentrant: a delivery may itself submit the next job.
+        # Held while an item is delivered, so that a delivered item was wanted at that moment; other code that changes
+        # the same things holds it too. Reentrant: a delivery may itself submit the next job.
         self.lock = lock or threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._latest = 0
@@ -58,17 +60,17 @@ class LatestWins:
         self._waiting = None  # (ticket, job, deliver)
         self._closed = False
         self._worker = None
-        # The worker speaks in the name of whoever made the runner, a notebook's cell. Without this, ipykernel 7 takes
-        # its messages to be answers to the front end's last request, and sends what a person then does to the
-        # subshell of that request, even when it no longer exists: clicks were lost in JupyterLab.
+        # The worker runs in the context of the notebook's cell that made the runner. Without this, ipykernel 7 takes
+        # its messages for answers to the front end's last request, and sends a person's next actions to the subshell
+        # of that request, even when it no longer exists: clicks were lost in JupyterLab.
         self._context = contextvars.copy_context()
 
-    def beside(self, settle=0.0):
-        """A runner for other work that changes the same things: one at a time delivers."""
+    def beside(self, settle: float = 0.0) -> "LatestWins":
+        """Return a runner for other work that changes the same things: only one of them delivers at a time."""
         return LatestWins(settle, self.lock)
 
-    def submit(self, job, deliver):
-        """Have `deliver` called, on the worker thread, with every item of `job()` for as long as it is the latest."""
+    def submit(self, job: Callable[[], Iterable[Any]], deliver: Callable[[Any], object]) -> None:
+        """Call `deliver`, on the worker thread, with every item of `job()` for as long as it is the latest job."""
         with self._changed:
             self._latest += 1
             self._submitted_at = time.monotonic()
@@ -76,14 +78,14 @@ class LatestWins:
             self._start_worker()
             self._changed.notify_all()
 
-    def stop(self):
+    def stop(self) -> None:
         """Drop the running job after its current step, and the waiting one."""
         with self._changed:
             self._latest += 1
             self._waiting = None
             self._changed.notify_all()
 
-    def close(self):
+    def close(self) -> None:
         """Stop, and let the worker thread end."""
         with self._changed:
             self._closed = True
@@ -97,7 +99,7 @@ class LatestWins:
             self._worker.start()
 
     def _next(self, patience):
-        """The next job, or None if there is none within `patience` seconds."""
+        """Return the next job, or None if there is none within `patience` seconds."""
         with self._changed:
             if self._waiting is None and not self._closed:
                 self._changed.wait(patience)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -39,15 +40,23 @@ def part_of(path):
 
 
 def imports_of(path):
-    """Absolute names of everything that a file imports, also inside functions."""
+    """Absolute names of everything that a file imports, also inside functions, but for type checkers only."""
     package = ["cnnviz_widgets", *path.split("/")[:-1]]
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+    for node in nodes_that_run(ast.parse((PACKAGE / path).read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def nodes_that_run(tree):
+    """The nodes of a syntax tree, without those under `if TYPE_CHECKING`."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING"):
+            yield from nodes_that_run(child)
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -79,8 +88,7 @@ def test_only_the_engine_and_folders_of_methods_know_of_tensorflow(path):
 @pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in ("core", "methods", "networks", "batch")])
 def test_only_the_widgets_know_of_widgets(path):
     for name in imports_of(path):
-        if (path, name) != ("batch/picture.py", "matplotlib"):  # for its colours
-            assert name.split(".")[0] not in WIDGETS, f"{path} imports {name}"
+        assert name.split(".")[0] not in WIDGETS, f"{path} imports {name}"
 
 
 def test_the_session_knows_traitlets_and_no_other_part_of_the_widgets():
@@ -98,6 +106,59 @@ def test_a_method_is_numpy_and_the_core(path):
     for name in imports_of(path):
         known = {"cnnviz_widgets", "numpy"} | own_folder | sys.stdlib_module_names
         assert name.split(".")[0] in known, f"{path} imports {name}"
+
+
+# ---- Names
+
+# What still has the name of something else. Only the second line stays: each bundled network has these functions.
+SHARED_NAMES = {
+    *("LayerFacts", "Part", "constant", "inputs_of", "pasted", "percent", "read", "turned"),
+    *("build", "architecture", "class_names", "samples"),
+}
+
+
+def names_of(path):
+    """The name of a file, and those of its public classes and functions."""
+    if not path.endswith(("__init__.py", "__main__.py")):
+        yield path.split("/")[-1]
+    for node in ast.parse((PACKAGE / path).read_text()).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+            yield node.name
+
+
+def test_no_two_files_and_no_two_public_classes_or_functions_have_one_name():
+    times = Counter(name for path in FILES for name in names_of(path))
+    assert {name for name, count in times.items() if count > 1} <= SHARED_NAMES
+
+
+# ---- Types
+
+TYPED = ("core", "maps", "networks", "batch", "app", "command_line", "runner", "__main__")
+
+
+def public_functions(tree):
+    """The public functions and methods of a module or class."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not node.name.startswith("_"):
+            yield node
+
+
+def is_typed(function):
+    arguments = function.args
+    given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    named = [each for each in given if each is not None and each.arg not in ("self", "cls")]
+    return function.returns is not None and all(each.annotation for each in named)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in TYPED])
+def test_public_functions_are_typed(path):
+    functions = public_functions(ast.parse((PACKAGE / path).read_text()))
+    assert [function.name for function in functions if not is_typed(function)] == []
+
+
+# ---- What runs without what
 
 
 def run(code):

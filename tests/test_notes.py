@@ -15,7 +15,7 @@ from PIL import Image
 
 import cnnviz_widgets
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.notes import Note
+from cnnviz_widgets.core.notes import PAGE, Note
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.ablation_cam import AblationCAM
 from cnnviz_widgets.methods.cam import CAM
@@ -34,7 +34,7 @@ from cnnviz_widgets.methods.x_grad_cam import XGradCAM
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 from cnnviz_widgets.widgets.parts.text import paragraph, say_notes
-from cnnviz_widgets.widgets.parts.why import explanation, page
+from cnnviz_widgets.widgets.parts.why import explanation
 
 PACKAGE = Path(cnnviz_widgets.__file__).parent
 PARTS = ("What it means.", "Why it matters.", "What to do.")
@@ -62,10 +62,10 @@ def test_the_docs_say_what_it_means_why_it_matters_and_what_to_do(kind):
 
 
 def test_a_link_is_an_anchor_of_the_page():
-    headings = re.findall(r"^## (.+)$", page().read_text(encoding="utf-8"), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert len(headings) == len(set(headings))
     assert Note("cropped", "").link == "notes.md#cropped"
-    assert {Note(kind, "").link for kind in EVERY_KIND} <= {f"{page().name}#{heading}" for heading in headings}
+    assert {Note(kind, "").link for kind in EVERY_KIND} <= {f"{PAGE.name}#{heading}" for heading in headings}
 
 
 # ---- Each is given by something

@@ -28,7 +28,7 @@ CLEARER = {
 
 
 def class_names(wheel):
-    """Return the 1000 names. Raises ValueError when they are not what ``CLEARER`` was made for."""
+    """Return the 1000 names. Raises ValueError when they are not those for which ``CLEARER`` was made."""
     with zipfile.ZipFile(wheel) as archive:
         module = ast.parse(archive.read(MEMBER))  # read as data: nothing of it is run
     (value,) = [node.value for node in module.body if isinstance(node, ast.Assign) and node.targets[0].id == LIST]

@@ -1,4 +1,4 @@
-"""Make the pictures of `docs/maximal_activation.md`: what the presets give, and what did not work.
+"""Make the pictures of `docs/maximal_activation.md`: those of the presets, and the failures.
 
     python tools/make_maximal_activation_pictures.py
 
@@ -25,7 +25,7 @@ CAPTION = 14  # px under each picture
 
 
 def failures(clear):
-    """What was tried and is no good, by caption: the settings of "clear" with one thing changed."""
+    """Return the settings that failed, by caption: those of "clear" with one thing changed."""
     return {
         "clear": clear,
         "pixels, no movement": replace(clear, parameterisation="pixel", **STILL, total_variation=0.0),
@@ -37,7 +37,7 @@ def failures(clear):
 
 
 def sheet(pictures, columns, side):
-    """One image of captioned ones, {caption: (height, width, channels) array from 0 to 255}."""
+    """Return one image of captioned ones, {caption: (height, width, channels) array from 0 to 255}."""
     rows = -(-len(pictures) // columns)
     whole = Image.new("RGB", (columns * side, rows * (side + CAPTION)), "white")
     draw = ImageDraw.Draw(whole)
@@ -51,7 +51,7 @@ def sheet(pictures, columns, side):
 
 
 def made(network, method, target):
-    """The picture of a target, with what the network makes of it printed."""
+    """Return the picture of a target, and print the network's answer to it."""
     result = cnnviz.compute(method, network, target=target)
     print(f"{target}: {' '.join(map(str, result.notes))}", flush=True)
     return result.array

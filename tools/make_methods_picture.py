@@ -22,13 +22,13 @@ COLUMNS = 6
 
 
 def limits(result, values):
-    """(low, high) of the colours: symmetric about zero for what has a sign, a percent of the values beyond."""
+    """Return (low, high) of the colours: symmetric about zero for signed values, a percent of the values beyond."""
     high = np.percentile(np.abs(values), 99) or 1
     return (-high, high) if result.signed else (0, high)
 
 
 def main():
-    """Draw all maps, each on a scale of its own, and print how large the file is."""
+    """Draw all maps, each on a scale of its own, and print the size of the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, default=TARGET)
     file = parser.parse_args().file

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def main():
-    """Run all of it."""
+    """Run every method on every kind, and write the page."""
     sys.path.insert(0, str(ROOT / "tests"))
     import conftest
     import matrix

@@ -105,7 +105,7 @@ def chosen(labels, probabilities, seed):
 
 
 def write_samples(path, images, labels, probabilities, seed):
-    """Write 100 held-out digits with what the network makes of them."""
+    """Write 100 held-out digits with the network's answers."""
     indices = chosen(labels, probabilities, seed)
     np.savez_compressed(
         path,

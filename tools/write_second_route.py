@@ -1,4 +1,4 @@
-"""Measure how far the package is from the second route, and write `docs/second_route.md`.
+"""Measure the distance of the package from the second route, and write `docs/second_route.md`.
 
 python tools/write_second_route.py
 """

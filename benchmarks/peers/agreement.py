@@ -1,4 +1,4 @@
-"""Whether peers compute the same as ours, so that the same work is compared."""
+"""The agreement of the peers with ours, so that the same work is compared."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ ALIKE = 0.999  # correlation
 
 
 def check_logits(peer, network, image):
-    """The largest difference of a peer's logits from ours, as a share of the largest. Raises ValueError beyond 1e-4."""
+    """Return the largest difference of a peer's logits from ours, as a share. Raises ValueError beyond 1e-4."""
     ours = network.logits(image)
     off = float(np.abs(peer.array("logits") - ours).max() / np.abs(ours).max())
     if not off <= LOGITS:
@@ -70,5 +70,5 @@ def _flat(array):
 
 
 def correlation(one, other):
-    """Pearson's, of all numbers."""
+    """Return Pearson's correlation of all numbers."""
     return float(np.corrcoef(np.ravel(one), np.ravel(other))[0, 1])

@@ -1,4 +1,4 @@
-"""Building the peers' environments, from the requirements that lie beside this file."""
+"""The peers' environments, built from the requirements that lie beside this file."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ ENVIRONMENTS = tuple(dict.fromkeys(place.environment for place in PEERS))
 
 
 def build(folder):
-    """Make every environment in `folder`. pip's own settings say where packages come from."""
+    """Make every environment in `folder`, with packages from where pip's own settings say."""
     for name in ENVIRONMENTS:
         print(f"{name}: {folder / name}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
@@ -18,7 +18,7 @@ def build(folder):
 
 
 def installs(name):
-    """The arguments of `pip install` for an environment, one after another.
+    """Yield the arguments of `pip install` for an environment, one after another.
 
     What is in `NAME_alone.txt` comes without its dependencies, whose pins would fetch gigabytes for a graphics card;
     what it needs of them is in `NAME.txt`.

@@ -1,4 +1,4 @@
-"""What ours and the peers look into: the network and the image as files, and the numbers of each method."""
+"""The files that ours and the peers share: the network, the image, and the numbers of each method."""
 
 import json
 import tempfile
@@ -18,7 +18,7 @@ GREY = 127.5
 
 @contextmanager
 def exchange(network, image):
-    """A folder with the network, its weights, the image and the settings; gone afterwards."""
+    """Make a folder with the network, its weights, the image and the settings; it is removed afterwards."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         network.model.save(folder / "network.keras")
@@ -44,13 +44,13 @@ def exchange(network, image):
 
 
 def started(place, folder):
-    """A running Peer of a Place."""
+    """Return a running Peer of a Place."""
     return Peer(place.name, place.python, place.script, folder)
 
 
 @contextmanager
 def all_started(folder):
-    """Every peer whose environment is there, running: {name: Peer}."""
+    """Start every peer whose environment exists: {name: Peer}."""
     peers = {}
     try:
         for place in present():

@@ -1,4 +1,4 @@
-"""Where the peers' environments are, and which peer lives in which. Only the standard library is needed here."""
+"""The places of the peers' environments, and the peers in each. Needs only the standard library."""
 
 import os
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ DEFAULT = HERE.parents[1] / ".peers"
 
 @dataclass(frozen=True)
 class Place:
-    """A peer: its name, the environment that it needs, and the script that works for us in there."""
+    """A peer: its name, its environment, and the script that runs in there."""
 
     name: str
     environment: str
 
     @property
     def script(self):
-        """What answers our questions, see `scripts/serve.py`."""
+        """The script that answers our questions, see `scripts/serve.py`."""
         return HERE / "scripts" / f"with_{self.name.replace('-', '_')}.py"
 
     @property
     def python(self):
-        """The Python of its environment, there or not."""
+        """The Python of its environment, which may not exist."""
         return python_in(folder() / self.environment)
 
 
@@ -37,22 +37,22 @@ PEERS = (
 
 
 def folder():
-    """The folder of the environments."""
+    """Return the folder of the environments."""
     return Path(os.environ.get(FOLDER) or DEFAULT)
 
 
 def python_in(environment):
-    """The Python of a virtual environment."""
+    """Return the Python of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def present():
-    """The peers whose environment has been built."""
+    """Return the peers whose environment has been built."""
     return tuple(place for place in PEERS if place.python.exists())
 
 
 def missing():
-    """In a sentence which peers are missing and how to get them; empty where none is."""
+    """Return a sentence about missing peers and how to get them; "" where none is missing."""
     names = [place.name for place in PEERS if place not in present()]
     how = "`python -m benchmarks.peers build`"
     return f"Without {', '.join(names)}, which {how} gets." if names else ""

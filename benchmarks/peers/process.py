@@ -1,4 +1,4 @@
-"""A peer as a process of its own, to which one speaks in lines of JSON: see `scripts/serve.py`."""
+"""A peer as a process of its own, which takes and gives lines of JSON: see `scripts/serve.py`."""
 
 import json
 import os
@@ -10,19 +10,19 @@ import numpy as np
 
 from benchmarks.measure import Seconds
 
-# What would lead a Python of another environment to our packages.
+# The variables that would lead a Python of another environment to our packages.
 OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
 class PeerError(RuntimeError):
-    """A peer could not do what it was asked; the message is its own."""
+    """A peer's failure at a task; the message is its own."""
 
 
 class Peer:
     """A running peer."""
 
     def __init__(self, name, python, script, folder):
-        """`folder` holds the network and the image, see `exchange.py`; what the peer prints goes into a file there."""
+        """Start it on `folder`, which holds network and image, see `exchange.py`; its prints go into a file there."""
         self.name, self._folder = name, Path(folder)
         self._log = self._folder / f"{name}.log"
         environment = {key: value for key, value in os.environ.items() if key not in OURS}
@@ -39,21 +39,21 @@ class Peer:
 
     @property
     def versions(self):
-        """{package: version} of what it works with."""
+        """{package: version} of the packages that it works with."""
         return self._hello["versions"]
 
     @property
     def tasks(self):
-        """The names of what it can do."""
+        """The names of its tasks."""
         return tuple(self._hello["tasks"])
 
     @cached_property
     def _hello(self):
-        """Its first line, waited for when it is needed: so that several peers can start at the same time."""
+        """Its first line, waited for only when it is needed, so that several peers can start at the same time."""
         return self._read()
 
     def ask(self, task, **more):
-        """The answer to a command. Raises PeerError."""
+        """Return the answer to a command. Raises PeerError."""
         if task not in self.tasks:
             raise PeerError(f"{self.name} can do {', '.join(self.tasks)}. Received: {task!r}.")
         self._process.stdin.write(json.dumps({"do": task, **more}) + "\n")
@@ -61,21 +61,21 @@ class Peer:
         return self._read()
 
     def seconds(self, task):
-        """How long it took."""
+        """Do a task, and return the seconds that it took."""
         return Seconds(self.ask(task)["seconds"])
 
     def array(self, task):
-        """What came of it."""
+        """Do a task, and return its numbers."""
         kept = self._folder / f"{self.name}_{task}.npy"
         self.ask(task, keep=str(kept))
         return np.load(kept)
 
     def megabytes(self, task):
-        """By how much it raised the peak of the process' memory."""
+        """Do a task, and return the megabytes by which it raised the peak of the process' memory."""
         return self.ask(task, memory=True)["megabytes"]
 
     def busy(self):
-        """Seconds that its process has kept a processor busy so far."""
+        """Return the seconds for which its process has kept a processor busy so far."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,12 +1,17 @@
 """The app: the Explorer in a notebook of its own, which `python -m cnnviz_widgets` shows as a page in the browser."""
 
+from typing import TYPE_CHECKING
+
 from .options import Options, options
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.widgets.explorers.explorer import Explorer
 
 __all__ = ["Options", "explorer", "options"]
 
 
-def explorer():
-    """The Explorer of the network and image that the app was started with."""
+def explorer() -> "Explorer":
+    """Return the Explorer of the network and image with which the app was started."""
     from cnnviz_widgets.widgets.explorers.explorer import Explorer
 
     chosen = options()

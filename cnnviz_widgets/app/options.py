@@ -1,34 +1,35 @@
-"""What the app shows: a network and an image, chosen by whoever started it, or by the address of the page.
+"""The options of the app: a network and an image, chosen by the person who started it or by the address of the page.
 
-The owner chooses by environment variables, which may name files. An address may come from a stranger, so it can name
-nothing but what the package brings along: `?network=digits&image=7 · sample 12`.
+The owner chooses by environment variables, which may name files. An address may come from a stranger, so it can only
+name networks and images inside the package: `?network=digits&image=7 · sample 12`.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.picture_file import plain_text
-from cnnviz_widgets.networks import names, samples
+from cnnviz_widgets.networks import default_name, names, samples
 
 NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
 # Voila puts the part of the page's address behind "?" here.
 ADDRESS = "QUERY_STRING"
-DEFAULT = names()[0]
+DEFAULT = default_name()
 
 
 @dataclass(frozen=True)
 class Options:
-    """`network` is a name or a path; `image` is None for the network's first sample; `remarks` are to be shown."""
+    """A choice: `network` is a name or a path, `image` is None for the first sample, `remarks` are to be shown."""
 
     network: str = DEFAULT
     image: InputImage | None = None
     remarks: tuple[str, ...] = ()
 
 
-def options(environment=os.environ):
-    """The Options in the environment and the address. Raises OSError or ValueError for what the owner got wrong."""
+def options(environment: Mapping[str, str] = os.environ) -> Options:
+    """Return the Options in the environment and the address. Raises OSError or ValueError for the owner's mistakes."""
     network, image = environment.get(NETWORK) or DEFAULT, environment.get(IMAGE) or None
     wish = {name: values[-1] for name, values in parse_qs(environment.get(ADDRESS, "")).items()}
     remarks = ()
@@ -47,8 +48,8 @@ def options(environment=os.environ):
     return Options(network, found, remarks)
 
 
-def find_image(text, network=DEFAULT):
-    """The InputImage meant by a sample's name or number, or by a path. Needs no TensorFlow."""
+def find_image(text: str, network: str = DEFAULT) -> InputImage:
+    """Return the image with a sample's name or number, or with a path. Needs no TensorFlow."""
     sample = find_sample(text, network)
     if sample is not None:
         return sample
@@ -58,25 +59,25 @@ def find_image(text, network=DEFAULT):
     return InputImage.open(text)
 
 
-def find_sample(text, network=DEFAULT):
-    """The sample image of that name, or with that number from 1 on; None where there is none."""
+def find_sample(text: str, network: str = DEFAULT) -> InputImage | None:
+    """Return the sample image of that name or number, counted from 1; None where there is none."""
     known = _samples_for(network)
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(known):
         return known[int(text) - 1]
     return next((sample for sample in known if sample.name == text), None)
 
 
-def _samples_for(network):
-    """The samples of a bundled network; for any other, the photographs, which fit all networks for colours."""
+def _samples_for(network: str) -> tuple[InputImage, ...]:
+    """Return the samples of a bundled network; for any other the photographs, which fit all networks for colours."""
     return samples(network if network in names() else DEFAULT)
 
 
-def _not_bundled(what, received, shown, known):
+def _not_bundled(what: str, received: str, shown: str, known: Sequence[str]) -> str:
     return (
         f"The address may name a bundled {what}: {_shortened(known)}. "
         f"Received: {plain_text(received)!r}. Shown instead: {plain_text(shown)}."
     )
 
 
-def _shortened(known):
+def _shortened(known: Sequence[str]) -> str:
     return ", ".join(known[:8]) + (f" and {len(known) - 8} more" if len(known) > 8 else "")

@@ -1,43 +1,61 @@
 """The results of `compute` for many images, on every device of this machine or over a Dask cluster."""
 
+from collections.abc import Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
 from cnnviz_widgets.core.failures import Refusal
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.network import Network
 
 from .devices import answers_of_devices
-from .feeding import fed, paired
-from .work import Question
+from .feeding import opened_items, paired
+from .work import Answer, BatchItem, Question
 
-__all__ = ["answers", "compute_many"]
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["answered_items", "compute_many"]
 
 
-def compute_many(method, network, images, targets=None, layer=None, client=None):
-    """Yield a Result for each of many images, in their order, each as `compute` gives it: the same numbers.
+def compute_many(
+    method: Method,
+    network: Network,
+    images: Iterable[Any],
+    targets: Any = None,
+    layer: str | Sequence[str] | None = None,
+    client: "Client | None" = None,
+) -> Generator[Result | Refusal, None, None]:
+    """Yield a Result for each of many images, in their order, with the numbers that `compute` gives.
 
-    `images` are paths, InputImages or arrays, from any iterable. It is read a few images ahead, so that files are
-    opened while others are computed, and no further. `targets` is one target for all, as for `compute` (None: each
-    image's own top class), or an iterable with one for each image. `client` is a `distributed.Client`: the images are
-    then computed by the workers of its Dask cluster, each of which opens the network once.
+    `images` is any iterable of paths, InputImages or arrays. It is read only a few images ahead, so that files are
+    opened while others are computed. `targets` is one target for all images, as for `compute` (None: each image's own
+    top class), or an iterable with one for each image. `client` is a `distributed.Client`: the workers of its Dask
+    cluster then compute the images, and each of them opens the network once.
 
-    In the place of an image that cannot be opened or answered stands a Refusal, of which `asked` is the image as it was
-    given and `sentence` says why: one bad file of ten thousand does not lose the others.
+    An image that cannot be opened or answered gives a Refusal instead, whose `asked` is the image as it was given and
+    whose `sentence` says why: one bad file among ten thousand does not lose the others.
 
-    What concerns all of them raises TypeError or ValueError at once, in a sentence: a method that looks at no image, a
-    layer or a target that there is not, as many targets as images there are not. With the first result comes what is
-    wrong with a cluster: TypeError for a network that cannot travel, RuntimeError for workers that cannot open it or a
-    scheduler that is gone. The network must not be trained before the last image is done: that is a RuntimeError too.
+    Mistakes that concern all images raise TypeError or ValueError at once: a method that looks at no image, an unknown
+    layer or target, a number of targets that is not the number of images. Problems of a cluster are raised with the
+    first result: TypeError for a network that cannot be pickled, RuntimeError for workers that cannot open it or a
+    scheduler that is gone. Training the network before the last image is done raises RuntimeError too.
     """
     question = Question.of(method, network, layer, targets)
     pairs = paired(images, targets)
 
     def results():
-        for item, answer in answers(question, network, pairs, client):
+        for item, answer in answered_items(question, network, pairs, client):
             yield Refusal(item.given, answer) if isinstance(answer, str) else answer.result_for(question, item, network)
 
     return results()
 
 
-def answers(question, network, pairs, client=None):
-    """Yield (Item, Answer or the sentence why there is none) for pairs of an image and a target, in their order."""
-    items = fed(pairs, network)
+def answered_items(
+    question: Question, network: Network, pairs: Iterable[tuple[Any, Any]], client: "Client | None" = None
+) -> Generator[tuple[BatchItem, Answer | str], None, None]:
+    """Yield (item, Answer or the sentence that says why there is none) for (image, target) pairs, in their order."""
+    items = opened_items(pairs, network)
     if client is None:
         yield from answers_of_devices(question, network, items)
         return

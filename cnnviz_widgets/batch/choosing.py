@@ -1,35 +1,42 @@
-"""From words on the command line to a method."""
+"""Methods made from words on the command line."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
+from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.parameters import Choice, Slider, parameters_of
 from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.network import Network
 
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-def chosen_method(name, settings):
-    """(method class, {parameter: value}) for a name and a list of "parameter=value", or a ValueError or TypeError."""
+def chosen_method(name: str, settings: Iterable[str]) -> tuple[type[Method], dict[str, Any]]:
+    """Return (method class, {parameter: value}) for a name and texts of the form "parameter=value".
+
+    Raises ValueError or TypeError, each with a sentence that says what would be right.
+    """
     usable = {method.__name__: method for method in all_methods() if "image" in method.uses}
     if name not in usable:
         hint = _near(name, usable)
         raise ValueError(f"--method must be one of {', '.join(usable)}. {hint}Received: {name!r}.")
     method = usable[name]
     given = dict(_setting(method, text) for text in settings)
-    replace(_changed(method(), given), **given)  # refuses values that there cannot be
+    replace(_changed(method(), given), **given)  # refuses impossible values
     return method, given
 
 
-def suited(method, given, network):
-    """The method with its parameters, where they depend on the images for those of the network."""
+def suited_method(method: type[Method], given: dict[str, Any], network: Network) -> Method:
+    """Return the method with the given parameters, the others suited to the size of the network's images."""
     sides = network.input_shape[:2]
     start = method() if None in sides else method.suited_to(min(sides))
     # `changed` adapts what was not given; what was given stays, or is refused.
     return replace(_changed(start, given), **given)
 
 
-def _changed(method, given):
+def _changed(method: Method, given: dict[str, Any]) -> Method:
     for name, value in given.items():
         method = method.changed(name, value)
     return method
@@ -48,7 +55,7 @@ def _setting(method, text):
 
 
 def _value(name, parameter, text):
-    """The value that is meant by a text; one that means none stays text, which the parameter then refuses."""
+    """Return the value that a text means; a text without a meaning stays text, which the parameter then refuses."""
     if isinstance(parameter, Choice):
         return next((option for option in parameter.options if str(option) == text), text)
     if not isinstance(parameter, Slider):

@@ -5,24 +5,26 @@ import hashlib
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cnnviz_widgets.command_line import Parser
 from cnnviz_widgets.core.method import Method
-from cnnviz_widgets.networks import load, names
+from cnnviz_widgets.networks import default_name, load, names
 from cnnviz_widgets.networks.naming import checked_network
 
-from . import answers
-from .choosing import chosen_method, suited
+from . import answered_items
+from .choosing import chosen_method, suited_method
 from .feeding import paired
-from .folder import Output, pictures_in
+from .folder import MapFolder, pictures_in
 from .progress import Progress
 from .scores import measured, row_of
 from .work import Question
 
-# So many pictures refused for one and the same reason before the first map: it is not the pictures.
+# Where this many pictures are refused for the same reason before the first map, the pictures are not the cause.
 ENOUGH = 10
 SECONDS = 20  # for a scheduler to answer
 
@@ -37,8 +39,8 @@ skipped, or the work broke off; 2: something in the command is wrong; 130: stopp
 """
 
 
-def parser():
-    """The options of the command."""
+def explain_parser() -> Parser:
+    """Return the parser of the command's options."""
     made = Parser(
         prog="cnnviz explain",
         description="One map for each picture in a folder, as .npy and .png, and their scores in a table.",
@@ -53,7 +55,7 @@ def parser():
     )
     made.add_argument(
         "--network",
-        default=names()[0],
+        default=default_name(),
         metavar="NAME_OR_PATH",
         help=f"{', '.join(names())}, a name in keras.applications, or a .keras or .h5 file (default: %(default)s)",
     )
@@ -66,21 +68,22 @@ def parser():
 
 @dataclass(frozen=True)
 class Task:
-    """What the command is to do, checked as far as that goes without TensorFlow."""
+    """The work of the command, checked as far as possible without TensorFlow."""
 
     source: Path
-    names: list
+    names: list[str]
     others: int
     method: type[Method]
-    given: dict
+    given: dict[str, Any]
     network: str
-    output: Output
+    output: MapFolder
 
 
-def main(arguments=None):
-    """Run the command. Returns the exit code."""
+def explain(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    chosen = parser().parse_args(arguments)
+    parser = explain_parser()
+    chosen = parser.parse_args(arguments)
     with ExitStack() as stack:
         try:
             task = _task(chosen)
@@ -89,9 +92,9 @@ def main(arguments=None):
             client = stack.enter_context(_client(chosen.dask)) if chosen.dask and left else None
             return _explained(task, left, client, chosen)
         except (OSError, ValueError, TypeError) as error:
-            parser().error(str(error))
+            parser.error(str(error))
         except RuntimeError as error:
-            print(f"{parser().prog}: {error} The same command goes on from here.", flush=True)
+            print(f"{parser.prog}: {error} The same command goes on from here.", flush=True)
             return 1
         except KeyboardInterrupt:
             print("Stopped. The same command goes on from here.", flush=True)
@@ -120,19 +123,20 @@ def _task(chosen):
         "target": chosen.target,
         "layer": chosen.layer,
     }
-    return Task(source, found, others, method, given, network, Output(out, settings, chosen.overwrite))
+    return Task(source, found, others, method, given, network, MapFolder(out, settings, chosen.overwrite))
 
 
 def _explained(task, left, client, chosen):
-    """Make the maps that are missing and say so. Returns the exit code."""
+    """Make the missing maps, print a summary, and return the exit code."""
     bad = []
     with Progress(len(left)) as progress:
         if left:
             network = load(task.network)
-            question = Question.of(suited(task.method, task.given, network), network, chosen.layer, beside=measured)
+            method = suited_method(task.method, task.given, network)
+            question = Question.of(method, network, chosen.layer, beside=measured)
             target = _target(network, chosen.target)
             paths = (task.source / name for name in left)
-            with closing(answers(question, network, paired(paths, target), client)) as found:
+            with closing(answered_items(question, network, paired(paths, target), client)) as found:
                 for name, (item, answer) in zip(left, found, strict=True):
                     if isinstance(answer, str):
                         bad.append((name, answer))
@@ -149,7 +153,7 @@ def _explained(task, left, client, chosen):
 
 
 def _check_hope(bad, progress, item):
-    """Stop where the first pictures, which could be opened, are all refused alike: so will be the others."""
+    """Stop where the first pictures could be opened and are all refused for one reason, as the others will be."""
     reasons = {sentence for _, sentence in bad}
     if item.image is not None and len(reasons) == 1 and len(bad) == ENOUGH and progress.done == ENOUGH - 1:
         raise ValueError(f"{reasons.pop()} So it was for each of the first {ENOUGH} pictures.")
@@ -171,7 +175,7 @@ def _counted(count, thing):
 
 
 def _target(network, text):
-    """The class that is meant by a name or a number; None for each picture's own."""
+    """Return the class that a name or a number means; None for each picture's own top class."""
     if text is None:
         return None
     number = text.isascii() and text.isdigit() and text not in network.class_names
@@ -186,10 +190,10 @@ def _client(address):
         raise ValueError(
             f'--dask needs Dask: pip install "cnnviz-widgets[dask]". Received: {address!r}, and no Dask.'
         ) from error
-    for logger in ("distributed", "distributed.client"):  # they tell in tracebacks what we tell in a sentence
+    for logger in ("distributed", "distributed.client"):  # they print tracebacks where we print a sentence
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     try:
-        # Dask itself would try for long.
+        # Dask itself would try for a long time.
         socket.create_connection(parse_host_port(address.split("://")[-1]), SECONDS).close()
         client = Client(address, timeout=SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -206,5 +210,5 @@ def _client(address):
 
 
 def _digest(network):
-    """Of a file its content, so that maps of two versions of a model are told apart."""
+    """Return a digest of a model file's content, which tells maps of two versions of a model apart."""
     return hashlib.blake2b(Path(network).read_bytes(), digest_size=16).hexdigest() if os.sep in network else None

@@ -1,8 +1,8 @@
 """Many images on this machine: two at a time on each of its devices, in threads.
 
-`tf.distribute` gives each device its own copy of the weights. It does not run the methods: `Strategy.run` lets replicas
-take turns where what they run is Python, as a method is, and is parallel only inside of one compiled function. Threads
-that ask compiled functions, each on its device, are parallel.
+`tf.distribute` gives each device its own copy of the weights. It does not run the methods: a method is Python, and
+`Strategy.run` lets replicas take turns in Python; it is parallel only inside one compiled function. Threads that call
+compiled functions, each on its device, are parallel.
 
 Two at a time, because one leaves a processor waiting for Python. On two cores and EfficientNet-Lite0 that took Grad-CAM
 from 70 to 38 ms an image and the gradient from 104 to 63; occlusion and SmoothGrad, whose batches keep both cores busy
@@ -12,26 +12,29 @@ by themselves, gained little or nothing. A batch of 16 gradients gained less, so
 import queue
 import threading
 from collections import deque
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from cnnviz_widgets.engine.startup import greeting_kept_off
 from cnnviz_widgets.network import Network
 
-from .work import answer
+from .work import Answer, BatchItem, Question, answer
 
 AT_ONCE = 2  # images on one device
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A device, by name, and the network with its weights there; None is the one device that there is."""
+    """A device, by name, and the network with its weights there; None stands for the only device."""
 
     device: str | None
     network: Network
 
 
-def answers_of_devices(question, network, items):
+def answers_of_devices(
+    question: Question, network: Network, items: Iterable[BatchItem]
+) -> Generator[tuple[BatchItem, Answer | str], None, None]:
     """Yield (item, Answer or sentence) in the order of the items. Closing the generator ends the work."""
     import tensorflow as tf
 
@@ -70,8 +73,8 @@ def answers_of_devices(question, network, items):
         pool.shutdown(cancel_futures=True)
 
 
-def lanes_of(network):
-    """A Lane for each graphics card; without one, for each processor that TensorFlow sees, which is one if not told."""
+def lanes_of(network: Network) -> list[Lane]:
+    """Return a Lane for each graphics card, or else for each processor that TensorFlow sees (one, unless told)."""
     import tensorflow as tf
 
     network.weights_version()  # opens it, and with it TensorFlow, which then knows its devices

@@ -2,22 +2,24 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any
 
 from cnnviz_widgets.core.failures import sentence_of
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.network import Network
 
-from .work import Item, several
+from .work import BatchItem, several
 
-# How many images are opened at a time, and how many wait, fitted, until somebody takes them.
+# Images that are opened at a time, and images that wait, fitted, until somebody takes them.
 AT_ONCE = 4
 AHEAD = 4
 
 _NOTHING = object()
 
 
-def paired(images, targets):
-    """(image, target) pairs from an iterable of images and one target, or one for each; read as they are taken.
+def paired(images: Iterable[Any], targets: Any) -> Iterator[tuple[Any, Any]]:
+    """Return (image, target) pairs, read as they are taken, from images and one target for all or one for each.
 
     Raises TypeError where there is only one image, ValueError where there are not as many targets as images.
     """
@@ -45,22 +47,24 @@ def _unequal(received):
     return ValueError(f"targets must be one for all images, or one for each of them. Received: {received}.")
 
 
-def fed(pairs, network):
-    """Yield an Item for each pair of image and target, in order, opened and fitted in the background.
+def opened_items(pairs: Iterable[tuple[Any, Any]], network: Network) -> Iterator[BatchItem]:
+    """Yield a BatchItem for each pair of image and target, in order, opened and fitted in the background.
 
-    The last Item is a failure where iterating over `pairs` raises.
+    The last item is a failure where iterating over `pairs` raises.
     """
     import tensorflow as tf
 
-    # Tensors say which image's turn it is; the images themselves, with names and notes, wait here.
-    given, opened, failed = {}, {}, []
+    # Tensors carry the numbers of the images; the images themselves, with names and notes, wait here.
+    given: dict[int, tuple[Any, Any]] = {}
+    opened: dict[int, BatchItem] = {}
+    failed: list[Exception] = []
 
     def numbers():
         try:
             for number, pair in enumerate(pairs):
                 given[number] = pair
                 yield number
-        except Exception as error:  # out of tf.data it would come as another kind of error
+        except Exception as error:  # tf.data would turn it into another kind of error
             failed.append(error)
 
     def open_one(number):
@@ -75,7 +79,7 @@ def fed(pairs, network):
     for number in turns.as_numpy_iterator():
         yield opened.pop(int(number))
     if failed:
-        yield Item(None, None, failure=failed[0])
+        yield BatchItem(None, None, failure=failed[0])
 
 
 def _item(given, target, network):
@@ -83,6 +87,7 @@ def _item(given, target, network):
         image = InputImage.open(given) if isinstance(given, (str, os.PathLike)) else given
         image = image if isinstance(image, InputImage) else InputImage(image)
         # Not `network.fit`, which keeps what it fits.
-        return Item(given, target, image.fitted(*network.input_shape, network.value_range))
+        height, width, channels = network.input_shape
+        return BatchItem(given, target, image.fitted(height, width, channels, network.value_range))
     except Exception as error:  # a file from anybody
-        return Item(given, target, sentence=sentence_of(error))
+        return BatchItem(given, target, sentence=sentence_of(error))

@@ -1,14 +1,18 @@
 """A folder of pictures, and the folder of their maps, which is right whenever the work is interrupted.
 
-A map's two files are written under another name and then renamed; its row in scores.csv comes last. So what has a row
-is complete, and the next run goes on with what has none.
+A map's two files are written under another name and then renamed; its row in scores.csv comes last. So every picture
+with a row is complete, and the next run goes on with those that have none.
 """
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+
+from cnnviz_widgets.core.result import Result
 
 from .picture import picture_of
 from .table import Table
@@ -18,8 +22,8 @@ SCORES = ("file", "target", "index", "score", "probability", "unit", "min", "max
 SKIPPED = ("file", "reason")
 
 
-def pictures_in(folder, leave_out):
-    """(names, others): the picture files in a folder and those inside it, and how many files are none.
+def pictures_in(folder: Path, leave_out: Path) -> tuple[list[str], int]:
+    """Return (names, others): the picture files in a folder and its subfolders, and the number of other files.
 
     A name is the path relative to the folder, with slashes. Hidden files and the folder `leave_out` do not count.
     """
@@ -34,14 +38,14 @@ def pictures_in(folder, leave_out):
     return sorted(names), others
 
 
-class Output:
-    """The folder of the maps. Of `cat.jpg` there are `cat.jpg.npy`, the raw numbers, and `cat.jpg.png`.
+class MapFolder:
+    """The folder of the maps: for `cat.jpg` the raw numbers, `cat.jpg.npy`, and a picture, `cat.jpg.png`.
 
-    `settings` are what all maps in it have in common. Raises ValueError where the folder holds maps of other settings
-    or another command is at work in it.
+    All maps in it have the same `settings`. Raises ValueError where the folder holds maps of other settings or another
+    command is at work in it.
     """
 
-    def __init__(self, folder, settings, overwrite=False):
+    def __init__(self, folder: Path, settings: dict[str, Any], overwrite: bool = False):
         self.folder = folder
         self.scores, self.skipped = Table(folder / "scores.csv", SCORES), Table(folder / "skipped.csv", SKIPPED)
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,14 +56,14 @@ class Output:
             self.close()
             raise
 
-    def begin(self, source):
-        """The names whose maps are complete and no older than their pictures in `source`; forgets all others."""
+    def begin(self, source: Path) -> set[str]:
+        """Return the names of complete maps that are no older than their pictures in `source`; forget all others."""
         complete = {row["file"]: row for row in self.scores.rows() if self._is_complete(source, row["file"])}
         self.scores.rewrite(complete.values())
         self.skipped.rewrite([])
         return set(complete)
 
-    def keep(self, name, result, row):
+    def keep(self, name: str, result: Result, row: dict[str, Any]) -> None:
         """Write a result's numbers and its picture, and then its row."""
         from PIL import Image
 
@@ -69,18 +73,18 @@ class Output:
         self._write(picture, lambda file: Image.fromarray(picture_of(result)).save(file, "PNG"))
         self.scores.append(row)
 
-    def skip(self, name, sentence):
-        """Write down why a picture has no map."""
+    def skip(self, name: str, sentence: str) -> None:
+        """Record why a picture has no map."""
         self.skipped.append({"file": name, "reason": sentence})
 
-    def close(self):
-        """Put the rows in order, and let others at the folder."""
+    def close(self) -> None:
+        """Put the rows in order, and unlock the folder."""
         if rows := self.scores.rows():
             self.scores.rewrite(sorted(rows, key=lambda row: row["file"]))
         os.close(self._lock)
 
     def _agree(self, known, settings, overwrite):
-        """Write down the settings, unless there are maps of other ones."""
+        """Record the settings; raise ValueError where the folder holds maps of other ones."""
         if overwrite:
             self.scores.rewrite([])
         elif self.scores.rows():
@@ -97,7 +101,7 @@ class Output:
         except OSError:
             return False
 
-    def _write(self, path, write):
+    def _write(self, path: Path, write: Callable[[BinaryIO], object]) -> None:
         part = self._part()
         with open(part, "wb") as file:
             write(file)
@@ -108,7 +112,7 @@ class Output:
 
 
 def _locked(path):
-    """A file descriptor that keeps every other command out of the folder until it is closed."""
+    """Return a file descriptor that keeps every other command out of the folder until it is closed."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         import fcntl

@@ -1,16 +1,21 @@
 """A row of scores.csv."""
 
+from typing import Any
 
-def measured(request):
-    """(score, probability or None) of what was explained; (None, None) of a method that explains no target."""
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.request import Request
+
+
+def measured(request: Request) -> tuple[float | None, float | None]:
+    """Return (score, probability or None) of the target; (None, None) for a method that explains no target."""
     if request.target is None:
         return None, None
     network = request.network
     return float(network.scores(request.image, request.target)), network.probability(request.image, request.target)
 
 
-def row_of(name, result, beside):
-    """The row for a result, what does not apply left empty. `unit` is that of the map, whose ends are min and max."""
+def row_of(name: str, result: Result, beside: tuple[float | None, float | None]) -> dict[str, Any]:
+    """Return the row for a result; fields that do not apply are empty. `unit`, `min` and `max` are those of the map."""
     request = result.request
     target, network = request.target, request.network
     score, probability = beside
@@ -28,5 +33,5 @@ def row_of(name, result, beside):
 
 
 def _number(value):
-    """As many digits as a float32 has."""
+    """Return a number as text, with all digits of a float32; "" for None."""
     return "" if value is None else f"{value:.9g}"

@@ -1,27 +1,36 @@
-"""What is asked of each of many images, and the answer: plain values, for a thread, a device or a cluster."""
+"""The question put to each of many images, and the answer: plain values, for a thread, a device or a cluster."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cnnviz_widgets.core.failures import sentence_of
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import Request, check_kinds, layers_of
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is the same for all images. `beside(request)` is a plain value to know beside each result."""
+    """The part of a request that all images share. `beside(request)` gives a plain value to record with each result."""
 
     method: Method
-    layer: str | tuple | None = None
-    beside: Callable | None = None
+    layer: str | Sequence[str] | None = None
+    beside: Callable[[Request], Any] | None = None
 
     @classmethod
-    def of(cls, method, network, layer=None, targets=None, beside=None):
-        """The question, or a refusal of what would go wrong with every image."""
+    def of(
+        cls,
+        method: Method,
+        network: Network,
+        layer: str | Sequence[str] | None = None,
+        targets: Any = None,
+        beside: Callable[[Request], Any] | None = None,
+    ) -> "Question":
+        """Return the question. Raises TypeError or ValueError for mistakes that would fail with every image."""
         check_kinds(method, network)
         if "image" not in method.uses:
             raise ValueError(
@@ -35,20 +44,20 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One of the images: as it was `given`, and fitted to the network or, where it cannot be, the `sentence` why.
+class BatchItem:
+    """One of the images: as it was `given`, and fitted to the network, or else a `sentence` that says why it is not.
 
-    `failure` is what reading them raised in the place of a next one.
+    `failure` is the exception that the iterable of images raised where it should have given the next one.
     """
 
-    given: object
-    target: object
+    given: Any
+    target: Any
     image: InputImage | None = None
     sentence: str = ""
     failure: Exception | None = None
 
-    def refusal(self):
-        """The sentence; raises the failure."""
+    def refusal(self) -> str:
+        """Return the sentence, or raise the failure."""
         if self.failure is not None:
             raise self.failure
         return self.sentence
@@ -56,23 +65,25 @@ class Item:
 
 @dataclass(frozen=True)
 class Answer:
-    """A result without its request, which would take the network along, and what the request had found out."""
+    """A result without its request, which would carry the network along, and the facts that the request had settled."""
 
     result: Result
     target: Target | None
     layer: str | tuple | None
-    weights: object
-    beside: object = None
+    weights: Any
+    beside: Any = None
 
-    def result_for(self, question, item, network):
-        """The Result with its request, as `compute` gives it."""
+    def result_for(self, question: Question, item: BatchItem, network: Network) -> Result:
+        """Return the Result with its request, as `compute` gives it."""
         found = {"target": self.target, "layer": self.layer, "weights": self.weights}
         return replace(self.result, request=Request(question.method, network, item.image, **found))
 
 
-def answer(question, network, image, target, stopped=lambda: False):
-    """The Answer for one image, or the sentence why there is none; None once it is `stopped`."""
-    own = network.replica()  # ten thousand images would drive all else out of the network's store
+def answer(
+    question: Question, network: Network, image: InputImage, target: Any, stopped: Callable[[], bool] = lambda: False
+) -> Answer | str | None:
+    """Return the Answer for one image, or the sentence that says why there is none; None once `stopped()` is true."""
+    own = network.replica()  # ten thousand images would drive everything else out of the network's cache
     try:
         request = Request.of(question.method, own, image, target, question.layer)
         for step in request.steps():
@@ -85,6 +96,6 @@ def answer(question, network, image, target, stopped=lambda: False):
     return Answer(replace(result, request=None), request.target, request.layer, request.weights, beside)
 
 
-def several(targets):
-    """Whether these are targets for one image each, not one for all."""
+def several(targets: Any) -> bool:
+    """Return true for an iterable of targets, one for each image, and false for one target for all."""
     return isinstance(targets, Iterable) and not isinstance(targets, str)

@@ -1,29 +1,31 @@
-"""A store that forgets what was not used for longest, once what it holds takes more than a number of bytes."""
+"""A cache of a limited number of bytes, which forgets the least recently used values first."""
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
 
 class ByteBoundedCache:
-    """Keep values under hashable keys, `limit` bytes of them at most; safe to share between threads."""
+    """Values under hashable keys, at most `limit` bytes of them; safe to share between threads."""
 
-    def __init__(self, limit):
+    def __init__(self, limit: int):
         self.limit = limit
         self.size = 0
-        self._kept = OrderedDict()  # key -> (value, bytes), least recently used first
+        self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # (value, bytes), least recently used first
         self._lock = threading.Lock()
 
-    def get(self, key):
-        """The value kept under `key`, or None."""
+    def get(self, key: Hashable) -> Any:
+        """Return the value kept under `key`, or None."""
         with self._lock:
             if key not in self._kept:
                 return None
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
-    def put(self, key, value):
+    def put(self, key: Hashable, value: Any) -> None:
         """Keep `value`, and forget the least recently used ones that no longer fit. Too large a value is not kept."""
         size = size_of(key) + size_of(value)  # a key may hold an image
         with self._lock:
@@ -35,13 +37,13 @@ class ByteBoundedCache:
             while self.size > self.limit:
                 self._forget(next(iter(self._kept)))
 
-    def clear(self):
+    def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._kept.clear()
             self.size = 0
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._kept)
 
     def _forget(self, key):
@@ -49,8 +51,8 @@ class ByteBoundedCache:
             self.size -= self._kept.pop(key)[1]
 
 
-def size_of(value):
-    """Bytes of the arrays in `value`: an array, a tensor, a sequence or mapping of such, or what has `nbytes`."""
+def size_of(value: Any) -> int:
+    """Return the bytes of `value`: an array or tensor, a sequence or mapping of these, or an object with `nbytes`."""
     if isinstance(value, dict):
         return sum(map(size_of, value.values()))
     if isinstance(value, (list, tuple)):

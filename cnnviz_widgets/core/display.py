@@ -1,12 +1,13 @@
 """From numbers to pixels: limits, laying a map over its image, colours, tiles. NumPy only.
 
-The live view does the same arithmetic in the browser (``live_image.js``). What is here serves the
+The live view does the same arithmetic in the browser (``live_image.js``). These functions serve the
 matplotlib views, saved pictures and code without a browser.
 """
 
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 NOT_A_NUMBER = 128  # the grey of cells that hold NaN or infinity
 
@@ -14,13 +15,13 @@ NOT_A_NUMBER = 128  # the grey of cells that hold NaN or infinity
 # ---- Limits
 
 
-def limits(values, signed, percentile=99.0):
-    """(low, high) between which a map's colours run, low < high always.
+def limits(values: npt.ArrayLike, signed: bool, percentile: float = 99.0) -> tuple[float, float]:
+    """Return (low, high) between which a map's colours run; low < high always.
 
     Signed: symmetric about zero, at the given percentile of the absolute values. Unsigned: from
     zero to the percentile. Values that are not finite do not count. Where the percentile is zero
-    but something is not (a sparse map), the largest value is taken; where everything is zero, 1.
-    ``outliers_cut`` tells how much of the map lies beyond.
+    but some value is not (a sparse map), the limit is the largest value; where all are zero, 1.
+    ``outliers_cut`` gives the share of the map that lies beyond.
 
     >>> limits([-4.0, 0.0, 2.0], signed=True, percentile=100)
     (-4.0, 4.0)
@@ -39,8 +40,8 @@ def limits(values, signed, percentile=99.0):
     return (-high if signed else 0.0), high
 
 
-def outliers_cut(values, limits):
-    """Share, 0 to 1, of the finite values that lie beyond the limits and so look like them."""
+def outliers_cut(values: npt.ArrayLike, limits: tuple[float, float]) -> float:
+    """Return the share, 0 to 1, of the finite values that lie beyond the limits and so look like them."""
     finite = _finite(values)
     low, high = limits
     return float(np.mean((finite < low) | (finite > high))) if finite.size else 0.0
@@ -55,13 +56,13 @@ def _finite(values):
 # ---- A map on its image
 
 
-def resize_map(values, height, width):
-    """A map (rows, columns) on a grid of (height, width), float32.
+def resize_map(values: npt.ArrayLike, height: int, width: int) -> np.ndarray:
+    """Return a map (rows, columns) resized to a grid of (height, width), float32.
 
     Half-pixel centres: cell k of n covers the pixels from k * height / n to (k + 1) * height / n,
-    and its value is true at the middle. Enlarging is bilinear, and beyond the outermost middles the
-    edge goes on; shrinking takes the mean of what each pixel covers; each axis for itself. A pixel
-    to which a cell that is NaN or infinite would contribute is NaN.
+    and its value is exact at the middle. Enlarging is bilinear and repeats the edge beyond the
+    outermost middles; shrinking takes the mean over the area of each pixel; each axis is resized by
+    itself. A pixel to which a NaN or infinite cell would contribute is NaN.
 
     >>> resize_map([[0.0, 4.0]], 1, 4)
     array([[0., 1., 3., 4.]], dtype=float32)
@@ -82,7 +83,7 @@ def resize_map(values, height, width):
 
 
 def _weights(cells, pixels):
-    """(pixels, cells) float64: how much each cell counts in each pixel; every row sums to 1."""
+    """Return the weight of each cell in each pixel, (pixels, cells) float64; every row sums to 1."""
     if pixels == cells:
         return np.eye(cells)
     if pixels > cells:
@@ -95,12 +96,14 @@ def _weights(cells, pixels):
     return overlap / overlap.sum(axis=1, keepdims=True)
 
 
-def blend(rgb, values, limits, lut, opacity):
-    """A map in colours over its picture: (height, width, 3) uint8.
+def blend(
+    rgb: npt.ArrayLike, values: npt.ArrayLike, limits: tuple[float, float], lut: npt.ArrayLike, opacity: float
+) -> np.ndarray:
+    """Return a map in colours over its picture, (height, width, 3) uint8.
 
     ``rgb`` is the picture, (height, width, 3) 0..255; ``values`` the map, (height, width); ``lut``
-    the colours from low to high, (colours, 3) 0..255; ``opacity`` of the map, 0 to 1. Values beyond
-    the limits take the outermost colour; those that are not finite are grey.
+    the colours from low to high, (colours, 3) 0..255; ``opacity`` that of the map, 0 to 1. Values
+    beyond the limits take the outermost colour; those that are not finite are grey.
     """
     rgb, values, lut = np.asarray(rgb), np.asarray(values, np.float64), np.asarray(lut)
     low, high = (float(end) for end in limits)
@@ -127,12 +130,12 @@ def blend(rgb, values, limits, lut, opacity):
 # ---- Tiles
 
 
-def tile(arrays, columns=None, gap=1, fill=None):
-    """Many pictures (n, height, width[, channels]) as one mosaic, row by row.
+def tile(arrays: npt.ArrayLike, columns: int | None = None, gap: int = 1, fill: float | None = None) -> np.ndarray:
+    """Return many pictures (n, height, width[, channels]) as one mosaic, row by row.
 
     ``columns`` defaults to a mosaic about as wide as it is high; ``gap`` px lie between tiles, none
     around them. Gaps and places without a tile hold ``fill``: NaN for floats, which matplotlib and
-    ``blend`` leave out of the colours, and the type's greatest value (white) for integers.
+    ``blend`` draw without a colour, and the type's greatest value (white) for integers.
 
     >>> tile(np.array([[[1]], [[2]], [[3]]], np.uint8), columns=2)
     array([[  1, 255,   2],
@@ -145,19 +148,18 @@ def tile(arrays, columns=None, gap=1, fill=None):
             f"Tiles are (n, height, width) or (n, height, width, channels), each at least 1. Received: {arrays.shape}."
         )
     count, height, width = arrays.shape[:3]
-    if columns is None:
-        columns = min(count, max(1, round(math.sqrt(count * height / width))))
-    if columns < 1 or gap < 0:
+    across = min(count, max(1, round(math.sqrt(count * height / width)))) if columns is None else columns
+    if across < 1 or gap < 0:
         raise ValueError(
             f"A mosaic needs at least one column and a gap of 0 or more. Received: columns={columns}, gap={gap}."
         )
     if fill is None:
         integers = np.issubdtype(arrays.dtype, np.integer)
         fill = np.iinfo(arrays.dtype).max if integers else np.nan
-    rows = -(-count // columns)
+    rows = -(-count // across)
     step_down, step_across = height + gap, width + gap
-    cells = np.full((rows * columns, step_down, step_across, *arrays.shape[3:]), fill, arrays.dtype)
+    cells = np.full((rows * across, step_down, step_across, *arrays.shape[3:]), fill, arrays.dtype)
     cells[:count, :height, :width] = arrays
-    cells = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
-    mosaic = cells.reshape(rows * step_down, columns * step_across, *arrays.shape[3:])
-    return mosaic[: rows * step_down - gap, : columns * step_across - gap]
+    cells = cells.reshape(rows, across, *cells.shape[1:]).swapaxes(1, 2)
+    mosaic = cells.reshape(rows * step_down, across * step_across, *arrays.shape[3:])
+    return mosaic[: rows * step_down - gap, : across * step_across - gap]

@@ -1,24 +1,24 @@
-"""What stands in the place of a Result where one of several could not be answered, and what to tell a person of it."""
+"""Refusals: the stand-in for a Result that could not be computed, and the sentence to show for an exception."""
 
 import logging
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-# What we raise with a sentence for a person; others raise them as well.
+# The exceptions that we raise with a sentence for a person; others raise them as well.
 OURS = (ValueError, TypeError, OSError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What was `asked`, the settings of a session or an image as it was given, and the `sentence` that says why not."""
+    """A request that has no result: `asked`, a session's settings or an image as given, and the `sentence` why."""
 
     asked: object
     sentence: str
 
 
-def sentence_of(error):
-    """What to tell a person about an exception: our own refusals as they are, of others only their kind."""
+def sentence_of(error: BaseException) -> str:
+    """Return the sentence to show for an exception: our own refusals word for word, of others only the kind."""
     ours = isinstance(error, OURS) and getattr(error, "errno", None) is None
     lines = str(error).strip().split("\n") if ours else [""]
     if len(lines) == 1 and lines[0]:

@@ -1,12 +1,16 @@
 """InputImage: one picture for a network, read-only, with a digest to compare and cache by."""
 
 import hashlib
+import os
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from . import photo
 from .notes import Note
-from .picture_file import plain_text, read
+from .picture_file import plain_text, read_picture
 
 LONGEST_SIDE = 512  # px, for a network that takes any size
 CROP_TO_MENTION = 0.25  # share of the picture
@@ -29,16 +33,22 @@ class InputImage:
 
     __slots__ = ("_fits", "_pixels", "digest", "label", "name", "notes")
 
-    def __init__(self, array, name="image", label=None, notes=()):
+    _pixels: np.ndarray
+    digest: str
+    label: str | None
+    name: str
+    notes: tuple[Note, ...]
+
+    def __init__(self, array: npt.ArrayLike, name: str = "image", label: str | None = None, notes: Iterable[Note] = ()):
         self._set(_float_pixels(array), name, label, notes)
 
-    def _set(self, pixels, name, label, notes):
+    def _set(self, pixels: np.ndarray, name: str, label: str | None, notes: Iterable[Note]) -> None:
         notes = tuple(notes)
         if not all(isinstance(note, Note) for note in notes):
             raise TypeError(f"Notes of an image are Note objects. Received: {notes!r}.")
         pixels.setflags(write=False)
         digest = hashlib.blake2b(f"{pixels.shape}{pixels.dtype}".encode(), digest_size=16)
-        digest.update(pixels)
+        digest.update(pixels.data)
         values = {
             "_pixels": pixels.view(),  # a view of a read-only array cannot be made writeable
             "digest": digest.hexdigest(),
@@ -52,30 +62,35 @@ class InputImage:
 
     @classmethod
     def _of_pixels(cls, pixels, name, label, notes):
-        """An image around an array that nobody else holds; uint8 pixels make it a photograph."""
+        """Return an image around an array that nobody else holds; uint8 pixels make it a photograph."""
         image = cls.__new__(cls)
         image._set(np.ascontiguousarray(pixels), name, label, notes)
         return image
 
     @classmethod
-    def open(cls, source, name=None, label=None):
-        """A photograph from a path, from bytes or from a binary file object.
+    def open(
+        cls,
+        source: str | os.PathLike[str] | bytes | BinaryIO,
+        name: str | None = None,
+        label: str | None = None,
+    ) -> "InputImage":
+        """Return a photograph from a path, from bytes or from a binary file object.
 
         PNG, JPEG, WebP, GIF, BMP or TIFF, up to 16.8 megapixels: 0..255 RGB at its own size, turned
         upright, the first frame, on white where it is transparent. The name is the file's, unless
         given. Raises FileNotFoundError, IsADirectoryError, PermissionError, and ValueError for
-        everything that is not such a picture, always with a sentence to show.
+        anything that is not such a picture, always with a sentence to show.
         """
-        data, found = read(source)
+        data, found = read_picture(source)
         pixels, notes = photo.decode(data)
         # Pillow may own the memory: keep our own.
         return cls._of_pixels(pixels.copy(), found if name is None else name, label, notes)
 
-    # ---- What it is
+    # ---- Facts
 
     @property
-    def array(self):
-        """(height, width, channels) float32, read-only."""
+    def array(self) -> np.ndarray:
+        """The values, (height, width, channels) float32, read-only."""
         if not self.is_photo:
             return self._pixels
         array = self._pixels.astype(np.float32)  # not kept: four times the memory of the photograph
@@ -83,42 +98,43 @@ class InputImage:
         return array.view()
 
     @property
-    def is_photo(self):
-        """Whether this is a picture file's 0..255 RGB, still to be cropped and resized."""
+    def is_photo(self) -> bool:
+        """True for the 0..255 RGB of a picture file, still to be cropped and resized."""
         return self._pixels.dtype == np.uint8
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
-        return self._pixels.shape
+        height, width, channels = self._pixels.shape
+        return height, width, channels
 
     @property
-    def height(self):
+    def height(self) -> int:
         """Rows, in px."""
         return self.shape[0]
 
     @property
-    def width(self):
+    def width(self) -> int:
         """Columns, in px."""
         return self.shape[1]
 
     @property
-    def channels(self):
-        """1 for grey, 3 for RGB; others are the network's affair."""
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB; only the network knows the meaning of any other number."""
         return self.shape[2]
 
     @property
-    def nbytes(self):
-        """Bytes that the pixels take."""
+    def nbytes(self) -> int:
+        """Bytes of memory that the pixels take."""
         return self._pixels.nbytes
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self.digest == other.digest if isinstance(other, InputImage) else NotImplemented
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.digest)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         kind = "photo" if self.is_photo else "array"
         label = "" if self.label is None else f", label={self.label!r}"
         return f"<InputImage {self.name!r}, {kind} {self.shape}{label}>"
@@ -132,10 +148,16 @@ class InputImage:
     def __reduce__(self):
         return InputImage._of_pixels, (np.array(self._pixels), self.name, self.label, self.notes)
 
-    # ---- What a network takes
+    # ---- Fitting
 
-    def fitted(self, height=None, width=None, channels=None, value_range=(0, 255)):
-        """This image as a network of the given input takes it; None stands for "any".
+    def fitted(
+        self,
+        height: int | None = None,
+        width: int | None = None,
+        channels: int | None = None,
+        value_range: tuple[float, float] = (0, 255),
+    ) -> "InputImage":
+        """Return this image as a network of the given input takes it; None stands for "any".
 
         A photograph is cropped about its centre to the proportions, resized (bicubic), made grey
         for one channel and scaled from 0..255 to ``value_range``; where the network takes any size,
@@ -143,7 +165,7 @@ class InputImage:
         Notes tell when much was cropped, when the size was our choice, and when the values do not
         look like ``value_range``.
 
-        Raises ValueError when the image cannot be what the network takes.
+        Raises ValueError when the image cannot be fitted to the network.
         """
         low, high = _checked_range(value_range)
         wanted = (height, width, channels)
@@ -176,16 +198,16 @@ class InputImage:
         return InputImage(array, self.name, self.label, self.notes)._with_notes(notes)
 
     def _with_notes(self, notes):
-        """The same image with those notes added that it does not have yet."""
+        """Return the same image with the notes added that it does not have yet."""
         new = tuple(note for note in notes if note not in self.notes)
         if not new:
             return self
         return InputImage._of_pixels(self._pixels, self.name, self.label, self.notes + new)
 
-    # ---- What a screen shows
+    # ---- Display
 
-    def rgb(self, value_range=(0, 255)):
-        """(height, width, 3) uint8 for display, ``value_range`` drawn from black to white.
+    def rgb(self, value_range: tuple[float, float] = (0, 255)) -> np.ndarray:
+        """Return (height, width, 3) uint8 for display, ``value_range`` drawn from black to white.
 
         Values beyond the range are clipped. Three channels, and the first three of four, are red,
         green and blue; any other number is drawn as the grey of their mean. A photograph is always
@@ -205,8 +227,8 @@ class InputImage:
 # ---- Arrays
 
 
-def _float_pixels(array):
-    """A private float32 copy (height, width, channels) of what was given, or a refusal."""
+def _float_pixels(array: Any) -> np.ndarray:
+    """Return a private float32 copy, (height, width, channels). Raises TypeError or ValueError."""
     if isinstance(array, (str, bytes)) or hasattr(array, "getbands"):
         raise TypeError(
             "InputImage(array) takes numbers; a picture file is opened with InputImage.open(path)."
@@ -265,7 +287,7 @@ def _shape_sentence(wanted, received):
 
 
 def _size_for(shape, height, width):
-    """(height, width) to resize a photograph to, and notes, where None leaves the choice to us."""
+    """Return (height, width) to resize a photograph to, and notes; None leaves the choice to us."""
     rows, columns = shape[:2]
     if height is not None and width is not None:
         return (height, width), ()
@@ -291,7 +313,7 @@ def _checked_range(value_range):
 
 
 def _range_notes(pixels, low, high):
-    """A note where the values do not look like the network's value range."""
+    """Return a note, in a tuple, where the values do not look like the network's value range."""
     least, most = float(pixels.min()), float(pixels.max())
     span = high - low
     outside = least < low - SLACK * span or most > high + SLACK * span

@@ -1,6 +1,7 @@
-"""What the network tells of one of its layers."""
+"""`LayerInfo`: the facts of one of a network's layers."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,59 +12,62 @@ class LayerInfo:
 
     path: str  # "stem_conv", or "base/conv2" inside a nested model; "conv@2" where it is used a second time
     kind: str  # Keras's class name, "Conv2D"
-    output_shape: tuple  # (height, width, channels) for a layer with a spatial output
+    output_shape: tuple[int | None, ...]  # (height, width, channels) for a layer with a spatial output
     parameters: int
-    layer: object = field(repr=False, compare=False)
+    layer: Any = field(repr=False, compare=False)
     dtype: str = "float32"  # of its output
 
     @property
-    def spatial(self):
+    def spatial(self) -> bool:
         """True where the output is a grid of channels, (height, width, channels)."""
         return len(self.output_shape) == 3
 
     @property
-    def channels(self):
-        """How many channels or units the layer has: the length of its last axis."""
+    def channels(self) -> int | None:
+        """The number of channels or units: the length of the last axis."""
         return self.output_shape[-1] if self.output_shape else None
 
     @property
-    def size(self):
+    def size(self) -> str:
         """The output shape in words, "7×7×1280"; "?" stands for a size that depends on the image."""
         return "×".join("?" if n is None else str(n) for n in self.output_shape)
 
     @property
-    def has_kernels(self):
+    def has_kernels(self) -> bool:
         """True for a convolution in two dimensions, of any kind."""
         return self._kernel_name is not None
 
     @property
-    def kernel_shape(self):
+    def kernel_shape(self) -> tuple[int, int, int, int]:
         """(kernel height, kernel width, input channels, filters) of a convolution, without reading the weights."""
-        shape = tuple(getattr(self.layer, self._kernel_name).shape)
-        return self._in_order(np.empty(shape, np.bool_)).shape
+        shape = tuple(getattr(self.layer, self._checked_kernel_name()).shape)
+        height, width, inputs, filters = self._in_order(np.empty(shape, np.bool_)).shape
+        return height, width, inputs, filters
 
-    def kernels(self):
-        """The kernels of a convolution, (kernel height, kernel width, input channels, filters), float32.
+    def kernels(self) -> np.ndarray:
+        """Return the kernels, (kernel height, kernel width, input channels, filters), float32.
 
-        A depthwise convolution has one input channel for each filter: (height, width, 1, filters). Of a separable
-        one these are the depthwise kernels. Raises ValueError for what is no convolution in two dimensions.
+        A depthwise convolution has one input channel for each filter: (height, width, 1, filters). A separable one
+        gives its depthwise kernels. Raises ValueError for a layer that is not a convolution in two dimensions.
         """
+        return self._in_order(np.asarray(getattr(self.layer, self._checked_kernel_name()), np.float32))
+
+    def _checked_kernel_name(self) -> str:
         if self._kernel_name is None:
             raise ValueError(
                 f"Only convolutions in two dimensions have kernels to look at. Received: {self.path!r}, a {self.kind}."
             )
-        kernel = np.asarray(getattr(self.layer, self._kernel_name), np.float32)
-        return self._in_order(kernel)
+        return self._kernel_name
 
     @property
-    def _kernel_name(self):
+    def _kernel_name(self) -> str | None:
         # A quantised layer offers its de-quantised kernel under the same name.
         for name in ("depthwise_kernel", "kernel"):
             if len(getattr(getattr(self.layer, name, None), "shape", ())) == 4:
                 return name
         return None
 
-    def _in_order(self, kernel):
+    def _in_order(self, kernel: np.ndarray) -> np.ndarray:
         if self._kernel_name == "depthwise_kernel" or self.kind == "DepthwiseConv2D":
             return kernel.reshape(*kernel.shape[:2], 1, -1)
         if "Transpose" in self.kind:

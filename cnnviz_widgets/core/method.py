@@ -1,49 +1,62 @@
 """`Method`: one way to look inside a network, and the register from which every list of methods is made."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
+from .layer import LayerInfo
 from .parameters import Slider, default_of, parameters_of
+from .result import Result
 
-# In display order: what a person would try first stands first.
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
+
+# In display order: first those that a person would try first.
 FAMILIES = ("class activation map", "gradient", "perturbation", "what the network holds")
 # The side, in px, for which parameters marked `per_image` give their numbers.
 REFERENCE_SIDE = 224
 
-_registered = []
+_registered: "list[type[Method]]" = []
+AnyMethod = TypeVar("AnyMethod", bound="type[Method]")
 
 
 class Method(ABC):
     """A frozen dataclass whose fields are its parameters and whose `run` yields results.
 
-    `uses` names what it needs of "image", "target" and "layer"; exactly these reach `run` as keywords. The class
-    docstring tells what the numbers mean: axes, unit, sign, range. `summary` is one sentence for a tooltip.
+    `uses` names the inputs it needs among "image", "target" and "layer"; exactly these reach `run` as keywords. The
+    class docstring tells what the numbers mean: axes, unit, sign, range. `summary` is one sentence for a tooltip.
     """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # tells type checkers that every method is a dataclass
 
     title: ClassVar[str]
     family: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[str]
-    uses: ClassVar[tuple] = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
     leads: ClassVar[bool] = False  # stands first in its family, whatever its title
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, parameter in parameters_of(self).items():
             parameter.check(name, getattr(self, name))
 
     @abstractmethod
-    def run(self, network, **uses):
-        """Yield a `Result` for every step, the last one complete. Yielding is progress, dropping it is cancelling."""
+    def run(self, network: "Network", **uses: Any) -> Iterator[Result]:
+        """Yield a `Result` for every step, the last one complete.
+
+        Each yield is progress, and dropping the iterator cancels the work. `uses` are the keywords `image`, `target`
+        and `layer`, as far as the method uses them.
+        """
 
     @classmethod
-    def layers(cls, network):
-        """The layers among which the method lets one choose: a sequence of LayerInfo."""
+    def layers(cls, network: "Network") -> Sequence[LayerInfo]:
+        """Return the layers that a person can choose from."""
         return network.spatial_layers
 
     @classmethod
-    def default_layer(cls, network):
-        """The path of the layer that is meant when none is named."""
+    def default_layer(cls, network: "Network") -> str:
+        """Return the path of the layer that is used when none is named."""
         usable = cls.layers(network)
         if not usable:
             raise ValueError(
@@ -53,9 +66,14 @@ class Method(ABC):
         return usable[-1].path
 
     @classmethod
-    def slider_ends(cls, name, side, layer=None):
-        """(lowest, highest, step) of parameter `name` for an image of shorter side `side` px and a chosen LayerInfo."""
+    def slider_ends(cls, name: str, side: int, layer: LayerInfo | None = None) -> tuple[float, float, float]:
+        """Return (lowest, highest, step) of slider `name` for an image of shorter side `side` px and a chosen layer.
+
+        Raises TypeError for a parameter that is no slider.
+        """
         parameter = parameters_of(cls)[name]
+        if not isinstance(parameter, Slider):
+            raise TypeError(f"Only sliders have ends. Received: {name!r}, a {type(parameter).__name__}.")
         if not parameter.per_image:
             return parameter.low, parameter.high, parameter.step
         return (
@@ -65,8 +83,8 @@ class Method(ABC):
         )
 
     @classmethod
-    def suited_to(cls, side):
-        """The method with its defaults, where they depend on the image for one whose shorter side is `side` px."""
+    def suited_to(cls, side: int) -> Self:
+        """Return the method with its defaults for an image whose shorter side is `side` px."""
         scaled = {
             name: _scaled(default_of(cls, name), side)
             for name, parameter in parameters_of(cls).items()
@@ -74,17 +92,17 @@ class Method(ABC):
         }
         return replace(cls(), **scaled)
 
-    def changed(self, name, value):
-        """The method with one parameter changed by hand, and with it what would no longer fit to it."""
+    def changed(self, name: str, value: Any) -> Self:
+        """Return the method with one parameter changed by hand, and others adapted that would no longer fit it."""
         return replace(self, **{name: value})
 
     @classmethod
-    def presets(cls, network):
-        """Settings worth a name: {name: method}, the first one where to begin; {} where there are none."""
+    def presets(cls, network: "Network") -> "Mapping[str, Method]":
+        """Return settings worth a name, {name: method}, the first one to begin with; {} where there are none."""
         return {}
 
-    def __str__(self):
-        """The title with what differs from the defaults: "Grad-CAM (relu=guided)"."""
+    def __str__(self) -> str:
+        """Return the title with the settings that differ from the defaults: "Grad-CAM (relu=guided)"."""
         changed = [
             f"{each.name}={getattr(self, each.name)}"
             for each in fields(self)
@@ -93,20 +111,20 @@ class Method(ABC):
         return self.title + (f" ({', '.join(changed)})" if changed else "")
 
 
-def register(method):
-    """Class decorator: put a method into every list of methods."""
+def register(method: AnyMethod) -> AnyMethod:
+    """Put a method class into every list of methods: a class decorator."""
     # The same class again, as when a notebook cell is run twice, takes the place of the old one.
     _registered[:] = [known for known in _registered if known.__qualname__ != method.__qualname__]
     _registered.append(method)
     return method
 
 
-def registered():
-    """The registered method classes in display order: by family, in it the one that leads, then by title."""
+def registered() -> tuple[type[Method], ...]:
+    """Return the registered method classes in display order: by family, in it the one that leads, then by title."""
     return tuple(
         sorted(_registered, key=lambda method: (FAMILIES.index(method.family), not method.leads, method.title))
     )
 
 
-def _scaled(pixels, side):
+def _scaled(pixels: float, side: int) -> int:
     return max(1, round(pixels * side / REFERENCE_SIDE))

@@ -2,16 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.maps.masking import Windows
+    from cnnviz_widgets.network import Network
+    from cnnviz_widgets.request import Request
+
+    from .result import Result
+
+# The page that explains every kind of note.
+PAGE = Path(__file__).with_name("notes.md")
 
 
 @dataclass(frozen=True)
 class Note:
-    """One sentence for the reader, with the numbers it speaks of.
+    """One sentence for the reader, with the numbers it mentions.
 
-    ``kind`` is a short name that code can look for ("outside_value_range"), ``text`` is what a
-    person reads, ``numbers`` maps names to the values named in the text.
+    ``kind`` is a short name that code can look for ("outside_value_range"), ``text`` is the
+    sentence, ``numbers`` maps names to the values in the text.
     """
 
     kind: str
@@ -19,28 +31,28 @@ class Note:
     # A mapping has no hash; kind and text are enough to tell notes apart quickly.
     numbers: Mapping[str, float] = field(default_factory=dict, hash=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "numbers", dict(self.numbers))
 
     @property
-    def link(self):
-        """Where it is explained, relative to the docs: "notes.md#cropped"."""
-        return f"notes.md#{self.kind}"
+    def link(self) -> str:
+        """The section that explains it: "notes.md#cropped"."""
+        return f"{PAGE.name}#{self.kind}"
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text
 
 
 # Below this probability a person explains a class that the network does not see.
 UNLIKELY = 0.01
-# A map of whose variance chance makes more than this should be made of more samples.
+# A map needs more samples where chance makes more than this share of its variance.
 MOSTLY_CHANCE = 0.5
 # Above this probability of its top class the network is so sure that probabilities hardly move.
 CERTAIN = 0.999
 
 
-def on_request(request):
-    """Notes about what was asked: the image and the target."""
+def on_request(request: "Request") -> tuple[Note, ...]:
+    """Return notes about the image and the target of a request."""
     notes = list(request.image.notes) if request.image else []
     if request.image is not None and (layer := request.network.overflow(request.image)):
         notes.append(overflow(layer))
@@ -51,7 +63,7 @@ def on_request(request):
 
 
 def _unseen(request):
-    """A note for each class in the target, where the network sees none of them in the image."""
+    """Return a note for each class in the target, where the network sees none of them in the image."""
     network, image, target = request.network, request.image, request.target
     whole = network.probability(image, target)
     classes = [target] if whole is not None else [part for _, part in target.parts]
@@ -62,7 +74,7 @@ def _unseen(request):
 
 
 def _too_sure(request):
-    """A note where probabilities have nowhere to go."""
+    """Return a note where the top probability is so close to 1 that it can hardly change."""
     network = request.network
     if not network.classifies:
         return []
@@ -74,24 +86,24 @@ def _too_sure(request):
 def _about_the_score(network):
     if network.head == "hidden":
         return [hidden_head()]
-    # Two names, for no and for yes, say as clearly that it is one as the task does.
+    # Two class names, for no and for yes, say as clearly as the task that the number is a logit.
     unsaid = network.task is None and network.head == "none" and len(network.classes) == 1
     return [taken_as_logit()] if unsaid else []
 
 
-def on_result(result):
-    """Notes about the numbers that came out: not finite, or the same everywhere."""
+def on_result(result: "Result") -> tuple[Note, ...]:
+    """Return notes about the numbers of a result: not finite, or the same everywhere."""
     values = result.array
     wrong = int(values.size - np.isfinite(values).sum())
     if wrong:
         return (not_finite(wrong, values.size),)
     if values.size > 1 and result.axes == ("height", "width") and values.min() == values.max():
-        return (constant(float(values.flat[0])),)
+        return (constant_map(float(values.flat[0])),)
     return ()
 
 
-def unlikely(name, probability):
-    """The network does not see this class in this image."""
+def unlikely(name: str, probability: float) -> Note:
+    """Return the note that the network does not see this class in this image."""
     return Note(
         "unlikely_target",
         f"The network gives {name} only {probability:.2%} here: the map explains a class that it does not see.",
@@ -99,8 +111,8 @@ def unlikely(name, probability):
     )
 
 
-def saturated(name, probability):
-    """The network is as sure as it can be."""
+def saturated(name: str, probability: float) -> Note:
+    """Return the note that the network is as sure as it can be."""
     return Note(
         "saturated",
         f"The network is sure of {name}, by more than {CERTAIN:.1%}: probabilities hardly move here, logits still do.",
@@ -108,8 +120,8 @@ def saturated(name, probability):
     )
 
 
-def overflow(layer):
-    """Half precision was too small for the network's numbers."""
+def overflow(layer: str) -> Note:
+    """Return the note that half precision was too small for the network's numbers."""
     return Note(
         "overflow",
         f"Activations of {layer} are infinite, or not a number, in half precision, which ends at 65504: "
@@ -117,8 +129,8 @@ def overflow(layer):
     )
 
 
-def coverage(rows, columns):
-    """How many windows a pixel of an occlusion map is the mean of; `rows` and `columns` are Windows."""
+def coverage(rows: "Windows", columns: "Windows") -> Note:
+    """Return the note that gives the number of windows that a pixel of an occlusion map averages."""
     along = [windows.holds.sum(axis=0) for windows in (rows, columns)]
     least, most = (int(np.prod([end(times) for times in along])) for end in (np.min, np.max))
     between = str(least) if least == most else f"between {least} and {most}"
@@ -129,16 +141,16 @@ def coverage(rows, columns):
     )
 
 
-def hidden_head():
-    """No softmax was found, so logits are out of reach."""
+def hidden_head() -> Note:
+    """Return the note that no softmax was found, so that logits are out of reach."""
     return Note(
         "hidden_head",
         "No softmax was found in front of the probabilities: the score is their logarithm, not a logit.",
     )
 
 
-def taken_as_logit():
-    """A single number without an activation may be a quantity."""
+def taken_as_logit() -> Note:
+    """Return the note that a single number without an activation may be a quantity."""
     return Note(
         "taken_as_logit",
         "The network ends in a single number without an activation: it is taken as the logit of a yes. If it is a "
@@ -146,8 +158,8 @@ def taken_as_logit():
     )
 
 
-def first_of_several_outputs(network):
-    """Nobody said which of several outputs is meant: one note; none where somebody did, or there is one."""
+def first_of_several_outputs(network: "Network") -> tuple[Note, ...]:
+    """Return a note where nobody chose among several outputs; () where somebody did or there is only one."""
     names = network.output_names
     if network.options.output is not None or len(names) < 2:
         return ()
@@ -156,8 +168,8 @@ def first_of_several_outputs(network):
     return (Note("first_of_several_outputs", text, {"outputs": len(names)}),)
 
 
-def not_finite(count, size):
-    """Some of the numbers are not numbers."""
+def not_finite(count: int, size: int) -> Note:
+    """Return the note that some of the values are infinite or not a number."""
     return Note(
         "not_finite",
         f"{count} of {size} values are infinite or not a number; they are left out of the picture.",
@@ -165,13 +177,13 @@ def not_finite(count, size):
     )
 
 
-def constant(value):
-    """The map shows no difference between any two places."""
+def constant_map(value: float) -> Note:
+    """Return the note that the map has the same value at all places."""
     return Note("constant", f"The map is {value:.3g} everywhere: it prefers no place.", {"value": value})
 
 
-def rewritten(relus, others):
-    """How much of the network a ReLU rule changed, and that such maps depend little on the weights."""
+def rewritten(relus: int, others: Mapping[str, int]) -> tuple[Note, Note]:
+    """Return notes about a ReLU rule: how many ReLUs it changed, and that such maps depend little on the weights."""
     kept = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
     return (
         Note(
@@ -188,21 +200,21 @@ def rewritten(relus, others):
     )
 
 
-def nothing_positive():
-    """A class activation map that its final ReLU made black."""
+def nothing_positive() -> Note:
+    """Return the note that the final ReLU made a class activation map black."""
     return Note(
         "nothing_positive",
         "Nothing in this layer speaks for the target: all of the map is negative, and the final ReLU made it zero.",
     )
 
 
-def single_cell(layer):
-    """A layer without places."""
+def single_cell(layer: str) -> Note:
+    """Return the note that a layer has only one place."""
     return Note("single_cell", f"{layer} has a grid of one cell, so the map cannot tell places apart.")
 
 
-def standard_error(error, spread, samples):
-    """How much of a map that was made of random samples is chance; `samples` is what one calls them."""
+def standard_error(error: float, spread: float, samples: str) -> Note:
+    """Return the note that gives the share of chance in a map made of random samples; `samples` is their name."""
     share = min((error / spread) ** 2, 1.0) if spread else 0.0
     advice = f": take more {samples}." if share > MOSTLY_CHANCE else "."
     return Note(

@@ -8,10 +8,14 @@ sentence. Colour profiles are not applied. None of Pillow's own settings are cha
 import io
 import threading
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .notes import Note
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 # Never EPS: Pillow would start Ghostscript on it.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -25,8 +29,8 @@ MOST_FRAMES = 10_000  # counted in a GIF
 _warnings_lock = threading.Lock()
 
 
-def decode(data):
-    """RGB pixels (height, width, 3) uint8 of a picture file, and notes on what was left out.
+def decode(data: bytes) -> tuple[np.ndarray, tuple[Note, ...]]:
+    """Return the RGB pixels (height, width, 3) uint8 of a picture file, and notes on the parts that were left out.
 
     The first frame, turned upright, on white where it is transparent. Raises ValueError with one
     sentence for anything that is not a whole, reasonably sized picture.
@@ -89,8 +93,8 @@ def _check_size(picture):
         raise _PictureError(_size_sentence(f"tiles of {tile / 1e6:.0f} megapixels"))
 
 
-def _flat(picture):
-    """The picture in mode RGB, and notes."""
+def _flat(picture: "Picture") -> "tuple[Picture, tuple[Note, ...]]":
+    """Return the picture in mode RGB, and notes."""
     from PIL import Image
 
     if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
@@ -113,7 +117,7 @@ def _flat(picture):
 
 
 def _stretched(values):
-    """Numbers without a known range, stretched from least to greatest onto 0..255."""
+    """Stretch numbers without a known range from least to greatest onto 0..255."""
     if not np.isfinite(values).all():
         raise _PictureError(
             "The picture holds values that are not finite. Numbers are needed everywhere."
@@ -126,7 +130,7 @@ def _stretched(values):
 
 
 def _upright(rgb, picture):
-    """The picture turned as its EXIF says; unreadable EXIF counts as none."""
+    """Turn the picture as its EXIF says; unreadable EXIF counts as none."""
     from PIL import Image
 
     try:  # after load(): Pillow turns a TIFF itself and then forgets the tag
@@ -163,7 +167,7 @@ def _frame_notes(picture, data):
 
 
 def _gif_frames(data):
-    """Frames of a GIF by walking its blocks, at most MOST_FRAMES + 1: Pillow would decode them."""
+    """Count the frames of a GIF by walking its blocks, at most MOST_FRAMES + 1: Pillow would decode them."""
 
     def colours(flags):
         return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
@@ -181,12 +185,12 @@ def _gif_frames(data):
                 at += 1 + data[at]
             at += 1
     except IndexError:
-        pass  # ends early: what was found counts
+        pass  # the file ends early: the frames found so far count
     return frames
 
 
 def _looks_like(data):
-    """What the bytes seem to be, for a message."""
+    """Describe the apparent kind of the bytes, for a message."""
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not data:
         return "an empty file"
@@ -208,8 +212,8 @@ def _looks_like(data):
 # ---- From pixels to a network's size
 
 
-def cropped(pixels, height, width):
-    """The largest centred part of (rows, columns, 3) with the proportions height : width."""
+def cropped(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the largest centred part of (rows, columns, 3) with the proportions height : width."""
     rows, columns = pixels.shape[:2]
     keep_rows = min(rows, max(1, columns * height // width))
     keep_columns = min(columns, max(1, rows * width // height))
@@ -217,10 +221,10 @@ def cropped(pixels, height, width):
     return pixels[top : top + keep_rows, left : left + keep_columns]
 
 
-def resized(pixels, height, width, grey=False):
-    """Pixels (height, width, 3), or (height, width, 1) when grey: Pillow's bicubic, in uint8.
+def resized(pixels: np.ndarray, height: int, width: int, grey: bool = False) -> np.ndarray:
+    """Return uint8 pixels resized to (height, width, 3), or (height, width, 1) when grey, by Pillow's bicubic filter.
 
-    Smooths when shrinking, as Image.resize does. Grey is luma, ITU-R 601.
+    It smooths when shrinking, as Image.resize does. Grey is luma, ITU-R 601.
     """
     from PIL import Image
 

@@ -1,22 +1,23 @@
-"""From what a person names (a path, bytes, an open file) to the bytes of a picture file."""
+"""The bytes of a picture file that a person names by a path, hands over as bytes, or has opened."""
 
 import os
 import re
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 MOST_BYTES = 64 * 2**20
 
 
-def plain_text(text, longest=60):
-    """The text on one line, without control characters, at most ``longest`` characters long."""
+def plain_text(text: object, longest: int = 60) -> str:
+    """Return the text on one line, without control characters, at most ``longest`` characters long."""
     printable = "".join(c if c.isprintable() else " " for c in str(text))
     line = " ".join(printable.split())
     return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
 
 
-def read(source):
-    """The bytes of a path, of bytes or of a binary file object, and a name for them.
+def read_picture(source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO) -> tuple[bytes, str]:
+    """Return the bytes behind a path, bytes or a binary file object, and a name for them.
 
     Raises FileNotFoundError, IsADirectoryError, PermissionError, ValueError or TypeError, each with
     a sentence to show.
@@ -55,7 +56,7 @@ def _read_path(path):
         raise FileNotFoundError(f"No such file. A picture is opened by its path. Received: {shown}.") from error
     except PermissionError as error:
         raise PermissionError(f"This file may not be read. Received: {shown}.") from error
-    except (OSError, ValueError) as error:  # a name that is too long, a NUL in it
+    except (OSError, ValueError) as error:  # a name that is too long or holds a NUL
         raise ValueError(f"A file of this name cannot be read. Received: {shown}.") from error
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"This is a folder. A picture is one file. Received: {shown}.")
@@ -65,7 +66,7 @@ def _read_path(path):
 
 def _read_stream(stream):
     try:
-        if stream.seekable():  # as Pillow does, wherever the last reader left it
+        if stream.seekable():  # as Pillow does, wherever the last reader stopped
             stream.seek(0)
         data = stream.read(MOST_BYTES + 1)
     except Exception as error:  # any file-like object may be handed in

@@ -1,14 +1,18 @@
-"""What is being explained: a class, a channel of a layer, a part of either, or sums and differences of such.
+"""Targets of an explanation: a class, a channel of a layer, a part of either, or sums and differences of these.
 
-All are "a score that the network computes". `Target(285) - Target(282)` asks why the one rather than the other.
+Each is a score that the network computes. `Target(285) - Target(282)` asks why the one rather than the other.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
+# ((top, bottom), (left, right)) in cells of an output's grid, ends as in a slice.
+Region = tuple[tuple[int, int], tuple[int, int]]
 # The box of cells that holds every grid: [top, bottom, left, right].
 EVERYWHERE = (0, 2**31 - 1, 0, 2**31 - 1)
 
@@ -33,15 +37,15 @@ class Term:
 
     weight: float
     index: int
-    region: tuple | None = None
+    region: Region | None = None
 
     @property
-    def order(self):
-        """By what terms are sorted: what counts for the sum comes first, what counts against it last."""
+    def order(self) -> tuple[Any, ...]:
+        """The key that sorts terms: those that count for the sum come first, those against it last."""
         return (-self.weight, self.index, self.region or ())
 
-    def of(self, values):
-        """(n,) of an output's values (n, ..., units): the weighted mean of the unit over its places."""
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Return (n,) from an output's values (n, ..., units): the weighted mean of the unit over its places."""
         chosen = values[..., self.index]
         if self.region is not None:
             (top, bottom), (left, right) = self.region
@@ -55,11 +59,11 @@ class Target:
 
     `Target("conv3", 17, (4, 5))` is one unit of that channel: the one in row 4, column 5 of the layer's grid.
     `Target("conv3", 17, region=((2, 5), (1, 6)))` is a box of units: rows 2 to 4 and columns 1 to 5 of the grid, its
-    ends as in a slice. Of a network that classifies every place, `Target(3, region=...)` and `Target(3, position=...)`
+    ends as in a slice. For a network that classifies every place, `Target(3, region=...)` and `Target(3, position=...)`
     are class 3 in a part of the output's grid.
 
     The score of a class is its logit, the number in front of the softmax or sigmoid. The score of a channel is
-    its value (the convention of keras-vis); of a layer without positions, the unit itself. Where there are places, it
+    its value (the convention of keras-vis); in a layer without positions, that of the unit. Where there are places, it
     is the mean over all of them, or over those of the region.
 
     Targets of one output (classes, or channels of one layer) can be added, subtracted, negated, and multiplied by a
@@ -69,52 +73,57 @@ class Target:
     """
 
     layer: str | None
-    terms: tuple
+    terms: tuple[Term, ...]
 
-    # So that a NumPy number times a target asks the target, and does not take it for an array.
+    # With this, NumPy leaves the product of a number and a target to the target, and does not take it for an array.
     __array_ufunc__ = None
 
-    def __init__(self, layer, index=None, position=None, region=None):
-        if index is None:
-            layer, index = None, layer
-        term = Term(1.0, _whole(index, "index"), _box(position, region))
-        object.__setattr__(self, "layer", layer)
+    def __init__(
+        self,
+        layer: str | int | None,
+        index: int | None = None,
+        position: tuple[int, int] | None = None,
+        region: Region | None = None,
+    ):
+        own_layer, unit = (None, layer) if index is None else (layer, index)
+        term = Term(1.0, _whole(unit, "index"), _box(position, region))
+        object.__setattr__(self, "layer", own_layer)
         object.__setattr__(self, "terms", (term,))
 
     @property
-    def plain(self):
-        """Whether it is one class or channel as it is: no sum, and no multiple."""
+    def plain(self) -> bool:
+        """True for one class or channel by itself: no sum, and no multiple."""
         return len(self.terms) == 1 and self.terms[0].weight == 1
 
     @property
-    def index(self):
+    def index(self) -> int:
         """The number of the class or channel. Raises ValueError for a sum, which has none of its own."""
         return self._only.index
 
     @property
-    def region(self):
+    def region(self) -> Region | None:
         """((top, bottom), (left, right)) in cells of the output's grid, or None for all places; as for `index`."""
         return self._only.region
 
     @property
-    def position(self):
+    def position(self) -> tuple[int, int] | None:
         """(row, column) where the region is a single cell, else None; as for `index`."""
         (top, bottom), (left, right) = self.region or ((0, 0), (0, 0))
         return (top, left) if (bottom - top, right - left) == (1, 1) else None
 
     @property
-    def everywhere(self):
-        """Whether it is of all places, in every part."""
+    def everywhere(self) -> bool:
+        """True where every part covers all places."""
         return all(term.region is None for term in self.terms)
 
     @property
-    def parts(self):
+    def parts(self) -> "tuple[tuple[float, Target], ...]":
         """((weight, plain Target), ...)."""
         return tuple((term.weight, _target(self.layer, [Term(1.0, term.index, term.region)])) for term in self.terms)
 
     @property
-    def objective(self):
-        """The `Objective`: the same as numbers."""
+    def objective(self) -> Objective:
+        """The target as numbers, for an engine."""
         boxes = [EVERYWHERE if term.region is None else [*term.region[0], *term.region[1]] for term in self.terms]
         return Objective(
             self.layer,
@@ -123,39 +132,39 @@ class Target:
             np.array(boxes, np.int32),
         )
 
-    def of(self, values):
-        """(n,): the target's score in the values of its output, an array (n, ..., units)."""
-        return sum(term.of(values) for term in self.terms)
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Return the target's scores (n,) in the values of its output (n, ..., units)."""
+        return np.asarray(sum(term.of(values) for term in self.terms))
 
-    def __add__(self, other):
+    def __add__(self, other: "Target") -> "Target":
         return _sum(self, other) if isinstance(other, Target) else NotImplemented
 
-    def __sub__(self, other):
+    def __sub__(self, other: "Target") -> "Target":
         return _sum(self, -other) if isinstance(other, Target) else NotImplemented
 
-    def __neg__(self):
+    def __neg__(self) -> "Target":
         return -1 * self
 
-    def __mul__(self, weight):
+    def __mul__(self, weight: float) -> "Target":
         if isinstance(weight, bool) or not isinstance(weight, Real):
             return NotImplemented
         return _target(self.layer, [Term(float(weight) * term.weight, term.index, term.region) for term in self.terms])
 
     __rmul__ = __mul__
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         text = "".join(f"{_factor(weight)}{_written(part)}" for weight, part in self.parts)
         return f"-{text[3:]}" if text.startswith(" - ") else text[3:]
 
     @property
-    def _only(self):
+    def _only(self) -> Term:
         if not self.plain:
             raise ValueError(f"Only one class or channel by itself has an index and a region. Received: {self!r}.")
         return self.terms[0]
 
 
-def _target(layer, terms):
-    """The Target of these terms, sorted."""
+def _target(layer: str | None, terms: Iterable[Term]) -> Target:
+    """Return the Target of these terms, sorted."""
     for term in terms:
         if not math.isfinite(term.weight) or term.weight == 0:
             raise ValueError(f"A target's weight must be a finite number other than 0. Received: {term.weight:g}.")
@@ -165,8 +174,8 @@ def _target(layer, terms):
     return target
 
 
-def _sum(one, other):
-    """The sum of two targets: what is in both is one term, what cancels out is none."""
+def _sum(one: Target, other: Target) -> Target:
+    """Return the sum of two targets: equal units become one term, and units that cancel out disappear."""
     if one.layer != other.layer:
         raise ValueError(
             "All parts of a sum of targets must be of one output: classes, or channels of one layer. "
@@ -183,14 +192,14 @@ def _sum(one, other):
 
 
 def _factor(weight):
-    """What stands in front of a part in a sum: " + ", " - 0.5 * "."""
+    """Return the text in front of a part in a sum: " + ", " - 0.5 * "."""
     size = abs(weight)
     number = "" if size == 1 else f"{int(size) if size.is_integer() else size!r} * "
     return f"{' - ' if weight < 0 else ' + '}{number}"
 
 
 def _written(target):
-    """A plain target as one types it."""
+    """Return a plain target as one would type it."""
     place, box = target.position, target.region
     parts = [repr(part) for part in (target.layer, target.index) if part is not None]
     if place is not None:
@@ -200,14 +209,14 @@ def _written(target):
     return f"Target({', '.join(parts)})"
 
 
-def _whole(value, what):
+def _whole(value: Any, what: str) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"A target's {what} is a whole number. Received: {value!r}.")
     return int(value)
 
 
-def _box(position, region):
-    """The region of a target; a position is the box of one cell."""
+def _box(position: Any, region: Any) -> Region | None:
+    """Return the region of a target; a position is the box of one cell."""
     if position is not None and region is not None:
         raise ValueError(f"A target has a position or a region, not both. Received: {position!r} and {region!r}.")
     if position is not None:
@@ -218,13 +227,14 @@ def _box(position, region):
     form = "region is ((top, bottom), (left, right))"
     if not isinstance(region, (tuple, list)) or len(region) != 2:
         raise TypeError(f"A target's {form}. Received: {region!r}.")
-    box = tuple(_pair(ends, form, "end of a region") for ends in region)
-    if any(low >= high for low, high in box):
+    rows, columns = (_pair(ends, form, "end of a region") for ends in region)
+    if any(low >= high for low, high in (rows, columns)):
         raise ValueError(f"A target's {form} with top < bottom and left < right. Received: {region!r}.")
-    return box
+    return rows, columns
 
 
-def _pair(values, form, what):
+def _pair(values: Any, form: str, what: str) -> tuple[int, int]:
     if not isinstance(values, (tuple, list)) or len(values) != 2:
         raise TypeError(f"A target's {form}. Received: {values!r}.")
-    return tuple(_whole(value, what) for value in values)
+    one, other = (_whole(value, what) for value in values)
+    return one, other

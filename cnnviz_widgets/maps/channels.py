@@ -1,14 +1,21 @@
-"""Channels side by side: in which order they stand, and which of them are dead. NumPy only, but for one question."""
+"""Channels side by side: their order, and the dead ones among them. NumPy, with one look into the network's graph."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.engine.op_kinds import AFFINE, IDENTITIES, RELUS, SHAPE_ONLY
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
 
 # A filter whose norm is below this share of the layer's largest counts as zero.
 ZERO = 1e-6
-# Images that go through the network at once while activity is measured.
+# Images in one pass through the network while activity is measured.
 BATCH = 8
 # Operations that leave every channel to itself, when their other inputs do not depend on the image.
 CHANNEL_BY_CHANNEL = AFFINE | IDENTITIES | RELUS | {"Cast"}
@@ -17,21 +24,22 @@ CHANNEL_BY_CHANNEL = AFFINE | IDENTITIES | RELUS | {"Cast"}
 # ---- Orders
 
 
-def in_order(channels, order):
-    """The indices of `channels` (channel, ...) in an order: "channel", "norm" or "similarity"."""
+def in_order(channels: np.ndarray, order: str) -> np.ndarray:
+    """Return the indices of `channels` (channel, ...) in an order: "channel", "norm" or "similarity"."""
     return ORDERS[order](np.asarray(channels, np.float32).reshape(len(channels), -1))
 
 
-def norms(channels):
-    """(channel,): the Euclidean norm of each of `channels` (channel, ...)."""
-    return np.linalg.norm(np.asarray(channels, np.float32).reshape(len(channels), -1), axis=1)
+def norms(channels: npt.ArrayLike) -> np.ndarray:
+    """Return the Euclidean norm (channel,) of each of `channels` (channel, ...)."""
+    array = np.asarray(channels, np.float32)
+    return np.linalg.norm(array.reshape(len(array), -1), axis=1)
 
 
-def similarity_chain(channels):
-    """A chain in which each is followed by the one most similar to it among those not yet taken: indices.
+def similarity_chain(channels: np.ndarray) -> np.ndarray:
+    """Return the indices of `channels` (channel, values) as a chain: each is followed by the most similar one left.
 
-    Similar is what points the same way: the cosine of the angle between two channels, so that strength does not count
-    and opposites are far apart. It begins at the channel of the largest norm; channels that are zero stand last.
+    Similarity is the cosine of the angle between two channels, so that strength does not count and opposites are far
+    apart. The chain begins at the channel of the largest norm; channels that are zero stand last.
     """
     lengths = norms(channels)
     unit = channels / np.where(lengths > 0, lengths, 1)[:, None]
@@ -44,7 +52,7 @@ def similarity_chain(channels):
     return np.array(chain)
 
 
-ORDERS = {
+ORDERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "channel": lambda channels: np.arange(len(channels)),
     "norm": lambda channels: np.argsort(-norms(channels), kind="stable"),
     "similarity": similarity_chain,
@@ -54,39 +62,39 @@ ORDERS = {
 # ---- Dead channels
 
 
-def without_weights(kernels):
-    """(filter,) of bool: which of `kernels` (filter, ...) are zero, or next to it beside the layer's largest."""
+def without_weights(kernels: np.ndarray) -> np.ndarray:
+    """Return (filter,) of bool: true for `kernels` (filter, ...) that are zero or tiny beside the layer's largest."""
     lengths = norms(kernels)
     return lengths <= ZERO * lengths.max()
 
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """Between which values each channel moved, over all places of a number of images."""
+    """The range of each channel's values over all places of a number of images."""
 
     smallest: np.ndarray  # (channel,)
-    largest: np.ndarray
-    cells: int  # how many values of each channel have been seen
+    largest: np.ndarray  # (channel,)
+    cells: int  # number of values of each channel that have been seen
     images: int
-    gated: bool  # the values are those behind the ReLU, which is the layer's own or follows it
+    gated: bool  # true for values behind a ReLU, which is the layer's own or follows it
 
     @property
-    def dead(self):
-        """(channel,) of bool: never above zero behind the ReLU; where there is none, the same number everywhere."""
+    def dead(self) -> np.ndarray:
+        """(channel,) of bool: never above zero behind the ReLU; without a ReLU, the same number everywhere."""
         if self.gated:
             return self.largest <= 0
         return (self.largest == self.smallest) & (self.cells > 1)
 
     @property
-    def meaning(self):
-        """What "dead" means here, in words that follow it."""
+    def meaning(self) -> str:
+        """The meaning of "dead" here, in words that follow it."""
         images = "this image" if self.images == 1 else f"this image and {self.images - 1} samples"
         if self.gated:
             return f"never above zero behind its ReLU, at any place of {images}"
         return f"the same number at every place of {images}"
 
-    def __or__(self, other):
-        """The activity over both."""
+    def __or__(self, other: "Activity") -> "Activity":
+        """Return the activity over the images of both."""
         return Activity(
             np.minimum(self.smallest, other.smallest),
             np.maximum(self.largest, other.largest),
@@ -96,8 +104,8 @@ class Activity:
         )
 
 
-def activity(network, layer, images):
-    """Yield the Activity of a layer over more and more of `images`, InputImages; one at first, then by batches."""
+def activity(network: "Network", layer: str, images: Sequence[InputImage]) -> Iterator[Activity]:
+    """Yield the Activity of a layer over more and more of `images`: one at first, then batch by batch."""
     tensor, gated = _behind_relu(network, layer)
     fitted = [network.fit(image).array for image in images]
     known = None
@@ -108,7 +116,8 @@ def activity(network, layer, images):
             values = values.reshape(-1, values.shape[-1])
             seen = Activity(values.min(axis=0), values.max(axis=0), len(values), len(group), gated)
             known = seen if known is None else known | seen
-        yield known
+        if known is not None:
+            yield known
 
 
 def _of_one_shape(arrays):
@@ -117,7 +126,7 @@ def _of_one_shape(arrays):
 
 
 def _behind_relu(network, layer):
-    """(name of a tensor, True) of the ReLU that each channel of the layer passes next; else the layer's own, False."""
+    """Return (tensor name, True) for the ReLU that each channel of the layer passes next; else its own and False."""
     engine = network.traced_engine
     graph, own = engine.traced.graph, engine.tensors[network.layer(layer).path]
     from_image = graph.after(graph.input)

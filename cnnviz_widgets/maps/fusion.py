@@ -1,4 +1,6 @@
-"""One map out of the class activation maps of several layers. NumPy only."""
+"""The fusion of the class activation maps of several layers into one. NumPy only."""
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -7,16 +9,16 @@ from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.result import Result
 
 
-def fused(results, paths, grid, progress):
-    """The mean of `results`, each divided by its largest absolute value, as a Result on a `grid` (rows, columns).
+def fused(results: Sequence[Result], paths: Sequence[str], grid: tuple[int, int], progress: float) -> Result:
+    """Return the mean of `results`, each divided by its largest absolute value, on a `grid` (rows, columns).
 
     Coarser maps are resized bilinearly before they are divided. Maps of different layers differ in size by orders of
-    magnitude, so without dividing one layer would be all that is seen; a map that is zero stays zero. `paths` are the
-    layers of the results, in order; there may be more of them, of which nothing is known yet.
+    magnitude, so that without the division only one layer would show; a map that is zero stays zero. `paths` are the
+    layers of the results, in order; further ones, without a result so far, may follow.
     """
     maps = [resize_map(result.array, *grid) for result in results]
     largest = [float(np.abs(each).max()) for each in maps]
-    mean = sum(each / (size or 1) for each, size in zip(maps, largest, strict=True)) / len(maps)
+    mean = np.asarray(sum(each / (size or 1) for each, size in zip(maps, largest, strict=True))) / len(maps)
     sizes = dict(zip(paths, largest, strict=False))
     return Result(
         mean.astype(np.float32),
@@ -27,15 +29,15 @@ def fused(results, paths, grid, progress):
     )
 
 
-def fused_layers(sizes):
-    """A note: what this map is made of; `sizes` maps each layer to the value by which its map was divided."""
+def fused_layers(sizes: Mapping[str, float]) -> Note:
+    """Return the note that names the layers; `sizes` maps each to the value by which its map was divided."""
     names = ", ".join(sizes)
     sentence = f"The mean over these layers, the map of each divided by its largest absolute value: {names}."
     return Note("fused_layers", sentence, sizes)
 
 
-def _notes(results, paths):
-    """What is said of every map once, what is said of some with the layer's name."""
+def _notes(results: Sequence[Result], paths: Sequence[str]) -> Iterator[Note]:
+    """Yield the notes that all maps share once, and those of some maps with the names of their layers."""
     said = [result.notes for result in results]
     for note in dict.fromkeys(note for notes in said for note in notes):
         layers = [path for path, notes in zip(paths, said, strict=False) if note in notes]

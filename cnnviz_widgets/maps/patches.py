@@ -1,28 +1,43 @@
 """The parts of an image that excite a channel most, cut out by its receptive field."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-# Cells that are looked at, strongest first: on fine grids more than these would be no strong ones.
+# Cells that are looked at, strongest first: further ones of a fine grid would not be strong.
 LOOKED_AT = 400
 OUTSIDE = 128  # the grey where a receptive field reaches beyond the image
 
+# (top, left, bottom, right) in px, bottom and right exclusive.
+Box = tuple[int, int, int, int]
+
+
+class HasBoxes(Protocol):
+    """The one question that this file puts to a receptive field."""
+
+    def box(self, row: int, column: int, height: int, width: int) -> Box | None:
+        """Return the part of an image that a cell sees; None for a cell that sees nothing of it."""
+        ...
+
 
 @dataclass(frozen=True)
-class Place:
-    """One cell of a channel's map, and what of the image it sees."""
+class ExcitedCell:
+    """One cell of a channel's map, and the part of the image that it sees."""
 
     row: int
     column: int
     value: float
-    box: tuple  # (top, left, bottom, right) in px, bottom and right exclusive
+    box: Box
 
 
-def strongest_places(channel, field, height, width, count=9):
-    """At most `count` Places of a map (rows, columns), by falling value.
+def strongest_cells(
+    channel: np.ndarray, field: HasBoxes, height: int, width: int, count: int = 9
+) -> tuple[ExcitedCell, ...]:
+    """Return at most `count` cells of a map (rows, columns), by falling value.
 
-    Of places whose boxes overlap by more than half (of what both cover), only the strongest counts; only values above
+    Where the boxes of cells overlap by more than half (of their union), only the strongest counts; only values above
     zero excite. `field` is a ReceptiveField, `height` and `width` those of the image.
     """
     found = []
@@ -33,14 +48,14 @@ def strongest_places(channel, field, height, width, count=9):
             break
         box = field.box(int(row), int(column), height, width)
         if box is not None and all(_overlap(box, place.box) <= 0.5 for place in found):
-            found.append(Place(int(row), int(column), value, box))
+            found.append(ExcitedCell(int(row), int(column), value, box))
     return tuple(found)
 
 
-def cut_out(rgb, boxes):
-    """The parts of an image (height, width, 3) that `boxes` enclose: (box, height, width, 3) uint8, of one size.
+def cut_out(rgb: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
+    """Return the parts of an image (height, width, 3) inside `boxes`, of one size: (box, height, width, 3) uint8.
 
-    Those that the image's border made smaller stand in the middle of grey.
+    Parts that the border of the image made smaller stand in the middle of grey.
     """
     parts = [rgb[top:bottom, left:right] for top, left, bottom, right in boxes]
     height, width = np.max([part.shape[:2] for part in parts], axis=0)
@@ -51,13 +66,13 @@ def cut_out(rgb, boxes):
     return patches
 
 
-def _overlap(one, other):
-    """Share of what two boxes cover together that both cover."""
+def _overlap(one: Box, other: Box) -> float:
+    """Return the intersection of two boxes as a share of their union."""
     height = min(one[2], other[2]) - max(one[0], other[0])
     width = min(one[3], other[3]) - max(one[1], other[1])
     both = max(height, 0) * max(width, 0)
     return both / (_area(one) + _area(other) - both)
 
 
-def _area(box):
+def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])

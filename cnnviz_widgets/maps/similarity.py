@@ -1,4 +1,4 @@
-"""How much two maps of one size are alike: by the order of their values, and by their structure. NumPy only.
+"""The similarity of two maps of one size: by the order of their values, and by their structure. NumPy only.
 
 Spearman's rank correlation and SSIM are the two measures that Adebayo et al. 2018 (arXiv:1810.03292, section 3) compare
 maps by; they add a third one, of edges. SSIM: Wang, Bovik, Sheikh, Simoncelli, "Image Quality Assessment: From Error
@@ -12,6 +12,7 @@ Gaussian narrower in proportion.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 WINDOW, SIGMA = 11, 1.5  # cells
 C1, C2 = 0.01**2, 0.03**2  # for values from 0 to 1
@@ -19,7 +20,7 @@ C1, C2 = 0.01**2, 0.03**2  # for values from 0 to 1
 
 @dataclass(frozen=True)
 class Similarity:
-    """Of two maps. All three are 1 for equal maps, and NaN where a value is not finite.
+    """Three measures of two maps. All are 1 for equal maps, and NaN where a value is not finite.
 
     `spearman` is the rank correlation of the values, -1 to 1; `spearman_absolute` that of their sizes, whatever the
     sign, the same number for maps that are nowhere negative; `ssim` is the structural similarity, -1 to 1.
@@ -30,18 +31,18 @@ class Similarity:
     ssim: float
 
     @classmethod
-    def of(cls, one, other):
-        """The `Similarity` of two maps, (rows, columns) each. Raises ValueError for maps of different sizes."""
+    def of(cls, one: npt.ArrayLike, other: npt.ArrayLike) -> "Similarity":
+        """Return the `Similarity` of two maps (rows, columns). Raises ValueError for maps of different sizes."""
         one, other = _checked(one, other)
         order = spearman(one, other)
         signed = one.min() < 0 or other.min() < 0
         return cls(order, spearman(np.abs(one), np.abs(other)) if signed else order, ssim(one, other))
 
 
-def spearman(one, other):
-    """The rank correlation of two arrays of one shape, -1 to 1; equal values share their mean rank.
+def spearman(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """Return the rank correlation of two arrays of one shape, -1 to 1; equal values share their mean rank.
 
-    An array that is the same everywhere puts nothing in order: with another such array 1, with any other 0.
+    An array that is the same everywhere has no order: its correlation is 1 with another such array, and 0 with others.
     """
     one, other = (np.asarray(values, np.float64).ravel() for values in (one, other))
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
@@ -51,8 +52,8 @@ def spearman(one, other):
     return float((one * other).sum() / sizes) if sizes else float(one.any() == other.any())
 
 
-def ranks(values):
-    """(n,) the place of each of (n,) values in their order, from 0; equal ones share the mean of their places.
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Return the place (n,) of each of (n,) values in their order, from 0; equal ones share the mean of their places.
 
     >>> ranks(np.array([5.0, 1.0, 5.0]))
     array([1.5, 0. , 1.5])
@@ -61,10 +62,10 @@ def ranks(values):
     return (np.cumsum(times) - (times + 1) / 2)[which]
 
 
-def ssim(one, other):
-    """The structural similarity of two maps (rows, columns), each from its least value, 0, to its greatest, 1.
+def ssim(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """Return the structural similarity of two maps (rows, columns), each scaled from its least value, 0, to 1.
 
-    The mean over all windows that lie inside. A map that is the same everywhere counts as 0 everywhere.
+    It is the mean over all windows inside the maps. A map that is the same everywhere counts as 0 everywhere.
     """
     one, other = _checked(one, other)
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
@@ -73,11 +74,11 @@ def ssim(one, other):
     weights = gaussian(min(WINDOW, *(side - (side + 1) % 2 for side in one.shape)))
 
     def local(values):
-        """The weighted mean in each window."""
+        """Return the weighted mean in each window."""
         for axis in (0, 1):
             values = np.moveaxis(values, axis, 0)
             places = len(values) - len(weights) + 1
-            values = sum(weight * values[k : k + places] for k, weight in enumerate(weights))
+            values = np.asarray(sum(weight * values[k : k + places] for k, weight in enumerate(weights)))
             values = np.moveaxis(values, 0, axis)
         return values
 
@@ -89,19 +90,19 @@ def ssim(one, other):
     return float((light * structure).mean())
 
 
-def gaussian(size):
-    """(size,) weights that sum to 1, `SIGMA` cells wide where there are `WINDOW` of them."""
+def gaussian(size: int) -> np.ndarray:
+    """Return (size,) weights that sum to 1, `SIGMA` cells wide where there are `WINDOW` of them."""
     distance = (np.arange(size) - size // 2) / (SIGMA * size / WINDOW)
     weights = np.exp(-(distance**2) / 2)
     return weights / weights.sum()
 
 
-def _unit(values):
+def _unit(values: np.ndarray) -> np.ndarray:
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.zeros_like(values)
 
 
-def _checked(one, other):
+def _checked(one: npt.ArrayLike, other: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
     if one.ndim != 2 or one.shape != other.shape or not one.size:
         raise ValueError(f"Two maps (rows, columns) of one size are compared. Received: {one.shape} and {other.shape}.")

@@ -1,39 +1,85 @@
-"""Networks to look into: two bundled ones with sample images, files, and ``keras.applications``.
+"""Networks to look into: the bundled ones with their sample images, model files, and ``keras.applications``.
 
-A bundled network is one module with ``build()`` (a ``keras.Model`` that takes 0..255),
-``class_names()`` and ``samples()``, listed in ``BUNDLED``.
+A bundled network is one file in this folder. It declares ``build()`` (a ``keras.Model`` that takes 0..255),
+``class_names()``, ``samples()``, ``DEFAULT`` (true for the one network that is opened where nobody names any) and
+``FAVOURITES`` (names of classes that most people recognise). Files without ``build`` help to load others.
 """
 
 import difflib
 import os
+from collections.abc import Iterable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Protocol
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.engine.layer_paths import is_model
 from cnnviz_widgets.engine.startup import start_tensorflow
 from cnnviz_widgets.network import Network
 
-from . import applications, digits, efficientnet_lite0, files
+from .applications import application_names, load_application
+from .files import load_file, looks_like_file
 
-__all__ = ["load", "names", "samples"]
+if TYPE_CHECKING:
+    import keras
 
-BUNDLED = {"efficientnet_lite0": efficientnet_lite0, "digits": digits}
-
-
-def names():
-    """Return the names of the bundled networks."""
-    return tuple(BUNDLED)
+__all__ = ["default_name", "favourites", "load", "names", "samples"]
 
 
-def samples(name):
-    """Return the sample images of a bundled network, a tuple of InputImage. Needs no TensorFlow.
+class BundledNetwork(Protocol):
+    """The declarations of a bundled network's file."""
+
+    DEFAULT: bool
+    FAVOURITES: tuple[str, ...]
+
+    def build(self) -> "keras.Model":
+        """Return the trained network, a new one each time."""
+        ...
+
+    def class_names(self) -> tuple[str, ...]:
+        """Return the names of the classes, in the order of the network's outputs."""
+        ...
+
+    def samples(self) -> tuple[InputImage, ...]:
+        """Return images to try."""
+        ...
+
+
+@cache
+def bundled() -> dict[str, BundledNetwork]:
+    """Return {name: module} of the bundled networks, the default one first, then by name."""
+    files: dict[str, Any] = {file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)}
+    found = {name: module for name, module in files.items() if hasattr(module, "build")}
+    return dict(sorted(found.items(), key=lambda item: (not item[1].DEFAULT, item[0])))
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the bundled networks, the default one first."""
+    return tuple(bundled())
+
+
+def default_name() -> str:
+    """Return the name of the network that is opened where nobody names any."""
+    return names()[0]
+
+
+def favourites() -> tuple[str, ...]:
+    """Return the names of classes that most people recognise, over all bundled networks."""
+    return tuple(name for network in bundled().values() for name in network.FAVOURITES)
+
+
+def samples(name: str) -> tuple[InputImage, ...]:
+    """Return the sample images of a bundled network. Needs no TensorFlow.
 
     Raises ValueError for a name that is not bundled.
     """
-    if name not in BUNDLED:
+    if name not in bundled():
         raise ValueError(_unknown(name, names(), "sample images"))
-    return BUNDLED[name].samples()
+    return bundled()[name].samples()
 
 
-def load(source):
+def load(source: "str | os.PathLike[str] | keras.Model | Network") -> Network:
     """Return a Network, ready to look into.
 
     ``source`` is a bundled name ("efficientnet_lite0", "digits"), a path to a ``.keras`` or ``.h5``
@@ -48,18 +94,18 @@ def load(source):
         return source
     start_tensorflow()
     if isinstance(source, os.PathLike):
-        return files.load_file(source)
+        return load_file(source)
     if not isinstance(source, str):
         return _of_model(source)
-    if source in BUNDLED:
-        network = BUNDLED[source]
+    if source in bundled():
+        network = bundled()[source]
         return Network(network.build(), class_names=network.class_names(), name=source, samples=network.samples())
-    if files.looks_like_file(source):
-        return files.load_file(source)
+    if looks_like_file(source):
+        return load_file(source)
     return _named(source)
 
 
-def _of_model(source):
+def _of_model(source: Any) -> Network:
     if not is_model(source):
         raise TypeError(
             f"A network is loaded from a name, a path, a keras.Model or a Network. Received: {type(source).__name__}."
@@ -67,17 +113,15 @@ def _of_model(source):
     return Network(source)
 
 
-def _named(name):
-    known = {*names(), *applications.application_names()}
+def _named(name: str) -> Network:
+    known = {*names(), *application_names()}
     for spelling in known:
         if spelling.lower() == name.lower():
-            if spelling in BUNDLED:
-                return load(spelling)
-            return applications.load_application(spelling)
+            return load(spelling) if spelling in bundled() else load_application(spelling)
     raise ValueError(_unknown(name, known, "network"))
 
 
-def _unknown(name, known, what):
+def _unknown(name: str, known: Iterable[str], what: str) -> str:
     spellings = {spelling.lower(): spelling for spelling in known}
     near = difflib.get_close_matches(str(name).lower(), spellings, n=1)
     hint = f" Did you mean {spellings[near[0]]!r}?" if near else ""

@@ -1,6 +1,10 @@
 """The networks of ``keras.applications``, with ImageNet weights that Keras downloads."""
 
-import inspect
+import ast
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.network import Network
@@ -8,15 +12,19 @@ from cnnviz_widgets.network import Network
 from . import imagenet
 
 
-def application_names():
-    """Return the names of the networks in ``keras.applications`` ("ResNet50"), sorted."""
-    import keras
+def application_names() -> tuple[str, ...]:
+    """Return the names of the networks in ``keras.applications`` ("ResNet50"), sorted. Needs no TensorFlow.
 
-    return tuple(sorted(name for name, _ in inspect.getmembers(keras.applications, callable)))
+    They are read from its source, because importing it would import TensorFlow.
+    """
+    spec: Any = find_spec("keras")
+    source = Path(spec.origin).parent / "applications" / "__init__.py"
+    imports = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ImportFrom))
+    return tuple(sorted(alias.name for node in imports for alias in node.names if alias.name[0].isupper()))
 
 
-def load_application(name):
-    """Return the Network of that exact name, taking 0..255 RGB.
+def load_application(name: str) -> Network:
+    """Return the Network of exactly that name, which takes 0..255 RGB.
 
     Raises RuntimeError when its weights cannot be downloaded.
     """
@@ -34,7 +42,7 @@ def load_application(name):
     return Network(
         model,
         class_names=imagenet.class_names(),
-        # The module that defines a network also defines what its images must go through.
-        preprocess=inspect.getmodule(build).preprocess_input,
+        # The module that defines a network also defines the preprocessing of its images.
+        preprocess=import_module(build.__module__).preprocess_input,
         name=name,
     )

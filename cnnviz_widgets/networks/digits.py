@@ -9,11 +9,18 @@ Trained by ``tools/train_digits.py`` on 6500 digits of MNIST (Yann LeCun, Corinn
 Christopher J. C. Burges), seed 0. Accuracy on the 1500 digits that it never saw: 99.13 %.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cnnviz_widgets.core.image import InputImage
 
 from .stored_weights import DATA, load_weights
+
+if TYPE_CHECKING:
+    import keras
+DEFAULT = False
+FAVOURITES = ()  # no class is better known than another
 
 IMAGE_SIZE = 28
 CLASS_NAMES = tuple("0123456789")
@@ -23,14 +30,14 @@ WEIGHTS = DATA / "digits.npz"
 SAMPLES = DATA / "digit_samples.npz"
 
 
-def build():
+def build() -> "keras.Model":
     """Return the trained network, a new ``keras.Model`` each time."""
     model = architecture()
     load_weights(model, WEIGHTS)
     return model
 
 
-def architecture():
+def architecture() -> "keras.Model":
     """Return the network with random weights."""
     import keras
     from keras import layers
@@ -54,15 +61,15 @@ def architecture():
     )
 
 
-def class_names():
+def class_names() -> tuple[str, ...]:
     """Return "0" to "9"."""
     return CLASS_NAMES
 
 
-def samples():
+def samples() -> tuple[InputImage, ...]:
     """Return 100 digits that the network never saw, ten of each class, the doubtful ones last.
 
-    The name tells how the network does: "7 · sample 12", "7 · sample 95 (unsure)" or
+    The name tells the network's answer: "7 · sample 12" where it is right, "7 · sample 95 (unsure)" or
     "7 · sample 96 (taken for 2)". The label is the digit that was meant.
     """
     with np.load(SAMPLES, allow_pickle=False) as stored:

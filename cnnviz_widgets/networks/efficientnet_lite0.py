@@ -21,10 +21,17 @@ Layers, in order (the 16 blocks count from 0, so the last one is ``block15``):
     pooling  logits  probabilities
 """
 
-from .imagenet import class_names, samples
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .imagenet import FAVOURITES, class_names, samples
 from .stored_weights import DATA, load_weights
 
-__all__ = ["architecture", "build", "class_names", "samples"]
+if TYPE_CHECKING:
+    import keras
+__all__ = ["DEFAULT", "FAVOURITES", "architecture", "build", "class_names", "samples"]
+
+DEFAULT = True
 
 IMAGE_SIZE = 224
 CLASSES = 1000
@@ -43,14 +50,14 @@ STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 
 
-def build():
+def build() -> "keras.Model":
     """Return EfficientNet-Lite0 with its ImageNet weights, a new ``keras.Model`` each time."""
     model = architecture()
     load_weights(model, DATA / "efficientnet_lite0.npz")
     return model
 
 
-def architecture():
+def architecture() -> "keras.Model":
     """Return EfficientNet-Lite0 with random weights."""
     import keras
     from keras import layers
@@ -72,7 +79,7 @@ def architecture():
     return keras.Model(pixels, x, name="efficientnet_lite0")
 
 
-def _blocks():
+def _blocks() -> Iterator[tuple[int, int, int, int]]:
     """Yield (kernel, stride, expansion, output channels) of each of the 16 blocks."""
     for repeats, kernel, stride, expansion, channels in STAGES:
         for repeat in range(repeats):

@@ -18,23 +18,23 @@ from . import keras2
 ENDINGS = (".keras", ".h5")
 
 
-def looks_like_file(text):
-    """Return whether a string given to ``load`` means a file rather than a network's name."""
+def looks_like_file(text: str) -> bool:
+    """Return true where a string given to ``load`` means a file, false for a network's name."""
     return "/" in text or os.sep in text or bool(Path(text).suffix)
 
 
-def load_file(source):
+def load_file(source: str | os.PathLike[str]) -> Network:
     """Return the Network in a ``.keras`` or ``.h5`` file, named after the file.
 
-    Raises FileNotFoundError, IsADirectoryError, or ValueError for what is not a Keras model file,
-    needs code of the person's own, or is an address; RuntimeError when the process is unsafe.
+    Raises FileNotFoundError, IsADirectoryError, or ValueError for a file that is not a Keras model
+    or needs code of the person's own, and for an address; RuntimeError when the process is unsafe.
     """
     path = checked_path(os.fspath(source))
     _refuse_unsafe_process()
     import keras
 
     try:
-        # custom_objects stays away: code of one's own goes in by way of a model object.
+        # No custom_objects: a model with code of one's own is loaded by the person and passed as an object.
         with keras2.readable(path) as file:
             model = keras.saving.load_model(file, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds for a broken or foreign file
@@ -42,8 +42,12 @@ def load_file(source):
     return Network(model, name=path.stem)
 
 
-def checked_path(text):
-    """The Path of a model file, or a refusal in a sentence of what is none: an address, a folder, another ending."""
+def checked_path(text: str) -> Path:
+    """Return the Path of a model file.
+
+    Raises FileNotFoundError, IsADirectoryError, TypeError or ValueError, each with a sentence, for anything else: an
+    address, a folder, another ending, other content.
+    """
     if not isinstance(text, str):
         raise TypeError(f"A model's path must be text. Received: {text!r}.")
     if "://" in text:
@@ -72,18 +76,18 @@ def checked_path(text):
     return path
 
 
-def _has_the_right_content(path):
+def _has_the_right_content(path: Path) -> bool:
     import h5py
 
     return zipfile.is_zipfile(path) if path.suffix == ".keras" else h5py.is_hdf5(path)
 
 
-def _content(suffix):
+def _content(suffix: str) -> str:
     return "a zip archive" if suffix == ".keras" else "an HDF5 file"
 
 
-def _refuse_unsafe_process():
-    # Keras offers no public question; a Keras without this module must not be trusted blindly.
+def _refuse_unsafe_process() -> None:
+    # Keras has no public function for this; a Keras without this module must not be trusted blindly.
     from keras.src.saving.serialization_lib import in_safe_mode
 
     if in_safe_mode() is False:
@@ -94,8 +98,8 @@ def _refuse_unsafe_process():
         )
 
 
-def _reason(error, path):
-    """Return one sentence for what Keras says in paragraphs."""
+def _reason(error: Exception, path: Path) -> str:
+    """Return one sentence for Keras's paragraphs."""
     text = str(error)
     advice = "load it yourself and pass the model object"
     if path.suffix == ".keras" and (version := keras2.version_of(path)).startswith("2."):

@@ -1,28 +1,30 @@
-"""Model files that Keras 2 wrote, in the words of Keras 3.
+"""Model files that Keras 2 wrote, translated for Keras 3.
 
 Keras 3 reads the ``.h5`` files of Keras 2, but stumbles over settings that its layers no longer have (a
-``DepthwiseConv2D`` of "groups": 1, as in every MobileNet) and over models inside models. What such a setting says is
-without effect, or the file is left as it is: then Keras refuses it.
+``DepthwiseConv2D`` of "groups": 1, as in every MobileNet) and over models inside models. Only settings without effect
+are left out; a file with others stays as it is, and Keras refuses it.
 """
 
 import inspect
 import json
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # Settings that layers once had, and the values at which leaving them out changes nothing.
 EFFECTLESS = {"groups": (1,), "implementation": (1, 2), "time_major": (False,), "renorm": (False,)}
-# How weights begin and what keeps them small while training: the file holds the weights themselves.
+# Endings of settings that matter only in training: the file holds the weights themselves.
 OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
-# What Keras 3 takes without its being a parameter.
+# Settings that Keras 3 accepts although they are no parameters.
 UNDERSTOOD = {"name", "trainable", "dtype", "batch_input_shape", "input_shape", "axis"}
 
 
 @contextmanager
-def readable(path):
-    """The path of a model file that Keras 3 can read: `path` itself, or a copy of an ``.h5`` file in its words."""
+def readable(path: Path) -> Iterator[Path]:
+    """Give the path of a model file that Keras 3 can read: `path` itself, or a translated copy of an ``.h5`` file."""
     config = _old_config(path)
     modern = None if config is None else modernised(config)
     if modern == config:
@@ -38,8 +40,8 @@ def readable(path):
         yield copy
 
 
-def modernised(config):
-    """The configuration of a model, layer or wrapper as Keras 2 wrote it, as Keras 3 takes it."""
+def modernised(config: Any) -> Any:
+    """Translate the configuration of a model, layer or wrapper from Keras 2 to Keras 3."""
     if isinstance(config, list):
         return [modernised(part) for part in config]
     if not isinstance(config, dict):
@@ -48,7 +50,7 @@ def modernised(config):
         return {name: modernised(part) for name, part in config.items()}
     layer = _layer_class(config["class_name"])
     if layer is None:
-        return config  # an initialiser, say
+        return config  # for example an initialiser
     # Without a module, a layer inside a model is read like the outermost ones, by the rules for old files.
     kept = {name: part for name, part in config.items() if name not in ("module", "registered_name", "build_config")}
     settings = {
@@ -58,10 +60,10 @@ def modernised(config):
 
 
 def _rewired(model):
-    """The settings of a functional model, its connections counted as Keras 3 counts them.
+    """Return the settings of a functional model with its connections counted as in Keras 3.
 
-    To Keras 2, a model inside it had been called once before, when it was made, so that the first call here is number
-    1. And what ends in one tensor ended in a list of one.
+    In Keras 2, a model inside another had been called once before, when it was made, so that the first call here is
+    number 1; and a model with one input or output listed it in a list of one.
     """
     nested = {layer["name"] for layer in model["layers"] if "layers" in layer["config"] and "name" in layer}
     ends = {name: model[name] for name in ("input_layers", "output_layers")}
@@ -73,7 +75,7 @@ def _rewired(model):
 
 
 def _sources(nodes):
-    """The lists [layer, number of its call, number of its output, ...] in a tree of lists."""
+    """Yield the lists [layer, number of its call, number of its output, ...] in a tree of lists."""
     if isinstance(nodes, dict):
         nodes = list(nodes.values())
     if isinstance(nodes, list) and len(nodes) >= 3 and isinstance(nodes[0], str) and isinstance(nodes[1], int):
@@ -83,8 +85,8 @@ def _sources(nodes):
         yield from _sources(node)
 
 
-def version_of(path):
-    """The version of Keras that wrote a file, as text; "" where it does not say."""
+def version_of(path: Path) -> str:
+    """Return the version of Keras that wrote a file; "" where the file does not say."""
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
             if "metadata.json" not in archive.namelist():
@@ -97,7 +99,7 @@ def version_of(path):
 
 
 def _old_config(path):
-    """The configuration in an ``.h5`` file of Keras 2; None for another file, or one that cannot be read."""
+    """Return the configuration in an ``.h5`` file of Keras 2; None for another file, or one that cannot be read."""
     import h5py
 
     try:
@@ -105,7 +107,7 @@ def _old_config(path):
             return None
         with h5py.File(path, "r") as file:
             return json.loads(_text(file.attrs["model_config"]))
-    except (OSError, KeyError, ValueError):  # Keras has its own words for it
+    except (OSError, KeyError, ValueError):  # Keras will report it
         return None
 
 
@@ -116,7 +118,7 @@ def _superfluous(layer, name, value):
 
 
 def _parameters(layer):
-    """The names that a layer's constructor takes, with those that it hands on."""
+    """Return the names that a layer's constructor takes, with those that it hands on."""
     return {name for kind in layer.__mro__ for name in inspect.signature(kind.__init__).parameters}
 
 

@@ -1,16 +1,17 @@
-"""Which network a command means, found out without TensorFlow."""
+"""The network that a command names, found without TensorFlow."""
 
-import ast
 import difflib
-from importlib.util import find_spec
-from pathlib import Path
 
 from . import names
+from .applications import application_names
 from .files import checked_path, looks_like_file
 
 
-def checked_network(text):
-    """The name or absolute path of a network, or a ValueError or OSError that says what would be right."""
+def checked_network(text: str) -> str:
+    """Return the name or absolute path of a network.
+
+    Raises ValueError or OSError, each with a sentence that says what would be right.
+    """
     if text in names():
         return text
     if looks_like_file(text):
@@ -24,10 +25,3 @@ def checked_network(text):
         f"A network is {', '.join(names())}, a name in keras.applications, or the path of a .keras or .h5 file. "
         f"{hint}Received: {text!r}."
     )
-
-
-def application_names():
-    """The names in `keras.applications`, read from its source: importing it would import TensorFlow."""
-    source = Path(find_spec("keras").origin).parent / "applications" / "__init__.py"
-    imports = (node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ImportFrom))
-    return [alias.name for node in imports for alias in node.names if alias.name[0].isupper()]

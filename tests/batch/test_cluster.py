@@ -13,7 +13,7 @@ from keras import layers
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.batch import cluster as over_dask
 from cnnviz_widgets.batch import compute_many
-from cnnviz_widgets.batch.work import Item
+from cnnviz_widgets.batch.work import BatchItem
 from cnnviz_widgets.core.failures import Refusal
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import load
@@ -95,7 +95,7 @@ def test_a_function_of_a_notebook_may_prepare_the_images(client, network):
 
 def test_an_image_that_kills_every_worker_is_refused_and_the_others_are_not(network):
     killed = distributed.KilledWorker("task", type("Worker", (), {"address": "tcp://127.0.0.1:1"})(), 3)
-    item = Item("a.png", None, network.samples[0])
+    item = BatchItem("a.png", None, network.samples[0])
     task = type("Task", (), {"result": lambda task: (_ for _ in ()).throw(killed)})()
     assert over_dask._finished(item, task, 0)[1].startswith("Each worker that tried this image died")
 

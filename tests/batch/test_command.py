@@ -18,7 +18,7 @@ from PIL import Image
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets import __main__ as command
 from cnnviz_widgets.batch import command as explain
-from cnnviz_widgets.batch.folder import Output
+from cnnviz_widgets.batch.folder import MapFolder
 from cnnviz_widgets.batch.progress import Progress
 from cnnviz_widgets.batch.table import Table
 from cnnviz_widgets.networks import load
@@ -96,7 +96,7 @@ def test_what_is_complete_is_not_computed_again(run, source, tmp_path, monkeypat
     run()
     picture(source / "e.png")
     kept = []
-    monkeypatch.setattr(Output, "keep", lambda output, name, *_: kept.append(name))
+    monkeypatch.setattr(MapFolder, "keep", lambda output, name, *_: kept.append(name))
     run()
     assert kept == ["e.png"]
 
@@ -182,7 +182,7 @@ def test_the_maps_may_lie_inside_the_folder_of_the_pictures(source):
 
 
 def test_two_commands_do_not_write_into_one_folder(run, tmp_path, capsys):
-    other = Output(tmp_path / "maps", {})
+    other = MapFolder(tmp_path / "maps", {})
     with pytest.raises(SystemExit):
         run()
     assert "Only one command at a time may write into a folder" in capsys.readouterr().err
@@ -309,7 +309,7 @@ def test_a_scheduler_that_is_lost_leaves_what_is_there(run, tmp_path, monkeypatc
         raise RuntimeError("The Dask scheduler must run until the last image is done.")
         yield
 
-    monkeypatch.setattr(explain, "answers", lost)
+    monkeypatch.setattr(explain, "answered_items", lost)
     assert run() == 1
     assert "must run until the last image is done. The same command goes on from here." in capsys.readouterr().out
 

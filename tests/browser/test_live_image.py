@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz_widgets.widgets.front.live_image import COLORMAPS, LUT_ENTRIES, lookup_tables
+from cnnviz_widgets.core.colours import COLORMAPS, LUT_ENTRIES, lookup_table
 
 PAGE = Path(__file__).with_name("live_image_page.py")
 EVERY = "[...document.querySelectorAll('.cnnviz-live')]"
@@ -45,9 +45,7 @@ def pixel(page, name, x, y, canvas="cnnviz-picture"):
 
 def color(colormap, share):
     """The colour of the table at a share 0..1 of the limits."""
-    names = [name for family in COLORMAPS.values() for name in family]
-    tables = np.frombuffer(lookup_tables(), np.uint8).reshape(len(names), LUT_ENTRIES, 3)
-    return tables[names.index(colormap), round(float(share) * (LUT_ENTRIES - 1))].astype(float)
+    return lookup_table(colormap)[round(float(share) * (LUT_ENTRIES - 1))].astype(float)
 
 
 def wait_for_text(page, selector, text):
@@ -166,8 +164,8 @@ def test_opacity_changes_pixels_without_the_kernel_which_hears_of_it_on_release(
 
 
 def test_another_color_map_recolors(page, arrays):
-    assert page.locator(".is-cam select option").all_inner_texts() == COLORMAPS["sequential"]
-    assert page.locator(".is-signed select option").all_inner_texts() == COLORMAPS["diverging"]
+    assert page.locator(".is-cam select option").all_inner_texts() == [*COLORMAPS["sequential"]]
+    assert page.locator(".is-signed select option").all_inner_texts() == [*COLORMAPS["diverging"]]
     page.locator(".is-cam select").select_option("magma")
     expected = 0.4 * arrays["blocks"][40, 40] + 0.6 * color("magma", arrays["cam"][1, 1])
     wait_for_pixel(page, "cam", 1.25 / 7, 1.25 / 7, expected)

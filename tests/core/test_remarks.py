@@ -92,7 +92,7 @@ def test_every_note_is_one_sentence_on_one_line():
         remarks.unlikely("cat", 0.001),
         remarks.hidden_head(),
         remarks.not_finite(1, 2),
-        remarks.constant(1.0),
+        remarks.constant_map(1.0),
         *remarks.rewritten(2, {"Tanh": 1}),
         remarks.nothing_positive(),
         remarks.single_cell("conv1"),

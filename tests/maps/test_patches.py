@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cnnviz_widgets.maps.patches import cut_out, strongest_places
+from cnnviz_widgets.maps.patches import cut_out, strongest_cells
 
 
 class Window:
@@ -16,7 +16,7 @@ class Window:
 def test_the_strongest_come_first_and_what_overlaps_by_more_than_half_is_left_out():
     channel = np.zeros((10, 10))
     channel[4, 4], channel[4, 5], channel[8, 1], channel[6, 4] = 3, 2.9, 1, 2
-    crowded = strongest_places(channel, Window(), 20, 20)
+    crowded = strongest_cells(channel, Window(), 20, 20)
     # The cell beside the strongest sees half of what that sees: a third of what both cover.
     assert [(place.row, place.column, place.value) for place in crowded] == [
         (4, 4, 3), (4, 5, 2.9), (6, 4, 2), (8, 1, 1)
@@ -30,16 +30,16 @@ class Wide(Window):
 
 
 def test_where_every_cell_sees_everything_there_is_one_place():
-    assert len(strongest_places(np.ones((5, 5)), Wide(), 20, 20)) == 1
+    assert len(strongest_cells(np.ones((5, 5)), Wide(), 20, 20)) == 1
 
 
 def test_what_is_not_above_zero_excites_nothing():
-    assert strongest_places(-np.ones((5, 5)), Window(), 20, 20) == ()
-    assert strongest_places(np.full((5, 5), np.nan), Window(), 20, 20) == ()
+    assert strongest_cells(-np.ones((5, 5)), Window(), 20, 20) == ()
+    assert strongest_cells(np.full((5, 5), np.nan), Window(), 20, 20) == ()
 
 
 def test_at_most_so_many_are_found():
-    assert len(strongest_places(np.arange(100.0).reshape(10, 10), Window(), 20, 20, count=4)) == 4
+    assert len(strongest_cells(np.arange(100.0).reshape(10, 10), Window(), 20, 20, count=4)) == 4
 
 
 def test_patches_are_the_images_own_pixels_in_grey_where_the_border_cut_them():

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from cnnviz_widgets.networks import imagenet, names, samples
+from cnnviz_widgets.networks import imagenet, samples
 from cnnviz_widgets.networks.stored_weights import DATA
 
 
@@ -68,7 +68,3 @@ def test_samples_and_names_need_no_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_the_bundled_names_are_these_two():
-    assert names() == ("efficientnet_lite0", "digits")

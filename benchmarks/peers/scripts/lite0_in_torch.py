@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in PyTorch, filled with the weights of the Keras model: what torch's libraries look into.
+"""EfficientNet-Lite0 in PyTorch, filled with the weights of the Keras model, for torch's libraries.
 
 Written for channels first, as torch has it; padding is TensorFlow's "same", more of it behind than in front; batch
 normalisation has Keras' epsilon. `head_activation` is the layer that class activation maps are of.
@@ -59,13 +59,13 @@ class Lite0(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, images):
-        """The logits."""
+        """Return the logits."""
         x = self.head_activation(self.head(self.blocks(self.stem((images - 127) / 128))))
         return self.logits(x.mean(dim=(2, 3)))
 
 
 def part(arrays, name, stride=1, active=True):
-    """A convolution, its normalisation, and ReLU6 where it is `active`."""
+    """Return a convolution, its normalisation, and ReLU6 where it is `active`."""
     kernel = arrays[f"{name}_conv/kernel"]
     alone = name.endswith("depthwise")
     # (h, w, channels, 1) -> (channels, 1, h, w), or (h, w, in, out) -> (out, in, h, w)
@@ -82,7 +82,7 @@ def part(arrays, name, stride=1, active=True):
 
 
 def opened(folder):
-    """(model, image (1, 3, height, width)) of what lies in the folder."""
+    """Return (model, image (1, 3, height, width)) from the files in the folder."""
     with np.load(f"{folder}/weights.npz") as file:
         model = Lite0(dict(file))
     image = np.load(f"{folder}/image.npy").transpose(2, 0, 1)[np.newaxis]

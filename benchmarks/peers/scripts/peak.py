@@ -1,4 +1,4 @@
-"""How much memory something takes at its peak, by Linux's own account. Only the standard library, for any Python."""
+"""The peak memory of some work, by Linux's own account. Only the standard library, for any Python."""
 
 import os
 from pathlib import Path
@@ -7,12 +7,12 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def can_measure():
-    """Whether this system tells."""
+    """Return true where this system records it."""
     return STATUS.exists() and os.access(CLEAR, os.W_OK)
 
 
 def growth(work):
-    """Megabytes by which the peak while `work()` runs lies above what is resident before."""
+    """Return the megabytes by which the peak while `work()` runs exceeds the resident memory before it."""
     CLEAR.write_text("5")  # the peak begins anew
     before = _megabytes("VmRSS")
     work()

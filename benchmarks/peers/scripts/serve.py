@@ -1,4 +1,4 @@
-"""A peer at work: takes commands as lines of JSON, does them, says how long it took. Only the standard library.
+"""A peer at work: it takes tasks as lines of JSON, does them, and reports the seconds. Only the standard library.
 
 {"do": "gradient"} is answered by {"seconds": 0.04}; with "keep" the array is saved there, for NumPy. With
 {"memory": true} the answer is {"megabytes": 12.5} instead. {"error": ...} says what went wrong. The first line that a
@@ -46,6 +46,6 @@ def _answer(tasks, asked):
 
 
 def settings(folder):
-    """What to do: the image's file and the numbers of each method, as `exchange.py` wrote them."""
+    """Return the settings, the image's file and the numbers of each method, as `exchange.py` wrote them."""
     with open(os.path.join(folder, "settings.json")) as file:
         return json.load(file)

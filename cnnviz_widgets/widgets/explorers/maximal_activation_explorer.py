@@ -5,6 +5,7 @@ from dataclasses import replace
 import ipywidgets
 
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
+from cnnviz_widgets.networks import favourites
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.made_pictures import MadePictures
@@ -14,11 +15,7 @@ from cnnviz_widgets.widgets.parts.status import StatusLine
 
 from .session_explorer import SessionExplorer
 
-# Of a network with more classes than `ALL_OF`, those of these that it has; of others the first ones.
-FAVOURITES = (
-    *("espresso", "daisy", "tabby", "chain mail", "strawberry", "stupa", "zebra", "honeycomb", "monarch", "jellyfish"),
-    *("pineapple", "school bus"),
-)
+# A network with more classes than these begins with its favourites, any other with its first classes.
 ALL_OF = 12
 
 
@@ -59,7 +56,7 @@ class MaximalActivationExplorer(SessionExplorer):
         names = network.class_names
         if self._given_classes is not None:
             return tuple(network.describe(network.target(name)) for name in self._given_classes)
-        known = tuple(name for name in FAVOURITES if name in names)
+        known = tuple(name for name in favourites() if name in names)
         return known if known and len(names) > ALL_OF else names[:ALL_OF]
 
     def usual_target(self, network):

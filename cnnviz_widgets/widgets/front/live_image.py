@@ -10,19 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anywidget
-import matplotlib
 import numpy as np
 import traitlets
 from ipywidgets import widget_serialization
 from traitlets import Bool, CBytes, CFloat, Dict, Enum, Instance, Int, List, TraitError, Unicode
 
+from cnnviz_widgets.core.colours import COLORMAPS, family_of, lookup_table
+
 from .browser_state import BrowserState
 
 HERE = Path(__file__).parent
-COLORMAPS = {
-    "sequential": ["viridis", "magma", "inferno", "cividis", "gray"],
-    "diverging": ["RdBu_r", "PuOr_r", "coolwarm", "bwr"],
-}
 # Okabe and Ito's colours, told apart with any kind of colour vision; the first is grey: "nothing unusual here".
 CATEGORY_COLORS = (
     "#9a9a9a",
@@ -34,8 +31,6 @@ CATEGORY_COLORS = (
     "#d55e00",
     "#cc79a7",
 )
-# Odd, so that a diverging colour map has an entry for exactly zero.
-LUT_ENTRIES = 257
 MAX_SIDE = 4096  # px of the base image
 MAX_VALUES = 16_000_000  # numbers in one map or grid of tiles: 64 MB on the wire
 
@@ -45,10 +40,7 @@ BOUNDS = {"opacity": (0.0, 1.0), "saturation": (0.01, 100.0), "zoom": (1.0, 32.0
 @functools.cache
 def lookup_tables() -> bytes:
     """All colour maps of ``COLORMAPS`` in order, each `LUT_ENTRIES` x RGB uint8, from low to high."""
-    steps = np.linspace(0, 1, LUT_ENTRIES)
-    names = [name for family in COLORMAPS.values() for name in family]
-    tables = [matplotlib.colormaps[name].resampled(LUT_ENTRIES)(steps)[:, :3] for name in names]
-    return np.rint(np.stack(tables) * 255).astype(np.uint8).tobytes()
+    return b"".join(lookup_table(name).tobytes() for family in COLORMAPS.values() for name in family)
 
 
 class LiveImage(BrowserState, anywidget.AnyWidget):
@@ -289,7 +281,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
 
     @traitlets.validate("colormap")
     def _fitting_colormap(self, proposal):
-        fitting = COLORMAPS["diverging" if self.signed else "sequential"]
+        fitting = COLORMAPS[family_of(self.signed)]
         if proposal["value"] not in fitting:
             raise TraitError(f"Colour maps that fit: {', '.join(fitting)}. Received: {proposal['value']!r}.")
         return proposal["value"]
@@ -301,7 +293,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
 
     @traitlets.observe("signed")
     def _change_family(self, change):
-        self.colormap = self._chosen_colormap["diverging" if change["new"] else "sequential"]
+        self.colormap = self._chosen_colormap[family_of(change["new"])]
 
 
 def _clamp(value: float, low: float, high: float) -> float:

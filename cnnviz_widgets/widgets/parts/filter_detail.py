@@ -5,7 +5,7 @@ import numpy as np
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.channels import without_weights
-from cnnviz_widgets.maps.patches import cut_out, strongest_places
+from cnnviz_widgets.maps.patches import cut_out, strongest_cells
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.front.number_grids import NumberGrids, grid
 
@@ -175,7 +175,7 @@ class FilterDetail(Bound):
         self._places = ()
         known = facts.maps is not None and self._has_map(facts) and facts.field is not None
         if known:
-            self._places = strongest_places(facts.maps[channel], facts.field, *facts.image.shape[:2], PATCHES)
+            self._places = strongest_cells(facts.maps[channel], facts.field, *facts.image.shape[:2], PATCHES)
         self.patches.layout.display = None if self._places else "none"
         if not self._places:
             nothing = "Nothing of this image brings it above zero." if known else ""

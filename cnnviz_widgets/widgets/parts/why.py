@@ -1,16 +1,14 @@
-"""What stands behind "why?" beside a note: the section of `docs/notes.md` that the note's link leads to.
+"""The explanation behind "why?" beside a note: the section of `core/notes.md` to which the note's link leads.
 
-The words are shown where they are asked for: a page has no address of the docs that works in every place a notebook
-is opened, and none without internet.
+It is shown on the page itself, because no address of the docs works wherever a notebook is opened, and none works
+without internet.
 """
 
 import html
 import re
 from functools import cache
-from pathlib import Path
 
-HERE = Path(__file__).parent
-CHECKOUT = HERE.parents[2]
+from cnnviz_widgets.core.notes import PAGE
 
 
 def with_reasons(parts):
@@ -26,16 +24,8 @@ def explanation(link):
 @cache
 def sections():
     """{link: paragraphs} of the page about notes, without its marks."""
-    found = re.split(r"^## (\w+)\n", page().read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    return {f"notes.md#{kind}": _paragraphs(text) for kind, text in zip(found[::2], found[1::2], strict=True)}
-
-
-def page():
-    """The page about notes: in an installed package beside this file, in a checkout in `docs`."""
-    for path in (HERE / "notes.md", CHECKOUT / "docs" / "notes.md"):
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"The package needs its page about notes, notes.md. Received: {HERE} without it.")
+    found = re.split(r"^## (\w+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return {f"{PAGE.name}#{kind}": _paragraphs(text) for kind, text in zip(found[::2], found[1::2], strict=True)}
 
 
 def _paragraphs(text):
