@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.networks import names, samples
+from cnnviz_widgets.words import one_line
 
 NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
 # Voila puts the part of the page's address behind "?" here.
@@ -54,7 +54,7 @@ def find_image(text, network=DEFAULT):
         return sample
     if "/" not in text and os.sep not in text and "." not in text and not os.path.exists(text):
         known = _shortened([each.name for each in _samples_for(network)])
-        raise ValueError(f"An image is a sample ({known}) or the path of a picture. Received: {plain_text(text)!r}.")
+        raise ValueError(f"An image is a sample ({known}) or the path of a picture. Received: {one_line(text)!r}.")
     return InputImage.open(text)
 
 
@@ -74,7 +74,7 @@ def _samples_for(network):
 def _not_bundled(what, received, shown, known):
     return (
         f"The address may name a bundled {what}: {_shortened(known)}. "
-        f"Received: {plain_text(received)!r}. Shown instead: {plain_text(shown)}."
+        f"Received: {one_line(received)!r}. Shown instead: {one_line(shown)}."
     )
 
 

@@ -1,10 +1,10 @@
 """From words on the command line to a method."""
 
-import difflib
 from dataclasses import replace
 
 from cnnviz_widgets.core.parameters import Choice, Slider, parameters_of
 from cnnviz_widgets.methods import all_methods
+from cnnviz_widgets.words import did_you_mean
 
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -13,7 +13,7 @@ def chosen_method(name, settings):
     """(method class, {parameter: value}) for a name and a list of "parameter=value", or a ValueError or TypeError."""
     usable = {method.__name__: method for method in all_methods() if "image" in method.uses}
     if name not in usable:
-        hint = _near(name, usable)
+        hint = did_you_mean(name, usable)
         raise ValueError(f"--method must be one of {', '.join(usable)}. {hint}Received: {name!r}.")
     method = usable[name]
     given = dict(_setting(method, text) for text in settings)
@@ -42,7 +42,7 @@ def _setting(method, text):
         listed = ", ".join(known) or "none"
         raise ValueError(
             f"--set must be NAME=VALUE, where {method.__name__} has the parameters {listed}. "
-            f"{_near(name, known)}Received: {text!r}."
+            f"{did_you_mean(name, known)}Received: {text!r}."
         )
     return name, _value(name, known[name], value)
 
@@ -57,9 +57,3 @@ def _value(name, parameter, text):
         return int(text) if isinstance(parameter.step, int) else float(text)
     except ValueError:
         return text
-
-
-def _near(name, known):
-    spellings = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), spellings, 1)
-    return f"Did you mean {spellings[near[0]]}? " if near else ""

@@ -4,12 +4,12 @@ A bundled network is one module with ``build()`` (a ``keras.Model`` that takes 0
 ``class_names()`` and ``samples()``, listed in ``BUNDLED``.
 """
 
-import difflib
 import os
 
 from cnnviz_widgets.engine.layer_paths import is_model
 from cnnviz_widgets.engine.startup import start_tensorflow
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.words import did_you_mean
 
 from . import applications, digits, efficientnet_lite0, files
 
@@ -78,7 +78,5 @@ def _named(name):
 
 
 def _unknown(name, known, what):
-    spellings = {spelling.lower(): spelling for spelling in known}
-    near = difflib.get_close_matches(str(name).lower(), spellings, n=1)
-    hint = f" Did you mean {spellings[near[0]]!r}?" if near else ""
-    return f"There is no {what} named {name!r}.{hint} Bundled: {', '.join(names())}. Received: {name!r}."
+    hint = did_you_mean(name, known)
+    return f"There is no {what} named {name!r}. {hint}Bundled: {', '.join(names())}. Received: {name!r}."

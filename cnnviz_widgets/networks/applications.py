@@ -2,8 +2,8 @@
 
 import inspect
 
-from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.words import one_line
 
 from . import imagenet
 
@@ -26,7 +26,7 @@ def load_application(name):
     try:
         model = build(weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when a download fails
-        cause = plain_text(error, longest=160).rstrip(".")
+        cause = one_line(error, longest=160).rstrip(".")
         raise RuntimeError(
             f"The weights of {name} could not be downloaded; without internet, choose a bundled"
             f" network. Received: {cause or type(error).__name__}."

@@ -1,9 +1,10 @@
 """Which network a command means, found out without TensorFlow."""
 
 import ast
-import difflib
 from importlib.util import find_spec
 from pathlib import Path
+
+from cnnviz_widgets.words import did_you_mean
 
 from . import names
 from .files import checked_path, looks_like_file
@@ -18,11 +19,9 @@ def checked_network(text):
     known = {name.lower(): name for name in (*names(), *application_names())}
     if text.lower() in known:
         return known[text.lower()]
-    near = difflib.get_close_matches(text.lower(), known, 1)
-    hint = f"Did you mean {known[near[0]]}? " if near else ""
     raise ValueError(
         f"A network is {', '.join(names())}, a name in keras.applications, or the path of a .keras or .h5 file. "
-        f"{hint}Received: {text!r}."
+        f"{did_you_mean(text, known.values())}Received: {text!r}."
     )
 
 

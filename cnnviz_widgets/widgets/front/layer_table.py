@@ -6,14 +6,8 @@ import anywidget
 from traitlets import Dict, List, Unicode, validate
 
 from cnnviz_widgets.anatomy.grouping import Group
-from cnnviz_widgets.widgets.parts.layer_words import (
-    compact,
-    family,
-    field_in_short,
-    leaf_name,
-    percent,
-    window_in_short,
-)
+from cnnviz_widgets.widgets.parts.layer_words import compact, family, field_in_short, leaf_name, window_in_short
+from cnnviz_widgets.words import percent
 
 from .browser_state import BrowserState
 
@@ -96,14 +90,16 @@ def _group_row(anatomy, group, level):
 def _shares(anatomy, trainable, fixed, multiply_adds):
     """The numbers of a row, in words and as shares of the network's from 0 to 1."""
     count, every = trainable + fixed, anatomy.parameters
-    of_every = f"{percent(count, every)} of the network's parameters"
-    tip = f"{count:,} parameters, {of_every}; {trainable:,} trainable, {fixed:,} not" if count else "no parameters"
+    tip = "no parameters"
+    if count:
+        of_every = f"{percent(count / every)} of the network's parameters"
+        tip = f"{count:,} parameters, {of_every}; {trainable:,} trainable, {fixed:,} not"
     if multiply_adds is None:
         cost, cost_tip, share = "?", "depends on the image, or is not known", 0
     else:
         share = multiply_adds / anatomy.multiply_adds if anatomy.multiply_adds else 0
         cost, cost_tip = compact(multiply_adds), f"{multiply_adds:,} multiply-adds for an image"
-        cost_tip += f", {percent(multiply_adds, anatomy.multiply_adds)} of the network's" if share else ""
+        cost_tip += f", {percent(share)} of the network's" if share else ""
     return {
         "parameters": f"{count:,}" if count else "",
         "parameters_tip": tip,
