@@ -28,7 +28,7 @@ def nested():
 @pytest.fixture
 def table(nested):
     shown = LayerTable()
-    shown.offer(nested)
+    shown.show_anatomy(nested)
     return shown
 
 
@@ -117,6 +117,6 @@ def test_a_kind_is_of_one_family(kind, name):
 
 
 def test_a_table_of_no_network_is_empty(table):
-    table.offer(None)
+    table.show_anatomy(None)
     assert (table.rows, table.total, table.selected) == ([], {}, "")
     assert np.size(table.rows) == 0

@@ -10,6 +10,7 @@ from cnnviz_widgets.widgets.parts.layer_words import compact, family, field_in_s
 from cnnviz_widgets.words import percent
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 
@@ -17,7 +18,7 @@ HERE = Path(__file__).parent
 class LayerTable(BrowserState, anywidget.AnyWidget):
     """Shows an anatomy; `selected` is the path of the layer that is picked, "" for none."""
 
-    _esm = HERE / "layer_table.js"
+    _esm = joined("layer_table.js")
     _css = HERE / "layer_table.css"
 
     browser_may_write = frozenset({"selected"})
@@ -26,7 +27,7 @@ class LayerTable(BrowserState, anywidget.AnyWidget):
     total = Dict(help="What the last row says.").tag(sync=True)
     selected = Unicode().tag(sync=True)
 
-    def offer(self, anatomy):
+    def show_anatomy(self, anatomy):
         """Show another network; None for none."""
         with self.hold_sync():
             self.selected = ""

@@ -33,7 +33,7 @@ class Against(Bound):
         if network is not None and network is not self._network:
             self._network = network
             self._button.value = False
-            self._list.offer(network.class_names)
+            self._list.set_items(network.class_names)
 
     def _show(self):
         network, (first, other) = self.session.network, self._classes()

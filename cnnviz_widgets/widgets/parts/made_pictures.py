@@ -83,7 +83,7 @@ class MadePictures(Bound):
         if results != self._small:
             self._small = results
             targets = [result.request.target for result in results]
-            self.grid.offer(
+            self.grid.set_items(
                 [_rgb(result) for result in results],
                 [caption(result) for result in results],
                 selected=targets.index(self._picked) if self._picked in targets else -1,
