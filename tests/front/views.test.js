@@ -1,6 +1,7 @@
 // Each widget on the fake page: what it draws of its model, and what hands make of the model.
 
 import assert from "node:assert/strict";
+import { File } from "node:buffer";
 import test, { beforeEach } from "node:test";
 import { nearest } from "../../cnnviz_widgets/widgets/front/diagram_hands.js";
 import { drawn } from "../../cnnviz_widgets/widgets/front/pick_list.js";
