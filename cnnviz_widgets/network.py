@@ -1,6 +1,5 @@
 """`Network`: a Keras model with all that is known of its images and classes."""
 
-import difflib
 import threading
 
 from .core.cache import ByteBoundedCache
@@ -11,6 +10,7 @@ from .engine.network_options import NetworkOptions
 from .engine.pickling import reduced
 from .engine.startup import start_tensorflow
 from .questions import Questions
+from .words import nearest
 
 # Kept results and activations, per network.
 CACHE_BYTES = 256 * 2**20
@@ -137,7 +137,7 @@ class Network(Questions):
         for info in self.layers:
             if info.path == path:
                 return info
-        near = difflib.get_close_matches(str(path), [info.path for info in self.layers], 3)
+        near = nearest(path, [info.path for info in self.layers])
         known = near or [info.path for info in self.spatial_layers][-6:] or ["none; they run out of sight"]
         raise ValueError(f"No layer named {path!r}. {'Near to it' if near else 'For example'}: {', '.join(known)}.")
 

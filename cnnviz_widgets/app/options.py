@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.networks import default_name, names, samples
+from cnnviz_widgets.words import one_line
 
 NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
 # Voila puts the part of the page's address behind "?" here.
@@ -55,7 +55,7 @@ def find_image(text: str, network: str = DEFAULT) -> InputImage:
         return sample
     if "/" not in text and os.sep not in text and "." not in text and not os.path.exists(text):
         known = _shortened([each.name for each in _samples_for(network)])
-        raise ValueError(f"An image is a sample ({known}) or the path of a picture. Received: {plain_text(text)!r}.")
+        raise ValueError(f"An image is a sample ({known}) or the path of a picture. Received: {one_line(text)!r}.")
     return InputImage.open(text)
 
 
@@ -75,7 +75,7 @@ def _samples_for(network: str) -> tuple[InputImage, ...]:
 def _not_bundled(what: str, received: str, shown: str, known: Sequence[str]) -> str:
     return (
         f"The address may name a bundled {what}: {_shortened(known)}. "
-        f"Received: {plain_text(received)!r}. Shown instead: {plain_text(shown)}."
+        f"Received: {one_line(received)!r}. Shown instead: {one_line(shown)}."
     )
 
 

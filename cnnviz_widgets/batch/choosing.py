@@ -1,6 +1,5 @@
 """Methods made from words on the command line."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +8,7 @@ from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.parameters import Choice, Slider, parameters_of
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.words import did_you_mean
 
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -20,7 +20,7 @@ def chosen_method(name: str, settings: Iterable[str]) -> tuple[type[Method], dic
     """
     usable = {method.__name__: method for method in all_methods() if "image" in method.uses}
     if name not in usable:
-        hint = _near(name, usable)
+        hint = did_you_mean(name, usable)
         raise ValueError(f"--method must be one of {', '.join(usable)}. {hint}Received: {name!r}.")
     method = usable[name]
     given = dict(_setting(method, text) for text in settings)
@@ -49,7 +49,7 @@ def _setting(method, text):
         listed = ", ".join(known) or "none"
         raise ValueError(
             f"--set must be NAME=VALUE, where {method.__name__} has the parameters {listed}. "
-            f"{_near(name, known)}Received: {text!r}."
+            f"{did_you_mean(name, known)}Received: {text!r}."
         )
     return name, _value(name, known[name], value)
 
@@ -64,9 +64,3 @@ def _value(name, parameter, text):
         return int(text) if isinstance(parameter.step, int) else float(text)
     except ValueError:
         return text
-
-
-def _near(name, known):
-    spellings = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(name.lower(), spellings, 1)
-    return f"Did you mean {spellings[near[0]]}? " if near else ""

@@ -1,6 +1,6 @@
 """From numbers to pixels: limits, laying a map over its image, colours, tiles. NumPy only.
 
-The live view does the same arithmetic in the browser (``live_image.js``). These functions serve the
+The live view does the same arithmetic in the browser (``live_scene.js``). These functions serve the
 matplotlib views, saved pictures and code without a browser.
 """
 

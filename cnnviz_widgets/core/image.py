@@ -8,9 +8,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from cnnviz_widgets.words import one_line
+
 from . import photo
 from .notes import Note
-from .picture_file import plain_text, read_picture
+from .picture_file import read_picture
 
 LONGEST_SIDE = 512  # px, for a network that takes any size
 CROP_TO_MENTION = 0.25  # share of the picture
@@ -52,8 +54,8 @@ class InputImage:
         values = {
             "_pixels": pixels.view(),  # a view of a read-only array cannot be made writeable
             "digest": digest.hexdigest(),
-            "name": plain_text(name) or "image",
-            "label": None if label is None else plain_text(label),
+            "name": one_line(name) or "image",
+            "label": None if label is None else one_line(label),
             "notes": notes,
             "_fits": None,  # what it was last found to fit
         }
@@ -244,8 +246,7 @@ def _float_pixels(array: Any) -> np.ndarray:
     # can_cast lets bfloat16 in, which is of no kind that NumPy knows.
     if given.dtype.kind not in "biuf" and not np.can_cast(given.dtype, np.float32):
         raise TypeError(
-            "An image holds real numbers: integers, floats or booleans."
-            f" Received: an array of {plain_text(given.dtype)}."
+            f"An image holds real numbers: integers, floats or booleans. Received: an array of {one_line(given.dtype)}."
         )
     if given.ndim not in (2, 3) or given.size == 0:
         hint = " Take one image of the batch: array[0]." if given.ndim == 4 else ""

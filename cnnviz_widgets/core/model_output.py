@@ -1,6 +1,5 @@
 """The meaning of a network's output: classes and their probabilities, or quantities."""
 
-import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -8,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.words import nearest
 
 TASKS = (None, "classification", "regression")
 
@@ -73,7 +73,7 @@ class ModelOutput:
         for names in (self.names, tuple(known.lower() for known in self.names)):
             if name in names or name.lower() in names:
                 return self.targets[names.index(name if name in names else name.lower())]
-        near = difflib.get_close_matches(name, self.names, 3)
+        near = nearest(name, self.names)
         hint = f" Near to it: {', '.join(near)}." if near else ""
         raise ValueError(f"No class named {name!r} among the {len(self.names)} of {self.network}.{hint}")
 

@@ -6,14 +6,9 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from cnnviz_widgets.words import one_line
+
 MOST_BYTES = 64 * 2**20
-
-
-def plain_text(text: object, longest: int = 60) -> str:
-    """Return the text on one line, without control characters, at most ``longest`` characters long."""
-    printable = "".join(c if c.isprintable() else " " for c in str(text))
-    line = " ".join(printable.split())
-    return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."
 
 
 def read_picture(source: str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO) -> tuple[bytes, str]:
@@ -38,11 +33,11 @@ def read_picture(source: str | os.PathLike[str] | bytes | bytearray | memoryview
         )
     if len(data) > MOST_BYTES:
         raise ValueError(f"The file is too large. A picture may have up to {MOST_BYTES // 2**20} MB. Received: more.")
-    return data, plain_text(name) or "image"
+    return data, one_line(name) or "image"
 
 
 def _read_path(path):
-    shown = repr(plain_text(path, 100))
+    shown = repr(one_line(path, 100))
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
         raise ValueError(
             f"Pictures are not downloaded. Save the file first and open it by its path. Received: {shown}."

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cnnviz_widgets.core.picture_file import plain_text
+from cnnviz_widgets.words import one_line
 
 from .layer_paths import is_channels_first, layer_paths
 
@@ -146,7 +146,7 @@ def _float_type(dtype):
 
 
 def _named(model):
-    return plain_text(repr(getattr(model, "name", type(model).__name__)))
+    return one_line(repr(getattr(model, "name", type(model).__name__)))
 
 
 def shape_of(model, inputs):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from cnnviz_widgets.core.picture_file import plain_text
+from cnnviz_widgets.words import one_line
 
 from .custom_gradients import record_gradients
 from .graph import ForwardGraph
@@ -193,4 +193,4 @@ def keras_said(error, longest=200):
     said = itertools.takewhile(lambda line: not line.startswith("Arguments received"), lines)
     said = [line for line in said if line and not re.match(r"in user code|File |Exception encountered", line)]
     own = next((n for n, line in enumerate(said) if re.match(r"\w+(Error|Exception): ", line)), 0)
-    return plain_text(" ".join(said[own:]) or type(error).__name__, longest)
+    return one_line(" ".join(said[own:]) or type(error).__name__, longest)

@@ -5,7 +5,6 @@ A bundled network is one file in this folder. It declares ``build()`` (a ``keras
 ``FAVOURITES`` (names of classes that most people recognise). Files without ``build`` help to load others.
 """
 
-import difflib
 import os
 from collections.abc import Iterable
 from functools import cache
@@ -17,6 +16,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.engine.layer_paths import is_model
 from cnnviz_widgets.engine.startup import start_tensorflow
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.words import did_you_mean
 
 from .applications import application_names, load_application
 from .files import load_file, looks_like_file
@@ -122,7 +122,5 @@ def _named(name: str) -> Network:
 
 
 def _unknown(name: str, known: Iterable[str], what: str) -> str:
-    spellings = {spelling.lower(): spelling for spelling in known}
-    near = difflib.get_close_matches(str(name).lower(), spellings, n=1)
-    hint = f" Did you mean {spellings[near[0]]!r}?" if near else ""
-    return f"There is no {what} named {name!r}.{hint} Bundled: {', '.join(names())}. Received: {name!r}."
+    hint = did_you_mean(name, known)
+    return f"There is no {what} named {name!r}. {hint}Bundled: {', '.join(names())}. Received: {name!r}."

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.words import one_line
 
 from . import imagenet
 
@@ -34,7 +34,7 @@ def load_application(name: str) -> Network:
     try:
         model = build(weights="imagenet")
     except Exception as error:  # Keras raises a bare Exception when a download fails
-        cause = plain_text(error, longest=160).rstrip(".")
+        cause = one_line(error, longest=160).rstrip(".")
         raise RuntimeError(
             f"The weights of {name} could not be downloaded; without internet, choose a bundled"
             f" network. Received: {cause or type(error).__name__}."

@@ -10,8 +10,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from cnnviz_widgets.core.picture_file import plain_text
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.words import one_line
 
 from . import keras2
 
@@ -117,5 +117,5 @@ def _reason(error: Exception, path: Path) -> str:
             f"'{path.name}' uses layers or functions that Keras does not have; {advice}:"
             " keras.saving.load_model(..., custom_objects={...})."
         )
-    first = plain_text(re.split(r"(?<=\.) | using config=", text)[0], longest=160).rstrip(".")
+    first = one_line(re.split(r"(?<=\.) | using config=", text)[0], longest=160).rstrip(".")
     return f"Keras could not read '{path.name}' as a model. It said: {first or type(error).__name__}."

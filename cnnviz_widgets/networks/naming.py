@@ -1,6 +1,6 @@
 """The network that a command names, found without TensorFlow."""
 
-import difflib
+from cnnviz_widgets.words import did_you_mean
 
 from . import names
 from .applications import application_names
@@ -19,9 +19,7 @@ def checked_network(text: str) -> str:
     known = {name.lower(): name for name in (*names(), *application_names())}
     if text.lower() in known:
         return known[text.lower()]
-    near = difflib.get_close_matches(text.lower(), known, 1)
-    hint = f"Did you mean {known[near[0]]}? " if near else ""
     raise ValueError(
         f"A network is {', '.join(names())}, a name in keras.applications, or the path of a .keras or .h5 file. "
-        f"{hint}Received: {text!r}."
+        f"{did_you_mean(text, known.values())}Received: {text!r}."
     )

@@ -26,7 +26,7 @@ said
 # A network that is as slow as the person wants: it answers when "go on" has been pressed.
 SLOW = """\
 import threading
-from cnnviz_widgets.widgets import occlusion_by_hand
+from cnnviz_widgets.widgets.parts import occlusion_by_hand
 answers, cover = threading.Event(), occlusion_by_hand.cover
 answers.set()
 def slow_cover(*asked):
@@ -127,7 +127,7 @@ def test_both_maps_stand_side_by_side_and_the_classes_have_names(explorer):
     one, other = (picture.bounding_box() for picture in pictures.all())
     assert one["y"] == pytest.approx(other["y"], abs=1)
     assert one["x"] + one["width"] < other["x"]
-    assert re.match(r"0 \d+\.\d %", explorer.page.locator(".cnnviz-legend:visible li").first.inner_text())
+    assert re.match(r"0 \d+(\.\d)? %", explorer.page.locator(".cnnviz-legend:visible li").first.inner_text())
 
 
 def test_a_rectangle_is_drawn_and_moved_and_the_probabilities_follow(explorer):

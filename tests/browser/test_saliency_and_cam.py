@@ -183,7 +183,7 @@ def test_the_original_is_a_sentence_where_the_head_does_not_allow_it(cam):
 def test_every_digit_in_a_row_and_back(cam):
     cam.press("Class by class")
     cam.wait_done("Grad-CAM · pool_dropout · 9")
-    cam.wait_for_titles("<0.1 % · 9")
+    cam.wait_for_titles("< 0.1 % · 9")
     assert cam.page.locator(f"{PANELS}:visible").count() == 10
     cam.press("Three rules")
     cam.wait_done("(relu=deconvnet)")

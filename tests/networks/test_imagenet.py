@@ -54,7 +54,7 @@ def test_everything_bundled_is_at_most_ten_megabytes():
 
 
 def test_samples_of_an_unknown_network_are_refused_with_the_nearest_name():
-    with pytest.raises(ValueError, match=r"no sample images named 'digit'.*Did you mean 'digits'"):
+    with pytest.raises(ValueError, match=r"no sample images named 'digit'.*Did you mean digits\?"):
         samples("digit")
 
 

@@ -78,7 +78,7 @@ def test_bundled_names_may_be_written_in_capitals():
     [("eficientnet_lite0", "efficientnet_lite0"), ("digit", "digits"), ("resnet5", "ResNet50")],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, meant):
-    with pytest.raises(ValueError, match=f"no network named '{name}'. Did you mean '{meant}'"):
+    with pytest.raises(ValueError, match=f"no network named '{name}'. Did you mean {meant}\\?"):
         load(name)
 
 

@@ -13,7 +13,8 @@ from cnnviz_widgets.networks import load, samples
 from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Refusal, Session
-from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer, opening_layer, percent
+from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer, opening_layer
+from cnnviz_widgets.words import percent
 
 from .conftest import small_network
 
@@ -135,10 +136,3 @@ def test_another_image_is_explained_by_all_panels(explorer, session, network):
     other = InputImage(np.random.default_rng(7).uniform(0, 255, (32, 32, 3)), name="other")
     session.image = other
     assert all(result.request.image == network.fit(other) for result in explorer.results)
-
-
-@pytest.mark.parametrize(
-    ("probability", "words"), [(0, "<0.1 %"), (0.004, "0.4 %"), (0.385, "38.5 %"), (0.9999, ">99.9 %"), (1, "100.0 %")]
-)
-def test_probabilities_are_said_as_in_the_class_list(probability, words):
-    assert percent(probability) == words

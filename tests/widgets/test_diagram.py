@@ -201,7 +201,7 @@ def test_a_long_name_keeps_its_ends():
 @pytest.fixture
 def diagram(residual):
     shown = Diagram()
-    shown.offer(residual, "small")
+    shown.show_anatomy(residual, "small")
     shown.opened = []
     return shown
 
@@ -212,7 +212,7 @@ def paths(diagram):
 
 def test_a_small_network_is_open_at_first(residual):
     shown = Diagram()
-    shown.offer(residual)
+    shown.show_anatomy(residual)
     assert set(shown.opened) == {"block*", "deep*"}
 
 
@@ -220,7 +220,7 @@ def test_a_large_one_begins_with_its_groups_closed():
     layers = [facts(f"conv{n}", f"conv{n - 1}" if n else "") for n in range(60)]
     groups = [Group(f"g{n}*", f"g{n}", tuple(f"conv{m}" for m in range(10 * n, 10 * n + 10))) for n in range(6)]
     shown = Diagram()
-    shown.offer(network(groups, layers))
+    shown.show_anatomy(network(groups, layers))
     assert shown.opened == []
     assert len(paths(shown)) == 7
 
@@ -258,9 +258,9 @@ def test_a_browser_can_name_only_what_is_there(diagram, state):
 
 def test_another_network_takes_the_place_of_the_first(diagram):
     diagram.selected = "one"
-    diagram.offer(network(["only"], [facts("only", "")]), "other")
+    diagram.show_anatomy(network(["only"], [facts("only", "")]), "other")
     assert (diagram.selected, paths(diagram), diagram.scene["name"]) == ("", {"", "only"}, "other")
-    diagram.offer(None)
+    diagram.show_anatomy(None)
     assert diagram.scene["nodes"] == []
 
 

@@ -9,7 +9,7 @@ from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.occluder import Occluder
 from cnnviz_widgets.widgets.parts import occlusion_by_hand
-from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand, bars_of, caption_of, percent
+from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand, bars_of, caption_of
 
 from .conftest import small_network
 
@@ -244,7 +244,7 @@ def session_image(array):
 def test_the_caption_tells_of_a_rise_as_a_rise(session):
     place = occlusion_by_hand.Place("grey", tuple(RECTANGLE))
     found = expected(session)
-    for score, word in ((found.clean_score - 1, "logit drop 1.00"), (found.clean_score + 1, "logit rise 1.00")):
+    for score, word in ((found.clean_score - 1, "logit drop 1."), (found.clean_score + 1, "logit rise 1.")):
         answer = type(found)(found.clean, found.now, found.clean_score, score)
         assert word in caption_of(answer, Target(0), session.network, place, session.image)
 
@@ -255,11 +255,3 @@ def test_the_caption_of_a_channel_speaks_of_activation_not_of_probability(sessio
     assert "channel 1 of conv1" in by_hand.widget.caption
     assert "%" not in by_hand.widget.caption.split("covered")[1]
     assert not any(bar["target"] for bar in by_hand.widget.bars)
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [(0.0, "0.0 %"), (0.0001, "< 0.1 %"), (0.385, "38.5 %"), (0.9999, "> 99.9 %"), (1.0, "100.0 %")],
-)
-def test_a_share_is_not_rounded_to_all_or_nothing(share, text):
-    assert percent(share) == text

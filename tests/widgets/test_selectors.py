@@ -16,6 +16,7 @@ from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.pick_list import NOTHING
 from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.words import number
 
 from .conftest import CLASSES, small_network
 
@@ -339,7 +340,7 @@ def test_quantities_are_shown_with_their_values_and_not_as_percentages(image):
     picker = TargetPicker(session)
     values = network.logits(image)
     assert session.probabilities is None
-    assert picker._list.details == [f"{value:.4g}" for value in values]
+    assert picker._list.details == [number(value, 4) for value in values]
     assert picker._list.values == b""
     assert (picker._list.label, picker._list.none_name) == ("Output", "First output: age")
     picker._list.selected = 1

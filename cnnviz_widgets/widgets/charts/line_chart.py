@@ -9,6 +9,7 @@ import ipywidgets
 import numpy as np
 
 from cnnviz_widgets.widgets.parts.text import paragraph, say
+from cnnviz_widgets.words import number
 
 WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 38  # px around the curves
@@ -113,10 +114,10 @@ def _frame(place, x_end, low, high):
     for tick in sorted({low, 0.0 if low < 0 < high else (low + high) / 2, high}):
         x, y = map(float, place(0, tick).split(","))
         lines += f'<path d="M{x},{y}H{WIDTH - RIGHT}" {INK} opacity="0.12"/>'
-        lines += _text(x - 5, y + 4, f"{tick:.2g}", "end")
+        lines += _text(x - 5, y + 4, number(tick, 2), "end")
     for tick in sorted({0, round(x_end / 2) if x_end > 1 else x_end / 2, x_end}):
         x, y = map(float, place(tick, low).split(","))
-        lines += _text(x, y + 14, f"{tick:.3g}", "end" if tick == x_end else "middle")
+        lines += _text(x, y + 14, number(tick), "end" if tick == x_end else "middle")
     return lines
 
 

@@ -1,5 +1,7 @@
 """How a score went, step by step, as a small curve in the page's own colours. Numbers only: no words to escape."""
 
+from cnnviz_widgets.words import number
+
 WIDTH, HEIGHT = 300, 120
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 22  # px around the curve
 THIN = 'fill="none" stroke="currentColor" stroke-opacity="0.4"'
@@ -22,10 +24,10 @@ def curve(course, level=None):
     parts.append(f'<polyline points="{" ".join(place(*point) for point in course)}" {THICK}/>')
     parts += [_number(LEFT - 4, TOP + 8, high), _number(LEFT - 4, HEIGHT - BOTTOM, low)]
     parts += [_number(LEFT + 4, HEIGHT - 6, 0), _number(WIDTH - RIGHT, HEIGHT - 6, last)]
-    said = f"score by step: from {scores[0]:.3g} to {scores[-1]:.3g} in {last} steps"
+    said = f"score by step: from {number(scores[0])} to {number(scores[-1])} in {last} steps"
     style = f"width:100%;max-width:{WIDTH}px;font:11px sans-serif"
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}" style="{style}">{"".join(parts)}</svg>'
 
 
 def _number(right, bottom, value):
-    return f'<text x="{right}" y="{bottom}" text-anchor="end" fill="currentColor" opacity="0.75">{value:.3g}</text>'
+    return f'<text x="{right}" y="{bottom}" text-anchor="end" fill="currentColor" opacity="0.75">{number(value)}</text>'

@@ -118,8 +118,8 @@ class AnatomyView(Bound):
     def _offer(self):
         network = self._network
         size = "×".join("?" if n is None else str(n) for n in network.input_shape)
-        self.table.offer(self._anatomy)
-        self.diagram.offer(self._anatomy, name=network.name, image_size=size)
+        self.table.show_anatomy(self._anatomy)
+        self.diagram.show_anatomy(self._anatomy, name=network.name, image_size=size)
         self.plot_button.disabled, self.plot.children = self._anatomy is None, ()
 
     def _show_plot(self, svg):

@@ -12,6 +12,7 @@ from cnnviz_widgets.methods.gradient import RELU
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import STYLE, ParameterControls
 from cnnviz_widgets.widgets.parts.text import paragraph, say
+from cnnviz_widgets.words import percent
 
 from .comparison_explorer import Comparison
 from .saliency_explorer import RULES
@@ -151,13 +152,6 @@ class RulePicker(Bound):
 
     def _show(self):
         self.widget.value = self.session.method.relu
-
-
-def percent(probability):
-    """A probability in words, as the class list has it."""
-    if 0.9995 <= probability < 1:
-        return ">99.9 %"
-    return f"{100 * probability:.1f} %" if probability >= 0.0005 else "<0.1 %"
 
 
 def opening_layer(network):

@@ -8,6 +8,7 @@ from traitlets import Dict, List, Unicode, validate
 from cnnviz_widgets.widgets.charts.diagram_scene import groups_around, scene
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 AT_FIRST = 40  # boxes; a whole level of groups is open at first if no more than so many are seen then
@@ -19,7 +20,7 @@ class Diagram(BrowserState, anywidget.AnyWidget):
     Picking a layer opens the groups around it, and closes those again that it opened for the one before.
     """
 
-    _esm = HERE / "diagram.js"
+    _esm = joined("diagram.js")
     _css = HERE / "diagram.css"
 
     browser_may_write = frozenset({"selected", "opened"})
@@ -35,7 +36,7 @@ class Diagram(BrowserState, anywidget.AnyWidget):
         self.observe(lambda _: self._draw(), "opened")
         self.observe(lambda change: self._reveal(change["new"]), "selected")
 
-    def offer(self, anatomy, name="", image_size=""):
+    def show_anatomy(self, anatomy, name="", image_size=""):
         """Show another network; None for none."""
         self._anatomy, self._words = None, {"name": name, "image_size": image_size}
         self._revealed = frozenset()

@@ -1,30 +1,21 @@
 // A strip of small pictures, one of them chosen. Click, or walk with the arrow keys.
 
-function thumbnail(pixels, side) {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = side;
-  const data = new ImageData(side, side);
-  for (let i = 0, j = 0; i < data.data.length; i += 4, j += 3) {
-    data.data[i] = pixels[j];
-    data.data[i + 1] = pixels[j + 1];
-    data.data[i + 2] = pixels[j + 2];
-    data.data[i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(data, 0, 0);
+import { bytesOf, rgbPixels } from "./drawing.js";
+import { button, h, keepKeys, Lifetime } from "./page.js";
+
+const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+
+function thumbnail(bytes, side) {
+  const canvas = h("canvas", { width: side, height: side });
+  canvas.getContext("2d").putImageData(rgbPixels(bytes, side, side), 0, 0);
   return canvas;
 }
 
-function caption(name) {
-  const words = document.createElement("span");
-  words.textContent = name;
-  return words;
-}
-
 function render({ model, el }) {
-  const root = document.createElement("div");
-  root.className = "cnnviz-gallery";
+  const life = new Lifetime(),
+    root = h("div", { className: "cnnviz-gallery", role: "radiogroup" });
   root.classList.toggle("cnnviz-named", model.get("named"));
-  root.setAttribute("role", "radiogroup");
+  keepKeys(root);
   el.append(root);
 
   function pick(index, focus) {
@@ -33,51 +24,42 @@ function render({ model, el }) {
     if (focus) root.children[index]?.focus();
   }
 
+  function item(name, index, bytes, side) {
+    const node = button("", name, { role: "radio", "aria-label": name, onclick: () => pick(index, false) });
+    const size = side * side * 3;
+    node.append(thumbnail(bytes.subarray(index * size, (index + 1) * size), side));
+    if (model.get("named")) node.append(h("span", { textContent: name }));
+    return node;
+  }
+
   function draw() {
-    const side = model.get("side"), names = model.get("names"), view = model.get("pixels");
-    const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength), size = side * side * 3;
+    const side = model.get("side"),
+      bytes = bytesOf(model.get("pixels")) ?? new Uint8Array(0);
     root.setAttribute("aria-label", model.get("label"));
-    root.replaceChildren(
-      ...names.map((name, index) => {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.title = name;
-        button.setAttribute("role", "radio");
-        button.setAttribute("aria-label", name);
-        button.append(thumbnail(bytes.subarray(index * size, (index + 1) * size), side));
-        if (model.get("named")) button.append(caption(name));
-        button.onclick = () => pick(index, false);
-        return button;
-      }),
-    );
+    root.replaceChildren(...model.get("names").map((name, index) => item(name, index, bytes, side)));
     mark();
   }
 
   function mark() {
-    [...root.children].forEach((button, index) => {
-      const chosen = index === model.get("selected");
-      button.setAttribute("aria-checked", chosen);
-      button.tabIndex = chosen || (model.get("selected") < 0 && index === 0) ? 0 : -1;
+    const selected = model.get("selected");
+    [...root.children].forEach((node, index) => {
+      const chosen = index === selected;
+      node.setAttribute("aria-checked", chosen);
+      node.tabIndex = chosen || (selected < 0 && index === 0) ? 0 : -1;
     });
   }
 
-  const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   root.onkeydown = (event) => {
-    event.stopPropagation();
     if (!(event.key in STEPS)) return;
     event.preventDefault();
     const count = root.children.length;
     pick((model.get("selected") + STEPS[event.key] + count) % count, true);
   };
-  let waiting = false;
-  for (const name of ["pixels", "names", "side", "label"]) {
-    model.on(`change:${name}`, () => {
-      if (!waiting) requestAnimationFrame(() => ((waiting = false), draw()));
-      waiting = true;
-    });
-  }
-  model.on("change:selected", mark);
+  const drawSoon = life.inNextFrame(draw);
+  life.on(model, "change:pixels change:names change:side change:label", drawSoon);
+  life.on(model, "change:selected", mark);
   draw();
+  return () => life.end();
 }
 
 export default { render };

@@ -8,6 +8,7 @@ from PIL import Image
 from traitlets import Bool, CBytes, Int, List, Unicode, validate
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 SIDE = 48  # px of a thumbnail
@@ -16,7 +17,7 @@ SIDE = 48  # px of a thumbnail
 class Gallery(BrowserState, anywidget.AnyWidget):
     """Thumbnails with names, below the picture if `named`; `selected` is the index of the chosen one, -1 for none."""
 
-    _esm = HERE / "gallery.js"
+    _esm = joined("gallery.js")
     _css = HERE / "gallery.css"
 
     browser_may_write = frozenset({"selected"})
@@ -28,7 +29,7 @@ class Gallery(BrowserState, anywidget.AnyWidget):
     named = Bool(False).tag(sync=True)
     selected = Int(-1).tag(sync=True)
 
-    def offer(self, pictures, names, selected=-1):
+    def set_items(self, pictures, names, selected=-1):
         """Show these pictures, (height, width, 3) uint8 each, cropped to squares."""
         with self.hold_sync():
             self.pixels = b"".join(thumbnail(picture, self.side).tobytes() for picture in pictures)

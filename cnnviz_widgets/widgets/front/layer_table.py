@@ -6,16 +6,11 @@ import anywidget
 from traitlets import Dict, List, Unicode, validate
 
 from cnnviz_widgets.anatomy.grouping import Group
-from cnnviz_widgets.widgets.parts.layer_words import (
-    compact,
-    family,
-    field_in_short,
-    leaf_name,
-    percent,
-    window_in_short,
-)
+from cnnviz_widgets.widgets.parts.layer_words import compact, family, field_in_short, leaf_name, window_in_short
+from cnnviz_widgets.words import percent
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 
@@ -23,7 +18,7 @@ HERE = Path(__file__).parent
 class LayerTable(BrowserState, anywidget.AnyWidget):
     """Shows an anatomy; `selected` is the path of the layer that is picked, "" for none."""
 
-    _esm = HERE / "layer_table.js"
+    _esm = joined("layer_table.js")
     _css = HERE / "layer_table.css"
 
     browser_may_write = frozenset({"selected"})
@@ -32,7 +27,7 @@ class LayerTable(BrowserState, anywidget.AnyWidget):
     total = Dict(help="What the last row says.").tag(sync=True)
     selected = Unicode().tag(sync=True)
 
-    def offer(self, anatomy):
+    def show_anatomy(self, anatomy):
         """Show another network; None for none."""
         with self.hold_sync():
             self.selected = ""
@@ -96,14 +91,16 @@ def _group_row(anatomy, group, level):
 def _shares(anatomy, trainable, fixed, multiply_adds):
     """The numbers of a row, in words and as shares of the network's from 0 to 1."""
     count, every = trainable + fixed, anatomy.parameters
-    of_every = f"{percent(count, every)} of the network's parameters"
-    tip = f"{count:,} parameters, {of_every}; {trainable:,} trainable, {fixed:,} not" if count else "no parameters"
+    tip = "no parameters"
+    if count:
+        of_every = f"{percent(count / every)} of the network's parameters"
+        tip = f"{count:,} parameters, {of_every}; {trainable:,} trainable, {fixed:,} not"
     if multiply_adds is None:
         cost, cost_tip, share = "?", "depends on the image, or is not known", 0
     else:
         share = multiply_adds / anatomy.multiply_adds if anatomy.multiply_adds else 0
         cost, cost_tip = compact(multiply_adds), f"{multiply_adds:,} multiply-adds for an image"
-        cost_tip += f", {percent(multiply_adds, anatomy.multiply_adds)} of the network's" if share else ""
+        cost_tip += f", {percent(share)} of the network's" if share else ""
     return {
         "parameters": f"{count:,}" if count else "",
         "parameters_tip": tip,

@@ -18,6 +18,7 @@ from traitlets import Bool, CBytes, CFloat, Dict, Enum, Instance, Int, List, Tra
 from cnnviz_widgets.core.colours import COLORMAPS, family_of, lookup_table
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 # Okabe and Ito's colours, told apart with any kind of colour vision; the first is grey: "nothing unusual here".
@@ -50,8 +51,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     They check everything before they change anything.
     """
 
-    # One module out of two files: a widget's module has no address from which it could import another.
-    _esm = "\n".join((HERE / name).read_text("utf-8") for name in ("live_numbers.js", "live_image.js"))
+    _esm = joined("live_image.js")
     _css = HERE / "live_image.css"
 
     browser_may_write = frozenset(

@@ -1,23 +1,11 @@
 // Small grids of numbers in the colours of their sign, with signs and words between them: patch × kernel = sum.
 
+import { number } from "./numbers.js";
+import { h, Lifetime } from "./page.js";
+
 const PLAIN = 7; // cells a side up to which each cell shows its number; beyond, its colour and its tooltip
 
-const make = (tag, className, parent, text) => {
-  const node = document.createElement(tag);
-  node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent?.append(node);
-  return node;
-};
-
-/** A few digits, the way one would write them. */
-function format(value, digits = 3) {
-  if (value === null || !Number.isFinite(value)) return "–";
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  const text = size < 0.001 || size >= 1e5 ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
-  return text.replace("-", "−").replace("e-", "e−");
-}
+const inWords = (value, digits) => (value === null ? "–" : number(value, digits)); // JSON has no infinity
 
 /** Red above zero and blue below, the stronger the nearer to `limit`; as the maps are coloured. */
 function shade(value, limit) {
@@ -25,52 +13,57 @@ function shade(value, limit) {
   return `rgb(${value < 0 ? "67 147 195" : "214 96 77"} / ${Math.round(80 * share)}%)`;
 }
 
-function grid(part, parent) {
-  const box = make("figure", "cnnviz-numbers-grid", parent);
-  const table = make("table", "", box), rows = part.rows;
-  const digits = rows[0].length > 3 ? 2 : part.digits, small = Math.max(rows.length, rows[0].length) > PLAIN;
-  table.classList.toggle("cnnviz-numbers-small", small);
-  const caption = make("caption", "", table, part.title ?? "");
-  caption.title = part.title ?? "";
-  if (part.names) {
-    const head = make("tr", "", make("thead", "", table));
-    for (const name of part.names) make("th", "", head, name).scope = "col";
-  }
-  const body = make("tbody", "", table);
-  rows.forEach((row, y) => {
-    const line = make("tr", "", body);
-    row.forEach((value, x) => {
-      const outside = part.outside?.[y]?.[x], cell = make("td", outside ? "cnnviz-numbers-outside" : "", line, small ? "" : format(value, digits));
-      cell.title = outside ? "padding: 0" : String(value);
-      if (!outside && value !== null) cell.style.backgroundColor = shade(value, part.limit);
-    });
+function cell(value, isOutside, text, limit) {
+  const node = h("td", {
+    className: isOutside ? "cnnviz-numbers-outside" : "",
+    textContent: text,
+    title: isOutside ? "padding: 0" : String(value),
   });
+  if (!isOutside && value !== null) node.style.backgroundColor = shade(value, limit);
+  return node;
+}
+
+function grid({ rows, title = "", names, outside, digits, limit }) {
+  const longest = Math.max(rows.length, rows[0].length),
+    small = longest > PLAIN;
+  const shown = (value) => (small ? "" : inWords(value, rows[0].length > 3 ? 2 : digits));
+  const line = (row, y) => h("tr", {}, ...row.map((value, x) => cell(value, outside?.[y]?.[x], shown(value), limit)));
+  const head =
+    names && h("thead", {}, h("tr", {}, ...names.map((name) => h("th", { textContent: name, scope: "col" }))));
+  const parts = [
+    h("caption", { textContent: title, title }),
+    ...(head ? [head] : []),
+    h("tbody", {}, ...rows.map(line)),
+  ];
+  const table = h("table", { className: small ? "cnnviz-numbers-small" : "" }, ...parts);
+  return h("figure", { className: "cnnviz-numbers-grid" }, table);
 }
 
 const PARTS = {
   grid,
-  sign: (part, parent) => make("span", "cnnviz-numbers-sign", parent, part.text),
-  number(part, parent) {
-    const box = make("span", part.strong ? "cnnviz-numbers-number cnnviz-numbers-strong" : "cnnviz-numbers-number", parent);
-    make("span", "cnnviz-numbers-value", box, format(part.value)).title = String(part.value);
-    make("span", "cnnviz-numbers-title", box, part.title ?? "");
+  sign: ({ text }) => h("span", { className: "cnnviz-numbers-sign", textContent: text }),
+  number: ({ value, title = "", strong }) => {
+    const shown = h("span", { className: "cnnviz-numbers-value", textContent: inWords(value), title: String(value) });
+    const below = h("span", { className: "cnnviz-numbers-title", textContent: title });
+    return h("span", { className: `cnnviz-numbers-number${strong ? " cnnviz-numbers-strong" : ""}` }, shown, below);
   },
-  text: (part, parent) => make("span", "cnnviz-numbers-text", parent, part.text),
+  text: ({ text }) => h("span", { className: "cnnviz-numbers-text", textContent: text }),
 };
 
+const drawLine = (parts) =>
+  h("div", { className: "cnnviz-numbers-line" }, ...parts.map((part) => PARTS[part.kind](part)));
+
 function render({ model, el }) {
-  const root = make("div", "cnnviz-numbers", el);
+  const life = new Lifetime(),
+    root = h("div", { className: "cnnviz-numbers" });
+  el.append(root);
   function draw() {
-    root.replaceChildren();
-    for (const line of model.get("lines")) {
-      const row = make("div", "cnnviz-numbers-line", root);
-      for (const part of line) PARTS[part.kind]?.(part, row);
-    }
+    root.replaceChildren(...model.get("lines").map(drawLine));
     root.hidden = !model.get("lines").length;
   }
-  model.on("change:lines", draw);
+  life.on(model, "change:lines", draw);
   draw();
-  return () => model.off("change:lines", draw);
+  return () => life.end();
 }
 
 export default { render };

@@ -7,6 +7,7 @@ import numpy as np
 from traitlets import Dict, List
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 
@@ -14,7 +15,7 @@ HERE = Path(__file__).parent
 class NumberGrids(BrowserState, anywidget.AnyWidget):
     """Lines of grids, numbers, signs and words, see `grid`, `number`, `sign` and `words`. Nothing in it can be set."""
 
-    _esm = HERE / "number_grids.js"
+    _esm = joined("number_grids.js")
     _css = HERE / "number_grids.css"
 
     lines = List(List(Dict())).tag(sync=True)

@@ -11,6 +11,7 @@ import numpy as np
 from traitlets import Bool, CBytes, Dict, Int, List, TraitError, Unicode, validate
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 
@@ -21,7 +22,7 @@ class Occluder(BrowserState, anywidget.AnyWidget):
     Whoever owns it answers what is `asked`: see `OcclusionByHand`.
     """
 
-    _esm = HERE / "occluder.js"
+    _esm = joined("occluder.js")
     _css = HERE / "occluder.css"
 
     browser_may_write = frozenset({"rectangle", "fill", "asked"})

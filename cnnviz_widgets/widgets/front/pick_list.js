@@ -1,109 +1,108 @@
 // A list to pick from: search as you type, arrow keys to walk, a bar for a value. Classes and layers are both this.
 
+import { floats } from "./drawing.js";
+import { clamp, percent } from "./numbers.js";
+import { h, keepInSight, keepKeys, Lifetime, newId } from "./page.js";
+
 const AT_MOST = 200; // rows drawn at a time; the search finds the others
+const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e9, End: 1e9 };
+const DRAWN = ["names", "details", "hints", "values", "by_value", "label", "none_name", "placeholder", "height"];
 
-const make = (tag, className, parent) => {
-  const element = document.createElement(tag);
-  element.className = className;
-  parent?.append(element);
-  return element;
-};
-
-function floats(view) {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  return new Float32Array(bytes.slice().buffer); // a copy is aligned, the message need not be
+function buildPage(id) {
+  const search = h("input", { className: "cnnviz-pick-search", type: "search", id: `${id}-search` });
+  const p = {
+    search,
+    label: h("label", { className: "cnnviz-pick-label", htmlFor: search.id }),
+    list: h("ul", { className: "cnnviz-pick-list", tabIndex: 0, role: "listbox" }),
+    rest: h("div", { className: "cnnviz-pick-rest" }),
+  };
+  p.root = h("div", { className: "cnnviz-pick" }, p.label, p.search, p.list, p.rest);
+  keepKeys(p.root);
+  return p;
 }
 
-function percent(value) {
-  if (value >= 0.9995 && value < 1) return ">99.9 %";
-  return value >= 0.0005 ? `${(100 * value).toFixed(1)} %` : "<0.1 %";
+/** The indices of the rows whose name or hint has all the words of a search, in the order in which they stand; -1 is none. */
+export function matching(get, text) {
+  const names = get("names"),
+    hints = get("hints"),
+    words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (i) => words.every((word) => `${names[i]} ${hints[i] ?? ""}`.toLowerCase().includes(word));
+  const found = names.map((_, i) => i).filter(fits);
+  const values = get("by_value") ? floats(get("values")) : [];
+  if (values.length) found.sort((a, b) => values[b] - values[a]);
+  return get("none_name") && !words.length ? [-1, ...found] : found;
+}
+
+/** Those of the rows that are drawn: the first ones, or those around the chosen one when it lies beyond. */
+export function drawn(all, selected) {
+  const chosen = all.indexOf(selected),
+    start = chosen >= AT_MOST ? chosen - AT_MOST / 2 : 0;
+  return all.slice(start, start + AT_MOST);
 }
 
 function render({ model, el }) {
-  const root = make("div", "cnnviz-pick", el);
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
-  root.addEventListener("keydown", (event) => event.stopPropagation());
-  const label = make("label", "cnnviz-pick-label", root);
-  const search = make("input", "cnnviz-pick-search", root);
-  const list = make("ul", "cnnviz-pick-list", root);
-  const rest = make("div", "cnnviz-pick-rest", root);
-  const id = `cnnviz-${Math.random().toString(36).slice(2)}`;
-  search.type = "search";
-  search.id = `${id}-search`;
-  label.htmlFor = search.id;
-  list.tabIndex = 0;
-  list.setAttribute("role", "listbox");
-
+  const life = new Lifetime(),
+    get = (name) => model.get(name),
+    id = newId(),
+    p = buildPage(id);
+  el.append(p.root);
   let rows = []; // indices in the order in which they stand
 
-  function matching() {
-    const names = model.get("names");
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const hints = model.get("hints");
-    const fits = (i) => words.every((w) => `${names[i]} ${hints[i] ?? ""}`.toLowerCase().includes(w));
-    const found = names.map((_, i) => i).filter(fits);
-    const values = model.get("by_value") ? floats(model.get("values")) : [];
-    if (values.length) found.sort((a, b) => values[b] - values[a]);
-    return model.get("none_name") && !words.length ? [-1, ...found] : found;
-  }
-
-  const count = () => model.get("names").length + (model.get("none_name") ? 1 : 0);
-
   function drawRow(index, values) {
-    const row = make("li", "cnnviz-pick-row", list);
-    row.setAttribute("role", "option");
-    row.id = `${id}-${index}`;
-    row.dataset.index = index;
-    const name = index < 0 ? model.get("none_name") : model.get("names")[index];
-    const detail = index < 0 ? "" : model.get("details")[index] ?? "";
-    make("span", "cnnviz-pick-name", row).textContent = name;
-    make("span", "cnnviz-pick-detail", row).textContent = detail;
-    row.title = [name, index < 0 ? "" : model.get("hints")[index]].filter(Boolean).join(" · ");
-    if (index >= 0 && index < values.length) {
-      make("span", "cnnviz-pick-value", row).textContent = percent(values[index]);
-      make("span", "cnnviz-pick-bar", row).style.width = `${100 * Math.max(0, Math.min(1, values[index]))}%`;
+    const isNone = index < 0,
+      name = isNone ? get("none_name") : get("names")[index];
+    const detail = isNone ? "" : (get("details")[index] ?? ""),
+      hint = isNone ? "" : get("hints")[index];
+    const words = [
+      h("span", { className: "cnnviz-pick-name", textContent: name }),
+      h("span", { className: "cnnviz-pick-detail", textContent: detail }),
+    ];
+    if (!isNone && index < values.length) {
+      const bar = h("span", { className: "cnnviz-pick-bar" });
+      bar.style.width = `${100 * clamp(values[index], 0, 1)}%`;
+      words.push(h("span", { className: "cnnviz-pick-value", textContent: percent(values[index]) }), bar);
     }
+    const title = [name, hint].filter(Boolean).join(" · ");
+    const row = h(
+      "li",
+      { className: "cnnviz-pick-row", role: "option", id: `${id}-${index}`, title, "data-index": index },
+      ...words,
+    );
     row.onclick = () => pick(index);
+    return row;
   }
 
   function draw() {
-    const scrolled = list.scrollTop, values = floats(model.get("values"));
-    const all = matching(), chosen = all.indexOf(model.get("selected"));
-    // Draw around the chosen one when it lies beyond the rows that we draw.
-    const start = chosen >= AT_MOST ? chosen - AT_MOST / 2 : 0;
-    rows = all.slice(start, start + AT_MOST);
-    label.textContent = model.get("label");
-    search.placeholder = model.get("placeholder");
-    list.setAttribute("aria-label", model.get("label"));
-    list.style.maxHeight = `${model.get("height")}px`;
-    list.replaceChildren();
-    rows.forEach((index) => drawRow(index, values));
-    rest.textContent = all.length ? belowList(all.length - rows.length) : "Nothing by that name.";
-    list.scrollTop = scrolled;
+    const scrolled = p.list.scrollTop,
+      values = floats(get("values")),
+      all = matching(get, p.search.value);
+    rows = drawn(all, get("selected"));
+    p.label.textContent = get("label");
+    p.search.placeholder = get("placeholder");
+    p.list.setAttribute("aria-label", get("label"));
+    p.list.style.maxHeight = `${get("height")}px`;
+    p.list.replaceChildren(...rows.map((index) => drawRow(index, values)));
+    p.rest.textContent = all.length ? belowList(all.length - rows.length) : "Nothing by that name.";
+    p.list.scrollTop = scrolled;
     mark();
   }
 
+  const count = () => get("names").length + (get("none_name") ? 1 : 0);
+
   function belowList(hidden) {
-    return hidden ? `${hidden} more: type to search` : model.get("hints")[model.get("selected")] ?? "";
+    return hidden ? `${hidden} more: type to search` : (get("hints")[get("selected")] ?? "");
   }
 
   function mark() {
-    if (rows.length === count()) rest.textContent = belowList(0);
-    for (const row of list.children) {
-      const chosen = Number(row.dataset.index) === model.get("selected");
+    if (rows.length === count()) p.rest.textContent = belowList(0);
+    for (const row of p.list.children) {
+      const chosen = Number(row.dataset.index) === get("selected");
       row.setAttribute("aria-selected", chosen);
-      if (chosen) {
-        list.setAttribute("aria-activedescendant", row.id);
-        keepInSight(row);
-      }
+      if (!chosen) continue;
+      p.list.setAttribute("aria-activedescendant", row.id);
+      const top = row.offsetTop - p.list.offsetTop;
+      keepInSight(p.list, top, top + row.offsetHeight);
     }
-  }
-
-  function keepInSight(row) {
-    // Not scrollIntoView: it would scroll the page as well.
-    const top = row.offsetTop - list.offsetTop, bottom = top + row.offsetHeight;
-    if (top < list.scrollTop) list.scrollTop = top;
-    if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
 
   function pick(index) {
@@ -113,44 +112,34 @@ function render({ model, el }) {
 
   function walk(steps) {
     if (!rows.length) return;
-    const here = rows.indexOf(model.get("selected"));
-    pick(rows[Math.max(0, Math.min(rows.length - 1, here < 0 ? 0 : here + steps))]);
+    const here = rows.indexOf(get("selected"));
+    pick(rows[clamp(here < 0 ? 0 : here + steps, 0, rows.length - 1)]);
   }
 
-  const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e9, End: 1e9 };
-  list.onkeydown = (event) => {
+  p.list.onkeydown = (event) => {
     if (!(event.key in STEPS)) return;
     event.preventDefault();
     walk(STEPS[event.key]);
   };
-  search.oninput = () => {
-    list.scrollTop = 0;
+  p.search.oninput = () => {
+    p.list.scrollTop = 0;
     draw();
   };
-  search.onkeydown = (event) => {
-    if (event.key === "ArrowDown") list.focus();
-    else if (event.key === "Enter" && search.value && rows.length) pick(rows[0]);
-    else if (event.key === "Escape") search.value = "";
+  p.search.onkeydown = (event) => {
+    if (event.key === "ArrowDown") p.list.focus();
+    else if (event.key === "Enter" && p.search.value && rows.length) pick(rows[0]);
+    else if (event.key === "Escape") p.search.value = "";
     else return;
     event.preventDefault();
-    if (event.key !== "ArrowDown") search.value = "";
+    if (event.key !== "ArrowDown") p.search.value = "";
     draw();
   };
 
-  let waiting = false;
-  const drawSoon = () => {
-    if (waiting) return;
-    waiting = true; // several traits change at once: draw once
-    requestAnimationFrame(() => {
-      waiting = false;
-      draw();
-    });
-  };
-  for (const name of ["names", "details", "hints", "values", "by_value", "label", "none_name", "placeholder", "height"]) {
-    model.on(`change:${name}`, drawSoon);
-  }
-  model.on("change:selected", () => (rows.includes(model.get("selected")) ? mark() : drawSoon()));
+  const drawSoon = life.inNextFrame(draw); // several traits change at once
+  life.on(model, DRAWN.map((name) => `change:${name}`).join(" "), drawSoon);
+  life.on(model, "change:selected", () => (rows.includes(get("selected")) ? mark() : drawSoon()));
   draw();
+  return () => life.end();
 }
 
 export default { render };

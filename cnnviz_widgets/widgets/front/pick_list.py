@@ -7,6 +7,7 @@ import numpy as np
 from traitlets import Bool, CBytes, Int, List, Unicode, validate
 
 from .browser_state import BrowserState
+from .esm import joined
 
 HERE = Path(__file__).parent
 NOTHING = -2
@@ -20,7 +21,7 @@ class PickList(BrowserState, anywidget.AnyWidget):
     `by_value` orders by falling value.
     """
 
-    _esm = HERE / "pick_list.js"
+    _esm = joined("pick_list.js")
     _css = HERE / "pick_list.css"
 
     browser_may_write = frozenset({"selected"})
@@ -36,7 +37,7 @@ class PickList(BrowserState, anywidget.AnyWidget):
     height = Int(220, help="Of the list, in px, before it scrolls.").tag(sync=True)
     selected = Int(NOTHING).tag(sync=True)
 
-    def offer(self, names, details=(), hints=(), selected=NOTHING):
+    def set_items(self, names, details=(), hints=(), selected=NOTHING):
         """Replace what can be picked, without counting that as picking."""
         with self.hold_sync():
             self.values = b""

@@ -7,7 +7,9 @@ import anywidget
 from traitlets import Bytes, Int, Unicode, validate
 
 from .browser_state import BrowserState
+from .esm import joined
 
+HERE = Path(__file__).parent
 NAME_LENGTH = 120
 # Voila and Jupyter close a websocket at 10 MB and the widget would be dead from then on: the browser stays far below.
 MAX_BYTES = 9_000_000
@@ -22,8 +24,8 @@ class Upload(BrowserState, anywidget.AnyWidget):
     button: the browser writes it where it cannot read a file, Python may set it too.
     """
 
-    _esm = Path(__file__).with_name("upload.js")
-    _css = Path(__file__).with_name("upload.css")
+    _esm = joined("upload.js")
+    _css = HERE / "upload.css"
 
     browser_may_write = frozenset(("error",))
 

@@ -3,6 +3,7 @@
 import ipywidgets
 
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+from cnnviz_widgets.words import number
 
 from .bound import Bound
 
@@ -32,7 +33,7 @@ class Against(Bound):
         if network is not None and network is not self._network:
             self._network = network
             self._button.value = False
-            self._list.offer(network.class_names)
+            self._list.set_items(network.class_names)
 
     def _show(self):
         network, (first, other) = self.session.network, self._classes()
@@ -88,7 +89,7 @@ def show_readings(pick_list, session):
     if session.values is None:
         pick_list.show_values(readings)
     else:
-        pick_list.details = [f"{value:.4g}" for value in readings]
+        pick_list.details = [number(value, 4) for value in readings]
 
 
 def readings_for(pick_list, session):

@@ -8,6 +8,7 @@ from cnnviz_widgets.maps.channels import without_weights
 from cnnviz_widgets.maps.patches import cut_out, strongest_cells
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.front.number_grids import NumberGrids, grid
+from cnnviz_widgets.words import number
 
 from .bound import Bound
 from .exciting_image import ExcitingImage
@@ -110,9 +111,8 @@ class FilterDetail(Bound):
             tile = kernel if colours else self._slice(result, channel)
             self.colours.show_tiles(tile[None], signed=result.signed, unit="weight", limits=(-most, most), selected=0)
         self.numbers.lines = self._lines(result, channel, kernel, colours, most)
-        said = [
-            f"{height}×{width} weights for each of {inputs} input channel{'s' if inputs > 1 else ''}, norm {norm:.3g}."
-        ]
+        inputs_named = f"{inputs} input channel{'s' if inputs > 1 else ''}"
+        said = [f"{height}×{width} weights for each of {inputs_named}, norm {number(norm)}."]
         if dead:
             said.append("Dead: its weights are zero, or next to it beside the layer's largest.")
         say(self.about_weights, " ".join(said))
@@ -156,7 +156,7 @@ class FilterDetail(Bound):
         self.map.box = []
         self.map.show_image(facts.image.rgb(facts.network.value_range))
         self.map.show_map(values, signed=signed, unit="activation", title="", alt=f"map of filter {channel}")
-        said = f"From {values.min():.3g} to {values.max():.3g}.".replace("-", "−")
+        said = f"From {number(values.min())} to {number(values.max())}."
         if channel in facts.dead:
             said += f" Dead: {facts.activity.meaning}."
         say(self.about_map, said)
@@ -183,7 +183,7 @@ class FilterDetail(Bound):
             say(self.about_patches, nothing or unknown)
             return
         pixels = cut_out(facts.image.rgb(facts.network.value_range), [place.box for place in self._places])
-        names = [f"{place.value:.3g}" for place in self._places]
+        names = [number(place.value) for place in self._places]
         self.patches.show_tiles(
             pixels, names, limits=(0, 255), selected=0, title="", alt="the patches, strongest first"
         )

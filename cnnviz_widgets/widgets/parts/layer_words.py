@@ -1,5 +1,7 @@
 """A layer's facts in words: short for tooltips and tables, in sentences for the person who has picked it."""
 
+from cnnviz_widgets.words import percent
+
 IMAGE = ""  # what anatomies call the image, among the inputs of a layer
 
 # Layers that do the same kind of thing, by pieces of Keras's class names; the first that fits.
@@ -86,11 +88,11 @@ def _cost(facts, anatomy):
     trained = {count: "all of them trainable", 0: "none of them trainable"}.get(
         facts.trainable, f"{facts.trainable:,} of them trainable"
     )
-    parts = [f"{count:,} parameters ({percent(count, anatomy.parameters)}), {trained}" if count else "No parameters"]
+    parts = [f"{count:,} parameters ({percent(count / anatomy.parameters)}), {trained}" if count else "No parameters"]
     if facts.multiply_adds is None:
         parts.append("how many multiply-adds depends on the image or is not known")
     elif facts.multiply_adds:
-        share = f" ({percent(facts.multiply_adds, anatomy.multiply_adds)})" if anatomy.multiply_adds else ""
+        share = f" ({percent(facts.multiply_adds / anatomy.multiply_adds)})" if anatomy.multiply_adds else ""
         parts.append(f"{compact(facts.multiply_adds)} multiply-adds for an image{share}")
     return f"{'; '.join(parts)}."
 
@@ -136,12 +138,6 @@ def compact(count):
         if count >= size:
             return f"{count / size:.3g} {letter}" if count < 999.5 * size else f"{count / size:.0f} {letter}"
     return str(count)
-
-
-def percent(part, whole):
-    """A share in words, "4.6 %"."""
-    share = 100 * part / whole if whole else 0
-    return f"{share:.0f} %" if share >= 10 or not share else f"{share:.1f} %" if share >= 0.05 else "< 0.1 %"
 
 
 def _sees_all(field):

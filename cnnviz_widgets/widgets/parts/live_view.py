@@ -10,6 +10,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE, PICTURES, TILES
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.words import percent
 
 from .bound import Bound
 
@@ -127,4 +128,4 @@ def alt_text(result):
         return caption
     row, column = np.unravel_index(np.nanargmax(result.array), result.array.shape)
     down, across = (row + 0.5) / result.array.shape[0], (column + 0.5) / result.array.shape[1]
-    return f"{caption}. Highest {down:.0%} from the top and {across:.0%} from the left."
+    return f"{caption}. Highest {percent(down, 0)} from the top and {percent(across, 0)} from the left."

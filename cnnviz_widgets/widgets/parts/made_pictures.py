@@ -7,6 +7,7 @@ from cnnviz_widgets.core.result import PICTURE, Result
 from cnnviz_widgets.widgets.charts.score_curve import curve
 from cnnviz_widgets.widgets.front.gallery import Gallery
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.words import number, percent
 
 from .bound import Bound
 from .text import paragraph, say, say_notes
@@ -75,14 +76,14 @@ class MadePictures(Bound):
             self._sample.title = image.name
             say(
                 self._about_sample,
-                f"The best sample scores {reached['best']:.3g} (dashed):",
+                f"The best sample scores {number(reached['best'])} (dashed):",
             )
 
     def _show_small(self, results):
         if results != self._small:
             self._small = results
             targets = [result.request.target for result in results]
-            self.grid.offer(
+            self.grid.set_items(
                 [_rgb(result) for result in results],
                 [caption(result) for result in results],
                 selected=targets.index(self._picked) if self._picked in targets else -1,
@@ -103,8 +104,8 @@ def caption(result):
     probability = next((note.numbers["probability"] for note in result.notes if "probability" in note.numbers), None)
     name = result.request.network.describe(result.request.target)
     if probability is not None:
-        return f"{name} · {probability:.0%}"
-    return f"{name} · score {max(score for _, score in result.course):.3g}"
+        return f"{name} · {percent(probability)}"
+    return f"{name} · score {number(max(score for _, score in result.course))}"
 
 
 def _rgb(result):

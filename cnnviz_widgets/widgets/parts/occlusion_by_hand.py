@@ -10,6 +10,7 @@ from cnnviz_widgets.maps.masking import FILLS, cover
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.session import sentence_of
 from cnnviz_widgets.widgets.front.occluder import Occluder
+from cnnviz_widgets.words import number, percent
 
 from .bound import Bound
 
@@ -165,24 +166,17 @@ def caption_of(answer, target, network, place, image):
     top, left = (place.window or place.rectangle)[:2]
     share = place.rectangle[2] * place.rectangle[3] / (image.height * image.width)
     where = f"Window at row {top}, column {left}" if place.window else f"{percent(share)} of the image covered"
-    number = _share_of(target, network)
-    if number is None:
-        return f"{where}. {name}: {answer.clean_score:.3g} → {answer.score:.3g}, drop {answer.drop:.3g}."
-    change = f"logit {'drop' if answer.drop >= 0 else 'rise'} {abs(answer.drop):.2f}"
-    clean, now = answer.clean[number], answer.now[number]
+    index = _share_of(target, network)
+    if index is None:
+        return f"{where}. {name}: {number(answer.clean_score)} → {number(answer.score)}, drop {number(answer.drop)}."
+    change = f"logit {'drop' if answer.drop >= 0 else 'rise'} {number(round(abs(answer.drop), 2))}"
+    clean, now = answer.clean[index], answer.now[index]
     return f"{where}. {name}: {percent(clean)} → {percent(now)}, {change}."
 
 
-def percent(share):
-    """ "38.5 %"; what is not nothing, or not all, is not called so."""
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
-
-
 def _clean(answer, target, network):
-    number = _share_of(target, network)
-    return f"{answer.clean_score:.3g}" if number is None else percent(answer.clean[number])
+    index = _share_of(target, network)
+    return number(answer.clean_score) if index is None else percent(answer.clean[index])
 
 
 def _share_of(target, network):

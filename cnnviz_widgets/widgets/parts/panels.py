@@ -6,6 +6,7 @@ import numpy as np
 from cnnviz_widgets.core.display import limits
 from cnnviz_widgets.core.result import MAP, Result
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.words import percent
 
 from .bound import Bound
 from .live_view import alt_text
@@ -154,7 +155,7 @@ class Panel:
         share = np.nanmax(np.abs(result.array)) / shared[1]
         faint = 0 < share < FAINT and not own
         self.words.css = "font-size:12px;opacity:.75"
-        say(self.words, f"At most {100 * share:.1f} % of the shared scale." if faint else "")
+        say(self.words, f"At most {percent(share)} of the shared scale." if faint else "")
         self.widget.children = (self.picture, self.words)
 
     def refuse(self, sentence):

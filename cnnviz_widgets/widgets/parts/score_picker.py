@@ -83,10 +83,10 @@ class ScorePicker(Bound):
 
     def _offer(self, network):
         self._network = network
-        self._classes.offer(network.class_names)
+        self._classes.set_items(network.class_names)
         # What has no channels of a known number, or is the output itself, is not among them.
         self._layers = tuple(layer for layer in network.spatial_layers if layer.channels)
-        self._layer.offer([layer.path for layer in self._layers], [layer.size for layer in self._layers])
+        self._layer.set_items([layer.path for layer in self._layers], [layer.size for layer in self._layers])
         self._kind.disabled = not self._layers
 
     def _change_kind(self, kind):

@@ -64,7 +64,7 @@ class ImagePicker(Bound):
         if images != self._images:
             self._images = images
             pictures = [image.rgb(self._range(image)) for image in images]
-            self._gallery.offer(pictures, [_image_name(image) for image in images])
+            self._gallery.set_items(pictures, [_image_name(image) for image in images])
         self._gallery.selected = images.index(session.image) if session.image in images else -1
 
     def _range(self, image):
@@ -106,7 +106,7 @@ class LayerPicker(Bound):
         paths = tuple(layer.path for layer in layers)
         if paths != self._paths:
             self._paths = paths
-            self._list.offer(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
+            self._list.set_items(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
         shown = session.layer or (session.result and session.result.request.layer)
         self._list.selected = paths.index(shown) if shown in paths else NOTHING
 
@@ -155,7 +155,7 @@ class TargetPicker(Bound):
             self._network = network
             self._list.placeholder = f"search {'outputs' if self._quantities else 'classes'}"
             self._list.none_name = self._none_name()
-            self._list.offer(network.class_names)
+            self._list.set_items(network.class_names)
 
     def _show_readings(self):
         show_readings(self._list, self.session)
