@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.words import nearest
+
+from .layer import LayerInfo
+from .target import Target
 
 TASKS = (None, "classification", "regression")
 
@@ -24,7 +26,7 @@ class Watched:
     readings: np.ndarray
     winners: np.ndarray | None
 
-    def first(self):
+    def first(self) -> "Watched":
         """That of the first image."""
         return Watched(self.scores[0], self.readings[0], None if self.winners is None else self.winners[0])
 
@@ -40,13 +42,13 @@ class ModelOutput:
     classifies: ClassVar[bool]
     two_sided = False
 
-    def __init__(self, network, shape, head, names):
+    def __init__(self, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None):
         """`network` is its name, `shape` that of the scores without the batch axis; `head` as for `Network.head`."""
         self.network, self.shape, self.head, self._given = network, shape, head, names
         self.count = shape[-1]
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """One for each class: of `targets`, in the same order. Raises ValueError for a wrong number of names."""
         if self._given is None:
             return tuple(f"{self.unit_kind.lower()} {index}" for index in range(self.count))
@@ -60,15 +62,15 @@ class ModelOutput:
     _or_sides = ""
 
     @cached_property
-    def targets(self):
+    def targets(self) -> tuple[Target, ...]:
         """A Target for each class, in the order of `names`."""
         return tuple(map(Target, range(self.count)))
 
-    def number_of(self, target):
+    def number_of(self, target: Target) -> int | None:
         """The place of a target among `targets`; None for anything else."""
         return target.index if target.layer is None and target.plain and target.everywhere else None
 
-    def named(self, name):
+    def named(self, name: str) -> Target:
         """The Target of the class of that name, whatever the case. Raises ValueError with the nearest spellings."""
         for names in (self.names, tuple(known.lower() for known in self.names)):
             if name in names or name.lower() in names:
@@ -79,7 +81,7 @@ class ModelOutput:
 
     # ---- Refusals
 
-    def check(self, target, layer=None):
+    def check(self, target: Target, layer: LayerInfo | None = None) -> None:
         """Raise ValueError for a unit or a place that the output, or the layer of this LayerInfo, does not have."""
         shape, kind = (self.shape, self.unit_kind) if layer is None else (layer.output_shape, _channel_of(layer))
         count = shape[-1] if shape else None
@@ -91,14 +93,14 @@ class ModelOutput:
             if term.region is not None:
                 _check_region(term.region, shape, "the output" if layer is None else repr(layer.path))
 
-    def check_watched(self, of):
+    def check_watched(self, of: str) -> None:
         """Raise ValueError unless there are logits or probabilities, whichever is asked for."""
         if of not in ("logit", "probability"):
             raise ValueError(f"A score to watch is 'logit' or 'probability'. Received: {of!r}.")
 
     # ---- In words
 
-    def describe(self, target):
+    def describe(self, target: Target) -> str:
         """A Target in words: "Egyptian cat", "Egyptian cat rather than tabby", "channel 17 of block3_project_bn"."""
         number = self.number_of(target)
         if number is not None:
@@ -121,15 +123,19 @@ class ModelOutput:
 
     # ---- In numbers
 
-    def watched(self, scores, logits, probabilities):
+    def watched(self, scores: np.ndarray, logits: np.ndarray, probabilities: np.ndarray | None) -> Watched:
         """The `Watched` of a target's scores and of the arrays that `answers` gives."""
         logits = pooled(logits)
         readings = logits if probabilities is None else self.by_class(pooled(probabilities))
         return Watched(scores, readings, self.winners(logits))
 
-    def by_class(self, probabilities):
+    def by_class(self, probabilities: np.ndarray) -> np.ndarray:
         """(n, classes), in the order of `names`, from the probabilities of the units, (n, units)."""
         return probabilities
+
+    def winners(self, logits: np.ndarray) -> np.ndarray | None:
+        """(n,): the number of the class that wins, by the scores of the units, (n, units); None for quantities."""
+        raise NotImplementedError
 
 
 class ClassOutput(ModelOutput):
@@ -142,7 +148,7 @@ class ClassOutput(ModelOutput):
     unit_kind = "Class"
     classifies = True
 
-    def __init__(self, network, shape, head, names):
+    def __init__(self, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None):
         super().__init__(network, shape, head, names)
         self.two_sided = self.count == 1 and names is not None and len(names) == 2
 
@@ -151,29 +157,29 @@ class ClassOutput(ModelOutput):
         return ", or two, for its no and its yes" if self.count == 1 else ""
 
     @cached_property
-    def targets(self):
+    def targets(self) -> tuple[Target, ...]:
         """A Target for each class, in the order of `names`."""
         return (-Target(0), Target(0)) if self.two_sided else tuple(map(Target, range(self.count)))
 
-    def number_of(self, target):
+    def number_of(self, target: Target) -> int | None:
         """The place of a target among `targets`; None for anything else."""
         if self.two_sided:
             return self.targets.index(target) if target in self.targets else None
         return super().number_of(target)
 
-    def has_probability(self, target):
+    def has_probability(self, target: Target) -> bool:
         """True for a class, in all places or a region, and for the other side of the only one."""
         if target.layer is not None:
             return False
         return target.plain or (self.count == 1 and len(target.terms) == 1 and target.terms[0].weight == -1)
 
     @property
-    def sides(self):
+    def sides(self) -> str:
         """A sentence on how to name one of two sides."""
         no, yes = self.names
         return f"The sides of a single output are meant by name, {no!r} or {yes!r}, or as -Target(0) or Target(0)."
 
-    def describe(self, target):
+    def describe(self, target: Target) -> str:
         """A Target in words, as for `ModelOutput`; the other side of a single class is "not" that class."""
         if target == -Target(0) and self.count == 1 and not self.two_sided:
             return f"not {self.names[0]}"
@@ -182,11 +188,11 @@ class ClassOutput(ModelOutput):
     def _name_of_unit(self, index):
         return self.names[1 if self.two_sided else index]
 
-    def score_kind(self, of):
+    def score_kind(self, of: str) -> str:
         """The word for a score of the output: "logit" or "probability", as was asked."""
         return of
 
-    def answers(self, logits, output):
+    def answers(self, logits: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """(scores, probabilities) of every unit at every place, for each way in which a network may end.
 
         `logits` and `output` are the values in front of the network's head and behind it, (n, ..., units).
@@ -200,11 +206,11 @@ class ClassOutput(ModelOutput):
         powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return logits, powers / powers.sum(axis=-1, keepdims=True)
 
-    def by_class(self, probabilities):
+    def by_class(self, probabilities: np.ndarray) -> np.ndarray:
         """(n, classes), in the order of `names`, from the probabilities of the units, (n, units)."""
         return np.concatenate([1 - probabilities, probabilities], axis=-1) if self.two_sided else probabilities
 
-    def winners(self, logits):
+    def winners(self, logits: np.ndarray) -> np.ndarray | None:
         """(n,): the number of the class that wins, by the scores of the units, (n, units)."""
         return (logits[..., 0] > 0).astype(int) if self.two_sided else logits.argmax(axis=-1)
 
@@ -215,11 +221,11 @@ class RegressionOutput(ModelOutput):
     unit_kind = "Output"
     classifies = False
 
-    def has_probability(self, target):
+    def has_probability(self, target: Target) -> bool:
         """False: a quantity has none."""
         return False
 
-    def check_watched(self, of):
+    def check_watched(self, of: str) -> None:
         """Raise ValueError for a probability."""
         super().check_watched(of)
         if of == "probability":
@@ -228,30 +234,32 @@ class RegressionOutput(ModelOutput):
                 f"Received: 'probability' for {self.network}."
             )
 
-    def score_kind(self, of):
+    def score_kind(self, of: str) -> str:
         """The word for a score of the output: "value"."""
         return "value"
 
-    def answers(self, logits, output):
+    def answers(self, logits: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """(values, None) of every unit at every place."""
         return output, None
 
-    def winners(self, logits):
+    def winners(self, logits: np.ndarray) -> np.ndarray | None:
         """None: the largest quantity has won nothing."""
         return None
 
 
-def output_of(task, network, shape, head, names):
+def output_of(
+    task: str | None, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None
+) -> ModelOutput:
     """The `ModelOutput` for a task, one of `TASKS`; the other arguments are those of its class."""
     return (RegressionOutput if is_regression(task) else ClassOutput)(network, shape, head, names)
 
 
-def is_regression(task):
+def is_regression(task: str | None) -> bool:
     """True where the output's numbers are quantities."""
     return task == "regression"
 
 
-def pooled(values):
+def pooled(values: np.ndarray) -> np.ndarray:
     """(n, units): a network that answers at every place, (n, rows, columns, units), is averaged over them."""
     return values.mean(axis=tuple(range(1, values.ndim - 1))) if values.ndim > 2 else values
 
