@@ -117,10 +117,10 @@ class ForwardGraph:
 
     @remembered
     def linear_maps(self, end):
-        """The last grid of more than one cell of which `end` is a linear function, and what is made of it at once.
+        """The last grid of more than one cell of which `end` is a linear function, and its averages.
 
-        (grid, made of it or, where `end` is a grid, None, None); (None, None, kind of operation) where an operation
-        that is not linear comes first on the way back from `end`.
+        (grid, its averages or, where it is not averaged at once, None, None); (None, None, kind of operation) where an
+        operation that is not linear comes first on the way back from `end`.
         """
         of_numbers, tensor, made = self._of_numbers(), end, None
         while not self._is_grid(tensor):
@@ -129,7 +129,8 @@ class ForwardGraph:
             if len(ways) != 1 or not _is_linear(node, ways[0][0]):
                 return None, None, node.op
             made, tensor = tensor, ways[0][1]
-        return tensor, made, None
+        averaged = made and self._nodes[operation(made)].op in ("AvgPool", "Mean")
+        return tensor, made if averaged else None, None
 
     def _of_numbers(self):
         """The operations whose value depends on the numbers in the image, not only on how many there are."""
