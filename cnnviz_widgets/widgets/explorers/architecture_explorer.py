@@ -4,7 +4,6 @@ import ipywidgets
 
 from cnnviz_widgets.anatomy.anatomy import anatomy
 from cnnviz_widgets.anatomy.keras_plot import can_plot, plotted
-from cnnviz_widgets.session import sentence_of
 from cnnviz_widgets.widgets.charts.diagram_scene import without_steps
 from cnnviz_widgets.widgets.front.diagram import Diagram
 from cnnviz_widgets.widgets.front.layer_table import LayerTable
@@ -95,19 +94,10 @@ class AnatomyView(Bound):
         """Find something out beside the page, then show it; whatever goes wrong becomes a sentence."""
 
         def job():
-            try:
-                found = find_out()
-            except Exception as error:
-                sentence = sentence_of(error)
-                yield lambda: self.session.update_status("failed", sentence)
-            else:
-                yield lambda: show(found)
+            found = find_out()
+            yield lambda: show(found)
 
-        def deliver(item):
-            with self._caught(), self.following():
-                item()
-
-        self._reader.submit(job, deliver)
+        self.submit(self._reader, job)
 
     def _take(self, found):
         self._anatomy = found

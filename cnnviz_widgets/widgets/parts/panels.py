@@ -3,6 +3,7 @@
 import ipywidgets
 import numpy as np
 
+from cnnviz_widgets.answering import results_among
 from cnnviz_widgets.core.display import limits
 from cnnviz_widgets.core.result import MAP, Result
 from cnnviz_widgets.widgets.front.live_image import LiveImage
@@ -164,11 +165,6 @@ class Panel:
         self.words.css = REFUSED
         say(self.words, sentence)
         self.widget.children = (self._title, self.words)
-
-
-def results_among(answers):
-    """The answers that are no refusals."""
-    return [answer for answer in answers if isinstance(answer, Result)]
 
 
 def scale_of(result):
