@@ -49,7 +49,7 @@ class CAMExplorer(Comparison):
         part = self.add(Bound(self.session))
         part.act(self.mode, "value", lambda _: self._change_mode())
         part.act(self.count, "value", lambda _: self.session.again())
-        part.follow(self._show_mode, "settings")
+        part.follow(self._show_mode, "network")
         apart = ipywidgets.Layout(flex_flow="row wrap", justify_content="space-between", margin="4px 0")
         switches = ipywidgets.HBox([self.mode, self.panels.scale], layout=apart)
         self.arrange([self.controls.widget, self.rule.widget, self.count], [switches, self.layer_slider.widget])
@@ -103,7 +103,7 @@ class LayerSlider(Bound):
         self._paths = ()
         self._name = paragraph(css="font-variant-numeric:tabular-nums;margin-left:48px")
         self.widget = ipywidgets.VBox()
-        self.follow(self._show, "settings", "results")
+        self.follow(self._show, "network", "layer")
 
     def _show(self):
         network = self.session.network
@@ -147,7 +147,7 @@ class RulePicker(Bound):
             layout=ipywidgets.Layout(width="auto"),
             tooltip=" ".join(f"{RULES[rule]}: {sentence}" for rule, sentence in RELU.items()),
         )
-        self.follow(self._show, "settings")
+        self.follow(self._show, "method")
         self.act(self.widget, "value", lambda rule: session.update(method=replace(session.method, relu=rule)))
 
     def _show(self):

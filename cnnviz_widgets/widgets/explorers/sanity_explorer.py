@@ -86,8 +86,7 @@ class Destruction(Bound):
     def __init__(self, session, choice, destroy):
         super().__init__(session)
         self._choice, self._destroy = choice, destroy
-        self._network = self._slider = None
-        self._paths = ()
+        self._slider, self._paths = None, ()
         self._words = paragraph(css="font-variant-numeric:tabular-nums")
         self._alone = ipywidgets.Dropdown(
             options=[("all layers down to this one", False), ("this layer alone", True)],
@@ -109,24 +108,25 @@ class Destruction(Bound):
         self._row = ipywidgets.VBox()
         options = ipywidgets.HBox([self._alone, self._seed], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.widget = ipywidgets.VBox([self._row, options])
-        self.follow(self._show, "settings", "results")
+        self.follow(self._offer, "network")
+        self.follow(self._show, "network", "results")
         self.act(self._alone, "value", lambda _: self._tell())
         self.act(self._seed, "value", lambda _: self._tell())
 
     def _show(self):
-        network = self.session.network
-        if network is None:
+        if self._slider is None:
             return
-        if network is not self._network:
-            self._network, self._paths = network, network.weighted_layers
-            self._offer(len(self._paths))
         paths = self._paths
         self._slider.value = count = min(self._choice()[0], len(paths))
         where = f"down to {paths[count - 1]}" if not self._alone.value else f"only {paths[count - 1]}"
         say(self._words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
 
-    def _offer(self, count):
+    def _offer(self):
         """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
+        if self.session.network is None:
+            return
+        self._paths = self.session.network.weighted_layers
+        count = len(self._paths)
         self._slider = ipywidgets.IntSlider(
             min=0,
             max=count,

@@ -42,7 +42,7 @@ class ChannelTiles(LiveView):
         self.dead = paragraph(css="font-size:12px;opacity:.85")
         super().__init__(session)
         facts.tell(self._show_result)
-        self.follow(self._show_order, "settings")
+        self.follow(self._show_order, "method")
         self.act(self.order, "value", self._choose_order)
         self.act(self.live_image, "clicked", self._choose_unit)
 

@@ -36,7 +36,7 @@ class ParameterControls(Bound):
         self._method_class = None
         self._ends = {}
         self._controls = {}
-        self.follow(self._show, "settings")
+        self.follow(self._show, "network", "image", "method", "layer")
 
     def _show(self):
         method = self.session.method
@@ -107,7 +107,7 @@ class MethodPicker(Bound):
         )
         self._summary = paragraph(css="font-size:12px;opacity:.75")
         self.widget = ipywidgets.VBox([self._dropdown, self._summary])
-        self.follow(self._show, "settings")
+        self.follow(self._show, "method")
         self.act(self._dropdown, "value", session.choose_method)
 
     def _show(self):

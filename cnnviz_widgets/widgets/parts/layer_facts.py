@@ -52,7 +52,7 @@ class LayerFacts(Bound):
         self._listeners = []
         self._key = None
         self._reader = session.runner.beside()
-        self.follow(self._ask, "settings", "result")
+        self.follow(self._ask, "network", "image", "layer", "result")
 
     def tell(self, listener):
         """Call `listener()` whenever more is known."""

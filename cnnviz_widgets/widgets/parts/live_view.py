@@ -37,7 +37,7 @@ class LiveView(Bound):
         )
         self.widget = self.live_image
         self._image = None
-        self.follow(self._show_image_alone, "settings")
+        self.follow(self._show_image_alone, "network", "image")
         self.follow(self._show_result, "result")
         self.follow(self._show_status, "status")
         self.act(self.choice, "value", lambda _: self._show_result())

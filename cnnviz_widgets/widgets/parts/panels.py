@@ -50,7 +50,7 @@ class Panels(Bound):
             layout=ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(150px, 1fr))", grid_gap="10px 14px")
         )
         self.widget = ipywidgets.VBox([self._row, self.hands])
-        self.follow(self._show, "settings", "results")
+        self.follow(self._show, "network", "image", "results")
         self.follow(self._show_status, "status")
         self.act(self.scale, "value", lambda _: self._show())
 

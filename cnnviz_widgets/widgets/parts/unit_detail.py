@@ -39,7 +39,8 @@ class UnitDetail(Bound):
         tiles.live_image.tells_hover = True
         tiles.tell(self._show)
         facts.tell(self._show)
-        self.follow(self._show, "settings", "result")
+        self.follow(self._show)
+        self.follow(self._show_target, "network", "target")
         self.act(tiles.live_image, "hovered", lambda _: self._outline())
         self.click(self.channel_button, lambda: self._use(with_place=False))
         self.click(self.unit_button, lambda: self._use(with_place=True))
@@ -61,9 +62,9 @@ class UnitDetail(Bound):
             say(self.about, said)
 
     def _show_target(self):
-        session = self.session
-        chosen = isinstance(session.target, Target) and session.target.layer is not None
-        say(self.target, f"target: {session.network.describe(session.target)}" if chosen else "")
+        network, target = self.session.network, self.session.target
+        chosen = network is not None and isinstance(target, Target) and target.layer is not None
+        say(self.target, f"target: {network.describe(target)}" if chosen else "")
 
     def _explained(self, facts, unit):
         """(lines of arithmetic, what is to be said) of a unit."""
