@@ -1,6 +1,7 @@
 """`CAMExplorer`: where a layer speaks for a class, from the first layer to the last."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 import ipywidgets
@@ -66,11 +67,12 @@ class CAMExplorer(Comparison):
         """The rule; in a row of classes the class and its probability."""
         if self.mode.value == "rules" or not isinstance(asked.target, Target):
             return RULES[asked.method.relu] if isinstance(asked.method, GradCAM) else asked.method.title
-        probabilities, number = self.session.probabilities, asked.network.class_of(asked.target)
-        name = asked.network.describe(asked.target)
-        if number is None or probabilities is None:
+        network, number = asked.network, asked.network.class_of(asked.target)
+        name = network.describe(asked.target)
+        if number is None or not network.classifies:
             return name
-        return f"{percent(probabilities[number])} · {name}"
+        with network.frozen_weights(getattr(asked, "weights", None)):
+            return f"{percent(network.probabilities(asked.image)[number])} · {name}"
 
     def _row(self, settings):
         """The targets of a row: the one that was chosen, if it is not among the others, stands first."""
@@ -131,8 +133,12 @@ class LayerSlider(Bound):
             layout=ipywidgets.Layout(width="auto", margin="2px 12px 2px 2px"),
             tooltip="From the first layer, fine and without meaning, to the last, coarse and full of it.",
         )
-        self.act(self._slider, "value", lambda index: self.session.update(layer=paths[index]))
+        self.act(self._slider, "value", partial(self._choose, paths))
         self.widget.children = (self._slider, self._name)
+
+    def _choose(self, paths, index):
+        if paths == self._paths:  # else the slider was moved in the moment in which another network was opened
+            self.session.layer = paths[index]
 
 
 class RulePicker(Bound):

@@ -70,8 +70,9 @@ class SanityExplorer(Comparison):
 
     def destroy(self, count, seed=0, alone=False):
         """Shuffle the weights of the last `count` layers, or only of the last of these; see `Network.randomised`."""
-        self._choice = (count, seed, alone)
-        self.session.again()
+        with self.session.runner.lock:  # what is shown meanwhile is of the choice before
+            self._choice = (count, seed, alone)
+            self.session.again()
 
     def _ask(self, name):
         for each in QUESTIONS:

@@ -3,7 +3,6 @@
 import ipywidgets
 import numpy as np
 
-from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.channels import without_weights
 from cnnviz_widgets.maps.patches import cut_out, strongest_cells
 from cnnviz_widgets.widgets.front.live_image import LiveImage
@@ -73,13 +72,13 @@ class FilterDetail(Bound):
     # ---- What is shown
 
     def _show(self):
-        result, channel = self.session.result, self._tiles.channel
-        fits = result is not None and result.request.layer is not None and channel is not None
+        result, selection, facts = self.session.result, self._tiles.selection, self._facts.facts
+        fits = selection is not None and selection.is_of(result)
         self.widget.layout.display = None if fits else "none"
-        facts = self._facts.facts
-        if not fits or facts is None or facts.layer.path != result.request.layer:
+        if not fits or facts is None or not facts.are_of(selection):
             return
-        shown = (channel, result, facts.maps is None, facts.field is None, facts.image, facts.complete)
+        channel = selection.channel
+        shown = (selection, result, facts.maps is None, facts.field is None, facts.image, facts.complete)
         if shown == self._shown:
             return
         self._shown = shown
@@ -88,7 +87,7 @@ class FilterDetail(Bound):
             self._show_map(facts, channel)
             self._show_patches(facts, channel)
             own = self._has_map(facts)
-            self.exciting.aim(facts.network, Target(facts.layer.path, channel) if own else None)
+            self.exciting.aim(facts.network, selection.target() if own else None)
             self.target.disabled = not own
 
     def _has_map(self, facts):
@@ -203,5 +202,6 @@ class FilterDetail(Bound):
         self.map.box = list(self._places[tile].box) if 0 <= tile < len(self._places) else []
 
     def _use_as_target(self):
-        facts = self._facts.facts
-        self.session.target = Target(facts.layer.path, self._tiles.channel)
+        selection = self._tiles.selection
+        if selection is not None and selection.network is self.session.network:
+            self.session.target = selection.target()

@@ -33,6 +33,12 @@ class Facts:
     activity: Activity | None = None
     complete: bool = False
 
+    def are_of(self, about):
+        """True where they are about the network and layer of a Request or a Selection, and its image if it has one."""
+        image = getattr(about, "image", None)
+        same_layer = about.network is self.network and about.layer == self.layer.path
+        return same_layer and image in (None, self.image)
+
     @property
     def dead(self):
         """The numbers of the channels that are dead, as far as it is known."""

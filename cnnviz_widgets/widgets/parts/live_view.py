@@ -116,6 +116,8 @@ class LiveView(Bound):
         result = self.session.result
         if tile < 0 or result is None or result.request.layer is None or not result.names:
             return
+        if result.request.network is not self.session.network:  # the tiles of a network that is there no more
+            return
         channel = re.search(r"\d+", result.names[tile])
         if channel:
             self.session.target = Target(result.request.layer, int(channel[0]))
