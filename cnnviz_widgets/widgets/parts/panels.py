@@ -20,7 +20,7 @@ REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;p
 
 
 class Panels(Bound):
-    """The maps of `session.results` and the image that they explain; a refused one is a sentence in its place.
+    """The maps of `session.results`, each over its image, beside the image alone; a refused one is a sentence instead.
 
     `name_of` says what stands above a picture: a function of a Request, or of the Settings that were refused. With
     `scale.value` "shared" one colour means one number in all pictures of the same unit and sign; with "own" each
@@ -63,7 +63,7 @@ class Panels(Bound):
         answers = self.session.results
         while len(self.panels) < len(answers):
             self.panels.append(Panel(self._picture()))
-        self._show_image(answers)
+        self._show_image(results_among(answers))
         shared = self._shared_limits(answers)
         for panel, answer in zip(self.panels, answers, strict=False):
             panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.asked))
@@ -77,14 +77,16 @@ class Panels(Bound):
         self._show_notes(answers)
         self._show_status()
 
-    def _show_image(self, answers):
-        request = next((answer.request for answer in answers if isinstance(answer, Result)), None)
-        image, network = (request.image, request.network) if request else (self.session.fitted, self.session.network)
-        if image is None:
-            return
-        rgb = image.rgb(network.value_range if network else (0, 255))
-        for picture in (self.image, *(panel.picture for panel in self.panels)):
-            picture.show_image(rgb)
+    def _show_image(self, results):
+        """The image that all results explain; the session's own while there are none, or where they explain several."""
+        explained = {(result.request.image, result.request.network.value_range) for result in results}
+        if len(explained) == 1:
+            ((image, value_range),) = explained
+        else:
+            image, network = self.session.fitted, self.session.network
+            value_range = network.value_range if network else (0, 255)
+        if image is not None:
+            self.image.show_image(image.rgb(value_range))
 
     def _shared_limits(self, answers):
         """The limits for each scale: of all values that share it."""
@@ -146,6 +148,9 @@ class Panel:
     def show(self, result, shared, own):
         """Show a map, on the shared limits or on its own."""
         ends = own_limits(result) if own else shared
+        request = result.request
+        if request.image is not None:
+            self.picture.show_image(request.image.rgb(request.network.value_range))
         self.picture.show_map(
             result.array,
             signed=result.signed,
