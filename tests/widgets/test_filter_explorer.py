@@ -145,7 +145,7 @@ def test_dead_filters_are_named_struck_and_explained():
     view.selected = 2
     assert "weights are zero" not in text(explorer.detail.about_weights)
     assert "Dead: never above zero" in text(explorer.detail.about_map)
-    assert "Nothing of this image" in text(explorer.detail.about_patches)
+    assert "No part of this image" in text(explorer.detail.about_patches)
 
 
 def test_the_kernels_of_a_separable_convolution_have_no_map_of_their_own_and_say_so():

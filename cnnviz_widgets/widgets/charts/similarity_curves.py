@@ -60,7 +60,7 @@ class SimilarityCurves(MeasuredCurves):
         self._sizes = ipywidgets.Checkbox(
             description="Spearman of sizes, whatever the sign",
             indent=False,
-            tooltip="Compare absolute values: a map that only turns its sign then counts as unchanged.",
+            tooltip="Compare absolute values: a map that only changes its sign then counts as unchanged.",
         )
         self._clear = ipywidgets.Button(
             description="Clear", layout=ipywidgets.Layout(width="84px"), tooltip="Forget the lines of other methods."

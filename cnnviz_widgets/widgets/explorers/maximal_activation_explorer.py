@@ -122,9 +122,9 @@ class GoOn(Bound):
             description="Continue", layout=ipywidgets.Layout(width="96px"), tooltip="Go on from this picture."
         )
         self._steps = ipywidgets.BoundedIntText(
-            128, min=1, max=10_000, layout=ipywidgets.Layout(width="84px"), tooltip="How many steps more."
+            128, min=1, max=10_000, layout=ipywidgets.Layout(width="84px"), tooltip="How many more steps."
         )
-        row = [self._button, self._steps, ipywidgets.Label("steps more")]
+        row = [self._button, self._steps, ipywidgets.Label("more steps")]
         self.widget = ipywidgets.HBox(row, layout=ipywidgets.Layout(align_items="center"))
         self.follow(self._show, "status")
         self.click(self._button, self._go_on)

@@ -19,7 +19,7 @@ from .comparison_explorer import Comparison
 QUESTIONS = {
     "similarity": (
         "Destroyed weights",
-        "How much stays the map like itself when layers lose what they learned?",
+        "How much does the map change when layers lose what they have learned?",
     ),
     "faithfulness": ("Deletion and insertion", "Does the score depend on the pixels at which the map points?"),
 }

@@ -58,7 +58,7 @@ class ChannelTiles(LiveView):
             description="order",
             style=STYLE,
             layout=WIDE,
-            tooltip="In which order the tiles stand. " + " ".join(f"{name}: {text}" for name, text in options.items()),
+            tooltip="The order of the tiles. " + " ".join(f"{name}: {text}" for name, text in options.items()),
         )
         self.dead = paragraph(css="font-size:12px;opacity:.85")
         super().__init__(session)

@@ -107,7 +107,7 @@ class MethodPicker(Bound):
             description="Method",
             style=STYLE,
             layout=WIDE,
-            tooltip="What to ask the network.",
+            tooltip="The question to ask the network.",
         )
         self._summary = paragraph(css="font-size:12px;opacity:.75")
         self.widget = ipywidgets.VBox([self._dropdown, self._summary])

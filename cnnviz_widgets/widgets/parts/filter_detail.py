@@ -63,8 +63,8 @@ class FilterDetail(Bound):
         cards = [
             ("Its weights", self.colours, self.numbers, self.about_weights),
             ("Its map of this image", self.map, self.about_map),
-            ("What of this image excites it most", self.patches, self.about_patches),
-            ("What excites it at all", self.exciting.widget),
+            ("The parts of this image that excite it most", self.patches, self.about_patches),
+            ("An image made to excite it", self.exciting.widget),
         ]
         boxes = [ipywidgets.VBox([paragraph(name, HEADING), *parts], layout=CARD) for name, *parts in cards]
         return ipywidgets.Box(boxes, layout=CARDS)
@@ -113,7 +113,7 @@ class FilterDetail(Bound):
         inputs_named = f"{inputs} input channel{'s' if inputs > 1 else ''}"
         said = [f"{height}×{width} weights for each of {inputs_named}, norm {number(norm)}."]
         if dead:
-            said.append("Dead: its weights are zero, or next to it beside the layer's largest.")
+            said.append("Dead: its weights are zero, or almost zero compared with the layer's largest.")
         say(self.about_weights, " ".join(said))
 
     def _lines(self, result, channel, kernel, colours, most):
@@ -177,8 +177,8 @@ class FilterDetail(Bound):
             self._places = strongest_cells(facts.maps[channel], facts.field, *facts.image.shape[:2], PATCHES)
         self.patches.layout.display = None if self._places else "none"
         if not self._places:
-            nothing = "Nothing of this image brings it above zero." if known else ""
-            unknown = "What its units see of the image cannot be told." if facts.complete and not known else ""
+            nothing = "No part of this image brings it above zero." if known else ""
+            unknown = "The part of the image that its units see is not known." if facts.complete and not known else ""
             say(self.about_patches, nothing or unknown)
             return
         pixels = cut_out(facts.image.rgb(facts.network.value_range), [place.box for place in self._places])

@@ -10,7 +10,7 @@ from cnnviz_widgets.runner import SETTLE
 from .bound import Bound
 from .text import paragraph, say
 
-WORDS = {"idle": "", "running": "measuring …", "waiting": "waits for the picture", "done": "measured"}
+WORDS = {"idle": "", "running": "measuring …", "waiting": "waiting for the picture", "done": "measured"}
 
 
 class Measurement(Bound):

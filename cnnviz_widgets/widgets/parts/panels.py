@@ -15,7 +15,7 @@ from .text import paragraph, say, say_notes
 
 # Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
 FAINT = 0.1
-ONE_NUMBER = "Side by side stand maps with one number for each place."
+ONE_NUMBER = "Only maps with one number for each place can be compared side by side."
 REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:8px;font-size:12px"
 
 

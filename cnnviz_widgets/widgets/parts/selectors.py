@@ -21,7 +21,7 @@ class NetworkPicker(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._dropdown = ipywidgets.Dropdown(
-            description="Network", style=STYLE, layout=WIDE, tooltip="Which network to look into."
+            description="Network", style=STYLE, layout=WIDE, tooltip="The network to look into."
         )
         self._own = {}  # networks that are not bundled, by name
         self.widget = self._dropdown
