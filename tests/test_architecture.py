@@ -149,7 +149,19 @@ def test_no_two_files_and_no_two_public_classes_or_functions_have_one_name():
 
 # ---- Types
 
-TYPED = ("core", "maps", "networks", "batch", "app", "command_line", "runner", "__main__")
+TYPED = (
+    "core",
+    "maps",
+    "networks",
+    "batch",
+    "app",
+    "command_line",
+    "runner",
+    "answering",
+    "history",
+    "settings",
+    "__main__",
+)
 
 
 def public_functions(tree):
