@@ -8,9 +8,13 @@
 Importing this is cheap: names are looked up when used, and TensorFlow is imported when a network is opened.
 """
 
+import logging
 from importlib import import_module
 
 __version__ = "0.1.0"
+
+# A kernel prints into the cell what no handler takes. The application decides where our log goes, see README.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 # Where each public name lives.
 _HOMES = {

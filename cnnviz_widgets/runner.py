@@ -1,7 +1,8 @@
 """Runners: they do the work, and cancel it when nobody wants its answer any more. Standard library only.
 
-A job is a function that returns an iterator: every item is a step, and dropping the iterator cancels the job. So
-nothing that computes needs to know about threads, and a job is cancelled between two steps, never inside one.
+A job is a function that returns an iterator: every item is a step's outcome, a function that makes it known, which the
+runner calls under its lock. Dropping the iterator cancels the job. So nothing that computes needs to know about
+threads, and a job is cancelled between two steps, never inside one.
 """
 
 import contextvars
@@ -26,13 +27,13 @@ class Inline:
         self.lock = lock or threading.RLock()
 
     def beside(self, settle: float = 0.0) -> "Inline":
-        """Return a runner for other work that changes the same things: only one of them delivers at a time."""
+        """Return a runner for other work that changes the same things: only one of them calls at a time."""
         return Inline(self.lock)
 
-    def submit(self, job: Callable[[], Iterable[Any]], deliver: Callable[[Any], object]) -> None:
-        """Call `deliver` with every item of `job()`."""
-        for item in job():
-            deliver(item)
+    def submit(self, job: Callable[[], Iterable[Callable[[], object]]]) -> None:
+        """Call every item of `job()`."""
+        for make_known in job():
+            make_known()
 
     def stop(self) -> None:
         """Do nothing: no job runs between two calls."""
@@ -44,20 +45,20 @@ class Inline:
 class LatestWins:
     """A runner with one worker thread: a new job replaces the one that waits, and the one that runs.
 
-    `started` counts the jobs that were begun. After `submit` or `stop` returns, no item of an earlier job is
-    delivered any more. Runners that change the same things share a `lock`.
+    `started` counts the jobs that were begun. After `submit` or `stop` returns, no item of an earlier job is called
+    any more. Runners that change the same things share a `lock`.
     """
 
     def __init__(self, settle: float = SETTLE, lock: Any = None):
         self.settle = settle
         self.started = 0
-        # Held while an item is delivered, so that a delivered item was wanted at that moment; other code that changes
-        # the same things holds it too. Reentrant: a delivery may itself submit the next job.
+        # Held while an item is called, so that what becomes known was wanted at that moment; other code that changes
+        # the same things holds it too. Reentrant: an item may itself submit the next job.
         self.lock = lock or threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._latest = 0
         self._submitted_at = 0.0
-        self._waiting = None  # (ticket, job, deliver)
+        self._waiting = None  # (ticket, job)
         self._closed = False
         self._worker = None
         # The worker runs in the context of the notebook's cell that made the runner. Without this, ipykernel 7 takes
@@ -66,15 +67,15 @@ class LatestWins:
         self._context = contextvars.copy_context()
 
     def beside(self, settle: float = 0.0) -> "LatestWins":
-        """Return a runner for other work that changes the same things: only one of them delivers at a time."""
+        """Return a runner for other work that changes the same things: only one of them calls at a time."""
         return LatestWins(settle, self.lock)
 
-    def submit(self, job: Callable[[], Iterable[Any]], deliver: Callable[[Any], object]) -> None:
-        """Call `deliver`, on the worker thread, with every item of `job()` for as long as it is the latest job."""
+    def submit(self, job: Callable[[], Iterable[Callable[[], object]]]) -> None:
+        """Call every item of `job()`, on the worker thread, for as long as it is the latest job."""
         with self._changed:
             self._latest += 1
             self._submitted_at = time.monotonic()
-            self._waiting = (self._latest, job, deliver)
+            self._waiting = (self._latest, job)
             self._start_worker()
             self._changed.notify_all()
 
@@ -106,17 +107,17 @@ class LatestWins:
             job, self._waiting = self._waiting, None
             return job
 
-    def _run(self, ticket, job, deliver):
+    def _run(self, ticket, job):
         self.started += 1
         steps = iter(job())
-        for item in steps:
+        for make_known in steps:
             with self.lock:
                 if ticket != self._latest:
                     break
                 try:
-                    deliver(item)
+                    make_known()
                 except Exception:  # a view that fails must not end the work for the others
-                    log.exception("What was delivered could not be taken")
+                    log.exception("A result could not be made known")
         else:
             return
         steps.close()

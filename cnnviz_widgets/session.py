@@ -4,43 +4,22 @@ Two views on one session show the same; two sessions side by side are a comparis
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 from traitlets import Any, Enum, Float, HasTraits, Instance, Tuple, Unicode
 
-from cnnviz_widgets.core.failures import Refusal, sentence_of
-from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.failures import reporting
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.result import Result
-from cnnviz_widgets.core.target import Target
 
+from .answering import answers_to, results_among
+from .history import UndoHistory
 from .methods import all_methods
 from .network import Network
-from .networks import load, samples
-from .request import Request
+from .networks import load
 from .runner import LatestWins
-
-# Steps that one can go back.
-REMEMBERED = 50
-# What a question raises that cannot be answered.
-REFUSALS = (ValueError, TypeError, MemoryError)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a person has chosen. One value, so that it changes in one step, whatever changes together."""
-
-    network: Network | None = None
-    image: InputImage | None = None
-    method: Method | None = None
-    target: Target | str | None = None  # None is the top class
-    layer: str | None = None  # None is the method's own choice
-
-    def __post_init__(self):
-        if self.image is not None and not isinstance(self.image, InputImage):
-            object.__setattr__(self, "image", InputImage(self.image))
-        if self.target is not None and not isinstance(self.target, (Target, str)):
-            object.__setattr__(self, "target", Target(self.target))  # so that equal targets are equal settings
+from .settings import FIELDS, Settings, samples_of, suited
 
 
 def _setting(name):
@@ -52,18 +31,18 @@ def _setting(name):
 
 
 class Session(HasTraits):
-    """What is looked at, and what is seen.
+    """The choices of a person and the answers to them.
 
-    `settings` is what the person has chosen; `session.method = ...` and the like change it and ask for a new result.
-    What comes of it: `result`, the last good one; `probabilities` of the image's classes, or of a regression network
-    the `values`; `status`; `message`, a sentence for the person; `progress` and `seconds_left`.
+    `settings` are the choices; `session.method = ...` and the like change them and ask for a new result. The answers:
+    `result`, the last good one; `probabilities` of the image's classes, or of a regression network the `values`;
+    `status`; `message`, a sentence for the person; `progress` and `seconds_left`.
 
     `method` may be a method class: its parameters then suit the network and the image.
 
     `variants` makes several questions out of what was chosen: a function from Settings to a tuple of Settings, which
-    are answered in this order, each about its own network. `results` are the answers so far, each a Result or, where
-    this one of several could not be answered, a Refusal; the job has failed where all are refused. `result` is the
-    first Result among them.
+    are answered in this order, each about its own network, image, target and layer. `results` are the answers so far,
+    each a Result or, where this one of several could not be answered, a Refusal; the job has failed where all are
+    refused. `result` is the first Result among them. `probabilities` and `values` belong to the session's own image.
 
     `network` may be given as anything that `cnnviz.load` takes: it is then opened by the runner, and the session can be
     shown before TensorFlow is loaded.
@@ -80,7 +59,7 @@ class Session(HasTraits):
     progress = Float()
     seconds_left = Float(allow_none=True)
 
-    network, image, method, target, layer = map(_setting, ("network", "image", "method", "target", "layer"))
+    network, image, method, target, layer = map(_setting, FIELDS)
 
     def __init__(
         self,
@@ -97,7 +76,7 @@ class Session(HasTraits):
         super().__init__(settings=Settings(None, image, method if self._given_method else method(), target, layer))
         self._variants = variants
         self.runner = runner or LatestWins()
-        self._shown = []  # the settings of complete pictures, for going back
+        self._history = UndoHistory()
         self.opening = None  # the name of the network that is being opened, for pickers
         if network is not None:
             self.open(network)
@@ -107,14 +86,15 @@ class Session(HasTraits):
     def open(self, source):
         """Open a network, by the runner: a Network, a Keras model, a path, or a name that `cnnviz.load` knows."""
         if isinstance(source, Network):
-            self._use(source)
+            with self.runner.lock:
+                self._use(source)
             return
         if isinstance(source, str) and self.image is None:
-            self.image = next(iter(_samples(source)), None)  # something to see while TensorFlow loads
+            self.image = next(iter(samples_of(source)), None)  # something to see while TensorFlow loads
         self.opening = _name(source)
         self.runner.stop()  # else the job before this one might still say that it is done
         self.update_status("loading", f"Loading TensorFlow and {self.opening} …")
-        self.runner.submit(lambda: self._loading(source), lambda deliver: deliver())
+        self.runner.submit(reporting(partial(self._loading, source), self._fail))
 
     def update(self, **settings):
         """Change settings, several at once if need be, and ask for one new result."""
@@ -143,13 +123,13 @@ class Session(HasTraits):
 
     def undo(self):
         """Go back to the complete picture before this one. False where there is none."""
-        while self._shown and self._shown[-1] == self.settings:
-            self._shown.pop()
-        if not self._shown:
-            return False
-        self.settings = self._shown[-1]
-        self._ask()
-        return True
+        with self.runner.lock:
+            before = self._history.before(self.settings)
+            if before is None:
+                return False
+            self.settings = before
+            self._ask()
+            return True
 
     def close(self):
         """End the worker."""
@@ -170,29 +150,19 @@ class Session(HasTraits):
     # ---- Inside
 
     def _use(self, network):
-        """Take a network that has been opened, with an image that it can show and parameters that suit the image."""
-        image, own = self.image, _samples(network.name)
-        from_the_other = self.network is not None and image in _samples(self.network.name)
-        if (from_the_other and own) or not _takes(network, image):
-            image = next(iter(own), None)
-        changed = replace(self.settings, network=network, image=image)
-        if self.network is not None:
-            changed = replace(changed, target=None, layer=None)  # they named parts of the other network
-        if not self._given_method:
-            changed = replace(changed, method=suited(type(self.method), network, image))
-        self._given_method = False
-        self.settings = changed
+        """Take a network that has been opened."""
+        if network is not self.network:
+            self._show_readings(None, None)
+        keep_method, self._given_method = self._given_method, False
+        self.settings = self.settings.moved_to(network, keep_method)
         self.status = "empty"
         self._ask()
 
     def _loading(self, source):
         """The job that opens a network: yields what is to be done in the session."""
-        try:
-            network = load(source)
-            network.layers  # noqa: B018  tracing it is part of opening it
-            yield lambda: self._use(network)
-        except Exception as error:
-            yield self._failed(error)
+        network = load(source)
+        network.layers  # noqa: B018  tracing it is part of opening it
+        yield lambda: self._use(network)
 
     def _ask(self):
         """Ask for the result of the settings as they are now."""
@@ -205,95 +175,46 @@ class Session(HasTraits):
         self.runner.stop()  # else the job before this one might still say that it is done
         self.progress, self.seconds_left = 0.0, None
         self.update_status("running", "")
-        self.runner.submit(self._computing, lambda deliver: deliver())
+        self.runner.submit(reporting(self._computing, self._fail))
 
     def _computing(self):
         """The job that answers the settings as they are when it begins: yields, for every result, how to show it."""
-        settings = self.settings
-        try:
-            begun = time.monotonic()
-            network, image = settings.network, settings.image
-            variants, before = self._variants(settings), ()
-            if not variants:  # nothing is asked: nothing is computed
-                yield lambda: self.update_status("done", "")
-                return
-            with network.frozen_weights():
-                readings = None if image is None else network.readings(image)
-                stamp = network.weights_version()
-            yield lambda: self._show_readings(network, readings)
-            for variant in variants:
-                for answer in self._answers(variant, network, image, stamp):
-                    results = (*before, answer)
-                    progress = (len(before) + getattr(answer, "progress", 1)) / len(variants)
-                    if any(isinstance(known, Result) for known in results):
-                        yield self._showing(results, progress, time.monotonic() - begun, settings)
-                before = results
-            if not any(isinstance(known, Result) for known in before):
-                yield self._failed(ValueError(before[0].sentence))
-        except Exception as error:
-            yield self._failed(error)
+        settings, begun = self.settings, time.monotonic()
+        network, image = settings.network, settings.image
+        variants = self._variants(settings)
+        if not variants:  # nothing is asked: nothing is computed
+            yield lambda: self.update_status("done", "")
+            return
+        with network.frozen_weights():
+            readings = None if image is None else network.readings(image)
+            weights = {network: network.weights_version()}
+        yield partial(self._show_readings, network, readings)
+        for results, progress in answers_to(variants, weights):
+            yield partial(self._show_results, settings, results, progress, time.monotonic() - begun)
 
     def _show_readings(self, network, readings):
-        regression = not network.classifies
+        regression = network is not None and not network.classifies
         with self.hold_trait_notifications():
             self.probabilities, self.values = (None, readings) if regression else (readings, None)
 
-    def _answers(self, variant, network, image, stamp):
-        """Yield the results of one variant, or a Refusal in its place."""
-        try:
-            with network.frozen_weights(stamp):
-                request = Request.of(variant.method, variant.network, image, variant.target, variant.layer)
-            yield from request.steps()
-        except REFUSALS as error:
-            yield Refusal(variant, sentence_of(error))
-
-    def _showing(self, results, progress, seconds, settings):
+    def _show_results(self, settings, results, progress, seconds):
+        self.progress = progress
+        self.seconds_left = seconds * (1 - progress) / progress if progress else None
         complete = progress >= 1
+        try:
+            with self.hold_trait_notifications():
+                self.results, self.result = results, results_among(results)[0]
+        finally:  # also when a view of the result fails
+            self.status = "done" if complete else "running"
+        if complete:
+            self._history.add(settings)
 
-        def show():
-            left = seconds * (1 - progress) / progress if progress else None
-            self.progress, self.seconds_left = progress, left
-            try:
-                with self.hold_trait_notifications():
-                    self.results = results
-                    self.result = next(known for known in results if isinstance(known, Result))
-            finally:  # also when a view of the result fails
-                self.status = "done" if complete else "running"
-            if complete and (not self._shown or self._shown[-1] != settings):
-                self._shown = [*self._shown[1 - REMEMBERED :], settings]
-
-        return show
-
-    def _failed(self, error):
-        sentence = sentence_of(error)
-        return lambda: self.update_status("failed", sentence)
+    def _fail(self, sentence):
+        self.update_status("failed", sentence)
 
     def update_status(self, status, message):
         """Set status and message together."""
         self.message, self.status = message, status
-
-
-def suited(method_class, network, image):
-    """The method with parameters that suit the network and the size of the image, as far as these are known."""
-    if network is not None and (presets := method_class.presets(network)):
-        return next(iter(presets.values()))
-    if network is None or image is None:
-        return method_class()
-    return method_class.suited_to(min(network.fit(image).shape[:2]))
-
-
-def _takes(network, image):
-    try:
-        return image is not None and network.fit(image) is not None
-    except ValueError:
-        return False
-
-
-def _samples(name):
-    try:
-        return samples(name)
-    except ValueError:
-        return ()
 
 
 def _name(source):

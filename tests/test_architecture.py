@@ -27,8 +27,17 @@ MAY_IMPORT = {
     "batch": {"core", "engine", "network", "request", "methods", "networks", "command_line"},
     "command_line": set(),
     "runner": set(),
-    "session": {"core", "methods", "network", "networks", "request", "runner"},
-    "widgets": {"core", "anatomy", "maps", "methods", "network", "networks", "request", "runner", "session"},
+    "settings": {"core", "network", "networks"},
+    "history": set(),
+    "answering": {"core", "network", "request", "settings"},
+    "session": {
+        *("core", "methods", "network", "networks", "runner"),
+        *("answering", "history", "settings"),
+    },
+    "widgets": {
+        *("core", "anatomy", "maps", "methods", "network", "networks", "request"),
+        *("answering", "runner", "session", "settings"),
+    },
     "app": {"core", "methods", "networks", "runner", "session", "widgets", "__init__"},
     "__main__": {"core", "networks", "app", "batch", "command_line", "__init__"},
     "__init__": set(),  # names are looked up when used
@@ -97,8 +106,14 @@ def test_the_session_knows_traitlets_and_no_other_part_of_the_widgets():
         assert name.split(".")[0] not in set(WIDGETS) - {"traitlets"}
 
 
-def test_the_runner_imports_only_the_standard_library():
-    assert {name.split(".")[0] for name in imports_of("runner.py")} <= sys.stdlib_module_names
+@pytest.mark.parametrize("path", ["answering.py", "settings.py"])
+def test_answers_know_no_traits_no_runner_and_no_clock(path):
+    assert not {name.split(".")[0] for name in imports_of(path)} & {*WIDGETS, "time", "threading"}
+
+
+@pytest.mark.parametrize("path", ["runner.py", "history.py"])
+def test_the_runner_and_the_history_import_only_the_standard_library(path):
+    assert {name.split(".")[0] for name in imports_of(path)} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if part_of(path) == "methods"])
@@ -134,7 +149,19 @@ def test_no_two_files_and_no_two_public_classes_or_functions_have_one_name():
 
 # ---- Types
 
-TYPED = ("core", "maps", "networks", "batch", "app", "command_line", "runner", "__main__")
+TYPED = (
+    "core",
+    "maps",
+    "networks",
+    "batch",
+    "app",
+    "command_line",
+    "runner",
+    "answering",
+    "history",
+    "settings",
+    "__main__",
+)
 
 
 def public_functions(tree):
@@ -172,9 +199,10 @@ def run(code):
 
 
 IMPORTED = ("", ".session", ".methods", ".runner", ".networks", ".network", ".request", ".batch")
+JOINED = (".settings", ".answering")
 
 
-@pytest.mark.parametrize("module", [*IMPORTED, ".anatomy.anatomy", ".maps.channels", ".engine.op_kinds"])
+@pytest.mark.parametrize("module", [*IMPORTED, *JOINED, ".anatomy.anatomy", ".maps.channels", ".engine.op_kinds"])
 def test_importing_it_imports_no_tensorflow(module):
     found = run(
         f"import sys, cnnviz_widgets{module}\n"

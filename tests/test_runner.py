@@ -4,6 +4,7 @@ import contextvars
 import gc
 import logging
 import threading
+from functools import partial
 
 import pytest
 
@@ -20,10 +21,13 @@ def runner():
 
 
 class Job:
-    """A job of three steps; each waits for `go`. It tells when it began, and when it was left."""
+    """A job of three steps, which waits for `go` before each. It tells when it began, and when it was left.
 
-    def __init__(self, name, open_gate=False):
-        self.name = name
+    Every step calls `deliver` with the job's name and the step's number.
+    """
+
+    def __init__(self, name, deliver, open_gate=False):
+        self.name, self.deliver = name, deliver
         self.begun, self.go, self.left = threading.Event(), threading.Event(), threading.Event()
         if open_gate:
             self.go.set()
@@ -33,7 +37,7 @@ class Job:
         try:
             for step in range(3):
                 assert self.go.wait(LONG)
-                yield self.name, step
+                yield partial(self.deliver, (self.name, step))
         finally:
             self.left.set()
 
@@ -58,7 +62,7 @@ def test_a_job_is_delivered_step_by_step_on_one_other_thread(runner):
         threads.append(threading.current_thread())
         delivered(item)
 
-    runner.submit(Job("a", open_gate=True), deliver)
+    runner.submit(Job("a", deliver, open_gate=True))
     assert delivered.ended.wait(LONG)
     assert delivered == [("a", 0), ("a", 1), ("a", 2)]
     assert len(set(threads)) == 1
@@ -66,11 +70,12 @@ def test_a_job_is_delivered_step_by_step_on_one_other_thread(runner):
 
 
 def test_of_eleven_quick_submissions_over_a_slow_job_two_begin_and_the_last_is_delivered(runner):
-    delivered, jobs = Delivered(), [Job(n) for n in range(11)]
-    runner.submit(jobs[0], delivered)
+    delivered = Delivered()
+    jobs = [Job(n, delivered) for n in range(11)]
+    runner.submit(jobs[0])
     assert jobs[0].begun.wait(LONG)
     for job in jobs[1:]:
-        runner.submit(job, delivered)
+        runner.submit(job)
     for job in jobs:
         job.go.set()
     assert delivered.ended.wait(LONG)
@@ -81,17 +86,18 @@ def test_of_eleven_quick_submissions_over_a_slow_job_two_begin_and_the_last_is_d
 
 def test_while_the_hand_still_moves_nothing_new_begins():
     runner = LatestWins(settle=3600)
-    delivered, jobs = Delivered(), [Job(n, open_gate=n > 0) for n in range(5)]
-    runner.submit(jobs[0], delivered)
+    delivered = Delivered()
+    jobs = [Job(n, delivered, open_gate=n > 0) for n in range(5)]
+    runner.submit(jobs[0])
     assert jobs[0].begun.wait(LONG)
-    runner.submit(jobs[1], delivered)
+    runner.submit(jobs[1])
     jobs[0].go.set()
     assert jobs[0].left.wait(LONG)  # cut short: from here on the worker waits for the hand to rest
     for job in jobs[2:]:
-        runner.submit(job, delivered)
+        runner.submit(job)
     assert runner.started == 1
     runner.settle = 0
-    runner.submit(jobs[4], delivered)
+    runner.submit(jobs[4])
     assert delivered.ended.wait(LONG)
     assert {name for name, _ in delivered} == {4}
     assert runner.started == 2
@@ -99,10 +105,11 @@ def test_while_the_hand_still_moves_nothing_new_begins():
 
 
 def test_a_job_that_was_cut_short_is_left_at_its_next_step(runner):
-    delivered, first, second = Delivered(), Job("first"), Job("second", open_gate=True)
-    runner.submit(first, delivered)
+    delivered = Delivered()
+    first, second = Job("first", delivered), Job("second", delivered, open_gate=True)
+    runner.submit(first)
     assert first.begun.wait(LONG)
-    runner.submit(second, delivered)
+    runner.submit(second)
     first.go.set()
     assert first.left.wait(LONG)
     assert delivered.ended.wait(LONG)
@@ -110,8 +117,9 @@ def test_a_job_that_was_cut_short_is_left_at_its_next_step(runner):
 
 
 def test_after_stop_returns_nothing_is_delivered_any_more(runner):
-    delivered, job = Delivered(), Job("a")
-    runner.submit(job, delivered)
+    delivered = Delivered()
+    job = Job("a", delivered)
+    runner.submit(job)
     assert job.begun.wait(LONG)
     runner.stop()
     job.go.set()
@@ -122,12 +130,12 @@ def test_after_stop_returns_nothing_is_delivered_any_more(runner):
 def test_stop_waits_for_a_delivery_that_is_under_way(runner):
     inside, finish, order = threading.Event(), threading.Event(), []
 
-    def deliver(item):
+    def deliver():
         inside.set()
         assert finish.wait(LONG)
         order.append("delivered")
 
-    runner.submit(lambda: iter([1]), deliver)
+    runner.submit(lambda: iter([deliver]))
     assert inside.wait(LONG)
     stopping = threading.Thread(target=lambda: (runner.stop(), order.append("stopped")))
     stopping.start()
@@ -137,14 +145,15 @@ def test_stop_waits_for_a_delivery_that_is_under_way(runner):
 
 
 def test_stop_drops_the_job_that_waits(runner):
-    delivered, running, waiting = Delivered(), Job("running"), Job("waiting", open_gate=True)
-    runner.submit(running, delivered)
+    delivered = Delivered()
+    running, waiting = Job("running", delivered), Job("waiting", delivered, open_gate=True)
+    runner.submit(running)
     assert running.begun.wait(LONG)
-    runner.submit(waiting, delivered)
+    runner.submit(waiting)
     runner.stop()
     running.go.set()
-    last = Job("last", open_gate=True)
-    runner.submit(last, delivered)
+    last = Job("last", delivered, open_gate=True)
+    runner.submit(last)
     assert delivered.ended.wait(LONG)
     assert not waiting.begun.is_set()
     assert {name for name, _ in delivered} == {"last"}
@@ -156,17 +165,17 @@ def test_a_job_that_fails_leaves_a_worker_for_the_next(error, runner, caplog):
     failed = threading.Event()
 
     def failing():
-        yield 1
+        yield lambda: None
         failed.set()
         raise error
 
     caplog.set_level(logging.CRITICAL)  # the log is not what this test is about
-    runner.submit(failing, lambda item: None)
+    runner.submit(failing)
     assert failed.wait(LONG)
     if isinstance(error, SystemExit):
         runner._worker.join(LONG)
     delivered = Delivered()
-    runner.submit(Job("next", open_gate=True), delivered)
+    runner.submit(Job("next", delivered, open_gate=True))
     assert delivered.ended.wait(LONG)
 
 
@@ -179,7 +188,7 @@ def test_a_failure_is_in_the_log(runner):
     handler.emit = lambda record: (records.append(record), logged.set())
     log = logging.getLogger("cnnviz_widgets.runner")
     log.addHandler(handler)
-    runner.submit(failing, Delivered())
+    runner.submit(failing)
     assert logged.wait(LONG)
     log.removeHandler(handler)
     assert str(records[0].exc_info[1]) == "a bug"
@@ -193,7 +202,7 @@ def test_a_view_that_fails_does_not_end_the_work(runner, caplog):
         if item[1] == 0:
             raise ValueError("broken view")
 
-    runner.submit(Job("a", open_gate=True), deliver)
+    runner.submit(Job("a", deliver, open_gate=True))
     assert delivered.ended.wait(LONG)
     assert delivered == [("a", 0), ("a", 1), ("a", 2)]
     assert "broken view" in caplog.text
@@ -204,32 +213,32 @@ def test_a_delivery_may_submit_the_next_job(runner):
 
     def deliver(item):
         if item == ("first", 0):
-            runner.submit(Job("second", open_gate=True), delivered)
+            runner.submit(Job("second", delivered, open_gate=True))
         else:
             delivered(item)
 
-    runner.submit(Job("first", open_gate=True), deliver)
+    runner.submit(Job("first", deliver, open_gate=True))
     assert delivered.ended.wait(LONG)
     assert delivered == [("second", 0), ("second", 1), ("second", 2)]
 
 
 def test_close_ends_the_thread_and_takes_no_more_jobs(runner):
     delivered = Delivered()
-    runner.submit(Job("a", open_gate=True), delivered)
+    runner.submit(Job("a", delivered, open_gate=True))
     assert delivered.ended.wait(LONG)
     worker = runner._worker
     runner.close()
     worker.join(LONG)
     assert not worker.is_alive()
-    job = Job("late", open_gate=True)
-    runner.submit(job, delivered)
+    job = Job("late", delivered, open_gate=True)
+    runner.submit(job)
     assert not job.begun.is_set()
 
 
 def test_a_runner_that_nobody_holds_ends_its_thread():
     runner = LatestWins(settle=0)
     delivered = Delivered()
-    runner.submit(Job("a", open_gate=True), delivered)
+    runner.submit(Job("a", delivered, open_gate=True))
     assert delivered.ended.wait(LONG)
     worker, changed = runner._worker, runner._changed
     del runner
@@ -251,13 +260,13 @@ def test_a_runner_that_never_worked_has_no_thread():
 
 def test_inline_runs_a_job_to_its_end_at_once():
     delivered = []
-    Inline().submit(lambda: iter([1, 2, 3]), delivered.append)
+    Inline().submit(lambda: (partial(delivered.append, number) for number in (1, 2, 3)))
     assert delivered == [1, 2, 3]
 
 
 def test_inline_lets_failures_through():
     with pytest.raises(ZeroDivisionError):
-        Inline().submit(lambda: iter([1 // 0]), print)
+        Inline().submit(lambda: iter([1 // 0]))
 
 
 def test_the_worker_speaks_in_the_name_of_whoever_made_the_runner():
@@ -266,11 +275,11 @@ def test_the_worker_speaks_in_the_name_of_whoever_made_the_runner():
     runner, heard, told = LatestWins(), [], threading.Event()
     name.reset(token)
 
-    def deliver(item):
-        heard.append(item)
+    def hear():
+        heard.append(name.get())
         told.set()
 
-    runner.submit(lambda: iter([name.get]), lambda get: deliver(get()))
+    runner.submit(lambda: iter([hear]))
     assert told.wait(10)
     runner.close()
     assert heard == ["the cell that made it"]

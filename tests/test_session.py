@@ -20,6 +20,7 @@ from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import FIELDS, Settings
 
 LONG = 60  # seconds: only a failing test waits for it
 
@@ -227,6 +228,34 @@ def test_while_variants_are_computed_the_results_grow_and_so_does_the_progress(n
     assert statuses[-2:] == ["running", "done"]
 
 
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_variant_is_answered_with_its_own(name, network, picture):
+    other = {
+        "network": lambda: Network(KINDS["relu_activation"].build(), value_range=(0, 1)),
+        "image": lambda: InputImage(np.full((12, 12, 3), 0.25)),
+        "method": lambda: Gradient(reduce="sum"),
+        "target": lambda: Target(3),
+        "layer": lambda: "conv1",
+    }[name]()
+    asked = Settings(network, picture, GradCAM(), Target(1))
+    both = (asked, replace(asked, **{name: other}))
+    session = Session(network, picture, GradCAM(), runner=Inline(), variants=lambda settings: both)
+    for result, each in zip(session.results, both, strict=True):
+        layer = each.layer if "layer" in each.method.uses else None
+        alone = compute(each.method, each.network, each.image, target=each.target, layer=layer)
+        assert np.array_equal(result.array, alone.array)
+    assert not np.array_equal(session.results[0].array, session.results[1].array)
+
+
+def test_the_probabilities_are_of_the_sessions_own_image(network, picture):
+    def elsewhere(settings):
+        return (replace(settings, image=InputImage(np.zeros((12, 12, 3)))),)
+
+    session = Session(network, picture, Gradient(), runner=Inline(), variants=elsewhere)
+    assert session.result.request.image == InputImage(np.zeros((12, 12, 3)))
+    assert np.array_equal(session.probabilities, network.probabilities(picture))
+
+
 def test_going_back_goes_back_for_all_variants(network, picture):
     session = Session(network, picture, Gradient(), target=1, runner=Inline(), variants=three_rules)
     first = session.results
@@ -427,14 +456,14 @@ class JustTooLate(Inline):
 
     waiting = None
 
-    def submit(self, job, deliver):
+    def submit(self, job):
         self.run()
-        self.waiting = job, deliver
+        self.waiting = job
 
     def run(self):
-        (job, deliver), self.waiting = self.waiting or (tuple, None), None
-        for item in job():
-            deliver(item)
+        job, self.waiting = self.waiting or tuple, None
+        for make_known in job():
+            make_known()
 
     def stop(self):
         self.waiting = None

@@ -82,6 +82,7 @@ class Task:
 def explain(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and return the exit code."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.basicConfig(format="%(message)s")  # the details of what goes wrong inside
     parser = explain_parser()
     chosen = parser.parse_args(arguments)
     with ExitStack() as stack:

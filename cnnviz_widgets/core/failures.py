@@ -1,9 +1,13 @@
-"""Refusals: the stand-in for a Result that could not be computed, and the sentence to show for an exception."""
+"""Refusals and failures: the stand-in for a Result that could not be computed, and the sentence for an exception."""
 
 import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
+
+# What a runner does: each item makes something known when it is called.
+Job = Callable[[], Iterable[Callable[[], object]]]
 
 # The exceptions that we raise with a sentence for a person; others raise them as well.
 OURS = (ValueError, TypeError, OSError, RuntimeError, MemoryError)
@@ -25,3 +29,16 @@ def sentence_of(error: BaseException) -> str:
         return lines[0]
     log.error("Could not do this", exc_info=error)
     return f"Something went wrong inside ({type(error).__name__}); the log has the details."
+
+
+def reporting(job: Job, failed: Callable[[str], object]) -> Job:
+    """Return the job that ends, where `job` raises an exception, by calling `failed` with a sentence about it."""
+
+    def steps():
+        try:
+            yield from job()
+        except Exception as error:
+            sentence = sentence_of(error)
+            yield lambda: failed(sentence)
+
+    return steps

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from kinds import KINDS
 
+from cnnviz_widgets.core.failures import sentence_of
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.engine.batching import Batching
@@ -15,7 +16,6 @@ from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.methods.lrp.relevance import relevance
 from cnnviz_widgets.methods.occlusion.incremental import IncrementalOcclusion
 from cnnviz_widgets.network import Network
-from cnnviz_widgets.session import sentence_of
 
 ONE = InputImage(np.random.default_rng(5).uniform(0, 1, (12, 12, 3)))
 WAY = (("images:0",), ("scores:0",), "forward")

@@ -32,6 +32,42 @@ def small_network(name="small", side=32, seed=0, classes=CLASSES):
     return Network(model, class_names=classes)
 
 
+class ByHand(Inline):
+    """Runs jobs at once, but those of one in line, which makes a step when told so.
+
+    The first in line is a session, beside it an explorer's own session, and beside this its measurements and readers.
+    """
+
+    def __init__(self, held, lock=None, generation=1):
+        super().__init__(lock)
+        self.held, self.generation, self.steps = held, generation, None
+
+    def beside(self, settle=0.0):
+        """The next in line."""
+        return ByHand(self.held, self.lock, self.generation + 1)
+
+    def submit(self, job):
+        """Keep the job of the one in line for later, in place of the one before."""
+        if self.generation == self.held:
+            self.steps = iter(job())
+        else:
+            super().submit(job)
+
+    def stop(self):
+        """Drop the job."""
+        self.steps = None
+
+    def step(self, count=1):
+        """Make so many steps."""
+        for _ in range(count):
+            next(self.steps)()
+
+    def finish(self):
+        """Make all steps that are left."""
+        for make_known in self.steps:
+            make_known()
+
+
 @pytest.fixture(scope="session")
 def network():
     return small_network()

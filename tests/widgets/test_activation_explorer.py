@@ -24,8 +24,12 @@ def pick(explorer, channel, row, column):
     explorer.tiles.live_image.clicked = [place, row, column]
 
 
+def picked(explorer):
+    return explorer.tiles.selection.channel, explorer.tiles.selection.place
+
+
 def test_nothing_is_picked_at_first_and_a_click_enlarges(explorer):
-    assert explorer.tiles.channel is None
+    assert explorer.tiles.selection is None
     assert explorer.detail.widget.layout.display == "none"
     explorer.tiles.live_image.selected = 3
     assert explorer.tiles.live_image.enlarges
@@ -71,7 +75,7 @@ def test_under_the_pointer_the_field_moves_and_comes_back_when_it_leaves(explore
 def test_another_channel_keeps_the_place(explorer, network, image):
     pick(explorer, 1, 2, 3)
     explorer.tiles.live_image.selected = 4
-    assert explorer.tiles.unit == (4, 2, 3)
+    assert picked(explorer) == (4, (2, 3))
     assert explorer.tiles.live_image.clicked == [4, 2, 3]
     value = network.activations(image, "conv2")[2, 3, 4]
     assert explorer.detail.numbers.lines[-1][-1]["value"] == pytest.approx(float(value))
@@ -90,14 +94,14 @@ def test_another_image_keeps_the_unit_and_changes_its_number(explorer, network):
     pick(explorer, 1, 2, 3)
     explorer.session.image = np.full((32, 32, 3), 200.0)
     value = network.activations(explorer.session.fitted, "conv2")[2, 3, 1]
-    assert explorer.tiles.unit == (1, 2, 3)
+    assert picked(explorer) == (1, (2, 3))
     assert explorer.detail.numbers.lines[-1][-1]["value"] == pytest.approx(float(value), abs=1e-6)
 
 
 def test_another_layer_forgets_the_unit(explorer):
     pick(explorer, 1, 2, 3)
     explorer.session.layer = "conv1"
-    assert explorer.tiles.unit is None
+    assert explorer.tiles.selection is None
     assert explorer.tiles.live_image.box == []
     assert explorer.detail.widget.layout.display == "none"
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from cnnviz_widgets.core.failures import Refusal
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.cam import CAM
@@ -12,7 +13,7 @@ from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import load, samples
 from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline
-from cnnviz_widgets.session import Refusal, Session
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer, opening_layer
 from cnnviz_widgets.words import percent
 

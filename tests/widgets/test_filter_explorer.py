@@ -42,7 +42,7 @@ def test_a_session_with_another_method_is_asked_for_filters(network, image):
 def test_colour_filters_are_tiles_and_the_first_one_is_told_about(explorer, network):
     view, kernels = explorer.tiles.live_image, np.moveaxis(network.kernels("conv1"), -1, 0)
     np.testing.assert_array_equal(values(view), kernels)
-    assert (explorer.tiles.channel, view.selected, view.enlarges) == (0, 0, False)
+    assert (explorer.tiles.selection.channel, view.selected, view.enlarges) == (0, 0, False)
     assert "conv1 · filter 0" in text(explorer.detail.title)
     np.testing.assert_array_equal(values(explorer.detail.colours)[0], kernels[0])
     (line,) = explorer.detail.numbers.lines
@@ -59,7 +59,7 @@ def test_a_click_tells_of_another_filter_its_map_is_the_networks(explorer, netwo
 def test_a_second_click_on_the_picked_one_keeps_it_picked(explorer):
     explorer.tiles.live_image.selected = 2
     explorer.tiles.live_image.selected = -1
-    assert (explorer.tiles.channel, explorer.tiles.live_image.selected) == (2, 2)
+    assert (explorer.tiles.selection.channel, explorer.tiles.live_image.selected) == (2, 2)
 
 
 def test_by_activation_the_filter_with_the_strongest_map_stands_first(explorer, network, image):
@@ -70,7 +70,7 @@ def test_by_activation_the_filter_with_the_strongest_map_stands_first(explorer, 
     np.testing.assert_array_equal(
         values(explorer.tiles.live_image), np.moveaxis(network.kernels("conv1"), -1, 0)[numbers(explorer)]
     )
-    assert numbers(explorer)[explorer.tiles.live_image.selected] == explorer.tiles.channel == 1
+    assert numbers(explorer)[explorer.tiles.live_image.selected] == explorer.tiles.selection.channel == 1
 
 
 def test_by_activation_another_image_sorts_anew(explorer, network, image):
@@ -145,7 +145,7 @@ def test_dead_filters_are_named_struck_and_explained():
     view.selected = 2
     assert "weights are zero" not in text(explorer.detail.about_weights)
     assert "Dead: never above zero" in text(explorer.detail.about_map)
-    assert "Nothing of this image" in text(explorer.detail.about_patches)
+    assert "No part of this image" in text(explorer.detail.about_patches)
 
 
 def test_the_kernels_of_a_separable_convolution_have_no_map_of_their_own_and_say_so():

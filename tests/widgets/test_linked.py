@@ -9,6 +9,7 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.widgets.explorers.occlusion_explorer import OcclusionExplorer
 from cnnviz_widgets.widgets.parts.linked import Linked
 
 from .conftest import small_network
@@ -55,6 +56,13 @@ def test_an_image_and_a_network_go_both_ways(session, linked):
     session.open(third)
     assert linked.own.network is third
     assert linked.own.result.request.network is third
+
+
+def test_beside_the_classes_of_another_network_stands_what_it_says_of_them(session):
+    explorer = OcclusionExplorer(session=session)
+    explorer.session.open(small_network("second", seed=1))
+    shown = np.frombuffer(explorer.target_picker._list.values, "<f4")
+    np.testing.assert_array_equal(shown, explorer.session.probabilities)
 
 
 def test_methods_and_their_parameters_are_each_ones_own(session, linked):

@@ -9,7 +9,7 @@ from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.parameters import slider
 from cnnviz_widgets.core.result import PICTURE, PICTURES, Result
 from cnnviz_widgets.methods.gradient import Gradient
-from cnnviz_widgets.session import Settings
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.parts.controls import CUSTOM, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 

@@ -5,13 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.parts.panels import Panels
+
+from .conftest import ByHand
 
 
 def shown(picture):
@@ -47,6 +51,50 @@ def test_all_pictures_show_the_image(gradients, image, network):
     pixels = network.fit(image).rgb(network.value_range).tobytes()
     assert gradients.image.image == pixels
     assert all(panel.picture.image == pixels for panel in gradients.panels)
+
+
+@pytest.fixture
+def two_images(network):
+    """Panels of an image of zeros and one of ones, beside a session's own of another colour."""
+    zeros, ones = (InputImage(np.full((32, 32, 3), value, float)) for value in (0, 1))
+    wanted = [zeros, ones]
+
+    def variants(settings):
+        return tuple(replace(settings, image=image) for image in wanted)
+
+    session = Session(network, np.full((32, 32, 3), 99.0), Gradient(), target=0, runner=Inline(), variants=variants)
+    return Panels(session, lambda asked: str(asked.image.array.max())), wanted
+
+
+def test_each_result_is_drawn_over_its_own_image(two_images, network):
+    panels, wanted = two_images
+    for panel, result, image in zip(panels.panels, panels.session.results, wanted, strict=True):
+        np.testing.assert_array_equal(shown(panel.picture), compute(Gradient(), network, image, target=0).array)
+        assert panel.picture.image == image.rgb(network.value_range).tobytes()
+        assert result.request.image == image
+
+
+def test_beside_results_of_several_images_stands_the_sessions_own(two_images, network):
+    panels, wanted = two_images
+    assert panels.image.image == panels.session.image.rgb(network.value_range).tobytes()
+    del wanted[0]
+    panels.session.again()
+    assert panels.image.image == wanted[0].rgb(network.value_range).tobytes()
+
+
+def test_while_the_next_image_is_computed_an_old_map_keeps_the_image_that_it_explains(network, image):
+    session = Session(network, image, Gradient(), target=0, runner=ByHand(held=1), variants=two_rules)
+    panels = Panels(session, lambda asked: str(asked.method))
+    session.runner.finish()
+    session.image = np.full((32, 32, 3), 9.0)
+    session.runner.step(2)  # the readings and the first of two maps
+    first, second = (panel.picture.image for panel in panels.panels)
+    assert first == session.image.rgb(network.value_range).tobytes()
+    assert second == image.rgb(network.value_range).tobytes()
+
+
+def two_rules(settings):
+    return tuple(replace(settings, method=Gradient(relu=rule)) for rule in ("standard", "guided"))
 
 
 def test_a_shared_scale_is_one_scale_and_stands_once(gradients):

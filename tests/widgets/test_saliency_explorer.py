@@ -4,13 +4,14 @@ import keras
 import numpy as np
 import pytest
 
+from cnnviz_widgets.core.failures import Refusal
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
-from cnnviz_widgets.session import Refusal, Session
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.saliency_explorer import CONVENTIONS, SaliencyExplorer
 
 RULES = ("standard", "guided", "deconvnet")

@@ -20,6 +20,8 @@ from cnnviz_widgets.widgets.charts.line_chart import LOOKS
 from cnnviz_widgets.widgets.charts.similarity_curves import MEANING, coarse_first
 from cnnviz_widgets.widgets.explorers.sanity_explorer import SanityExplorer, maps_of_an_image
 
+from .conftest import ByHand
+
 LAYERS = ("predictions", "conv2", "conv1")
 
 
@@ -269,40 +271,10 @@ def test_beside_another_explorer_it_shares_all_but_the_method(session):
     explorer.close()
 
 
-class ByHand(Inline):
-    """Runs a session's jobs at once, and those of an explorer's session beside it; the third in line, a measurement,
-    makes a step when told so."""
-
-    def __init__(self, lock=None, generation=1):
-        super().__init__(lock)
-        self.generation, self.steps = generation, None
-
-    def beside(self, settle=0.0):
-        """The next in line."""
-        return ByHand(self.lock, self.generation + 1)
-
-    def submit(self, job, deliver):
-        """Keep the job for later, in place of the one before."""
-        if self.generation < 3:
-            super().submit(job, deliver)
-        else:
-            self.steps = (deliver, iter(job()))
-
-    def stop(self):
-        """Drop the job."""
-        self.steps = None
-
-    def step(self, count=1):
-        """Make so many steps of what is measured."""
-        for _ in range(count):
-            deliver, items = self.steps
-            deliver(next(items))
-
-
 @pytest.fixture
 def slow(network, image):
     """An explorer whose measurements advance only when told so."""
-    return SanityExplorer(session=Session(network, image, runner=ByHand()))
+    return SanityExplorer(session=Session(network, image, runner=ByHand(held=3)))
 
 
 def test_the_curve_fills_in_point_by_point(slow):
@@ -367,7 +339,7 @@ def test_what_is_not_looked_at_is_not_measured(slow):
 def test_training_in_the_middle_of_a_line_ends_it(question, image):
     layers = keras.layers
     model = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(2)])
-    explorer = SanityExplorer(session=Session(Network(model), image, runner=ByHand()))
+    explorer = SanityExplorer(session=Session(Network(model), image, runner=ByHand(held=3)))
     explorer.question.value = question
     measurement = getattr(explorer, question).measurement
     measurement.runner.step(1)

@@ -24,7 +24,7 @@ class FaithfulnessCurves(MeasuredCurves):
 
     def __init__(self, session, looks=None):
         super().__init__(session, shown=False)
-        self._current = self._result = None  # what the current line is about, and the map
+        self._current = None  # (what the current line is about, the result with the map)
         self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
@@ -55,8 +55,8 @@ class FaithfulnessCurves(MeasuredCurves):
         target = request.network.target(self.session.target, request.image)
         about = (request.network, request.weights, request.image, target, self.fill.value, self.score.value)
         known = self.lines.line(about, request, lambda: None)
-        if (about, request) != self._current:
-            self._current, self._result = (about, request), pair[0]
+        before, self._current = self._current, (about, pair[0])
+        if before is None or (before[0], before[1].request) != (about, request):
             self.measurement.forget()
         self._draw()
         if known is None or known.progress < 1:
@@ -66,8 +66,8 @@ class FaithfulnessCurves(MeasuredCurves):
 
     def _measure(self):
         """The job: the curves of the current map, from the beginning; random orders are kept by the network."""
-        (about, request), result = self._current, self._result
-        network, _, image, target, fill, score = about
+        (network, _, image, target, fill, score), result = self._current
+        request = result.request
         for found in deletion_and_insertion(network, image, target, result.array, STEPS, fill, score, ORDERS):
             check_weights(request)
             yield found.progress, lambda found=found: self._put(request, found)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import ipywidgets
 import numpy as np
 
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.similarity import Similarity
 from cnnviz_widgets.request import Request, steps
 from cnnviz_widgets.widgets.parts.text import paragraph, say
@@ -20,9 +21,15 @@ SAME, OTHER = 0.9, 0.5
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The similarities of one map: {number of layers: Similarity}, of 0 to `count` layers."""
+    """The similarities of one map: {number of layers: Similarity}, of 0 to `count` layers.
+
+    The map explains `target`; how the layers are destroyed is said by `seed` and `alone`, see `Network.randomised`.
+    """
 
     request: Request
+    target: Target
+    seed: int
+    alone: bool
     count: int
     points: dict = field(default_factory=dict)
 
@@ -45,7 +52,7 @@ class SimilarityCurves(MeasuredCurves):
     def __init__(self, session, choice, looks=None):
         super().__init__(session, shown=True)
         self._choice = choice
-        self._current = self._target = None  # the line that is measured, and the score that it explains
+        self._current = None  # the line that is measured
         self.lines = KeptLines(lambda line: line.complete, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
@@ -53,7 +60,7 @@ class SimilarityCurves(MeasuredCurves):
         self._sizes = ipywidgets.Checkbox(
             description="Spearman of sizes, whatever the sign",
             indent=False,
-            tooltip="Compare absolute values: a map that only turns its sign then counts as unchanged.",
+            tooltip="Compare absolute values: a map that only changes its sign then counts as unchanged.",
         )
         self._clear = ipywidgets.Button(
             description="Clear", layout=ipywidgets.Layout(width="84px"), tooltip="Forget the lines of other methods."
@@ -71,13 +78,12 @@ class SimilarityCurves(MeasuredCurves):
         target = network.target(self.session.target, request.image)
         about = (network, request.weights, request.image, target, seed, alone)
         layers = len(network.weighted_layers)
-        line = self.lines.line(about, request, lambda: Measured(request, layers))
+        line = self.lines.line(about, request, lambda: Measured(request, target, seed, alone, layers))
         if line is not self._current:
             self._current = line
             self.measurement.forget()  # another method begins by itself, also when the one before was stopped
         say(self._now, "")
         count = min(count, layers)
-        self._target = target
         self._draw()
         if line.complete:
             self.measurement.finish()
@@ -87,23 +93,22 @@ class SimilarityCurves(MeasuredCurves):
 
     def _measure(self):
         """The job: what is not known yet of the current line."""
-        line, target = self._current, self._target
-        request, (_, seed, alone) = line.request, self._choice()
-        original = None
+        line, original = self._current, None
+        request, network = line.request, line.request.network
         for count in coarse_first(line.count):
             if count in line.points:
                 continue
             if original is None:
-                original = yield from self._whole(line, request.network, target)
-            changed = yield from self._whole(line, request.network.randomised(count, seed, alone), target)
+                original = yield from self._whole(line, network)
+            changed = yield from self._whole(line, network.randomised(count, line.seed, line.alone))
             check_weights(request)
             found = Similarity.of(original.array, changed.array)
             yield (len(line.points) + 1) / (line.count + 1), lambda at=count, found=found: self._put(line, at, found)
 
-    def _whole(self, line, network, target):
+    def _whole(self, line, network):
         """The complete result; yields what is on the way, so that it can be stopped there."""
         request = line.request
-        for result in steps(request.method, network, request.image, target, request.layer):
+        for result in steps(request.method, network, request.image, line.target, request.layer):
             if not result.complete:
                 yield (len(line.points) + result.progress) / (line.count + 1), lambda: None
         return result

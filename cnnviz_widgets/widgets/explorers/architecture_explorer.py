@@ -4,7 +4,6 @@ import ipywidgets
 
 from cnnviz_widgets.anatomy.anatomy import anatomy
 from cnnviz_widgets.anatomy.keras_plot import can_plot, plotted
-from cnnviz_widgets.session import sentence_of
 from cnnviz_widgets.widgets.charts.diagram_scene import without_steps
 from cnnviz_widgets.widgets.front.diagram import Diagram
 from cnnviz_widgets.widgets.front.layer_table import LayerTable
@@ -68,8 +67,9 @@ class AnatomyView(Bound):
         )
         self._reader = session.runner.beside()
         self._network = self._anatomy = None
-        self.follow(self._show_network, "settings", "status", "message")
-        self.follow(self._show_layer, "settings", "result")
+        self.follow(self._show_network, "network")
+        self.follow(self._show_status, "status", "message")
+        self.follow(self._show_layer, "network", "layer", "result")
         for widget in (self.table, self.diagram):
             self.act(widget, "selected", self._choose)
         self.click(self.plot_button, lambda: self._read(lambda: plotted(self._network.model), self._show_plot))
@@ -80,39 +80,32 @@ class AnatomyView(Bound):
         self._reader.close()
 
     def _show_network(self):
-        session, network = self.session, self.session.network
-        if session.status in ("loading", "failed"):
-            say(self.status, session.message)
-        elif network is self._network and self._anatomy is not None:
-            say(self.status, "")
-        if network is not None and network is not self._network:
+        network = self.session.network
+        if network is not None:
             self._network, self._anatomy = network, None
-            say(self.status, f"Reading {network.name} …")
             self._offer()
+            self._show_status()
             self._read(lambda: without_steps(anatomy(network)), self._take)
+
+    def _show_status(self):
+        session = self.session
+        reading = self._network is not None and self._anatomy is None
+        words = f"Reading {self._network.name} …" if reading else ""
+        say(self.status, session.message if session.status in ("loading", "failed") else words)
 
     def _read(self, find_out, show):
         """Find something out beside the page, then show it; whatever goes wrong becomes a sentence."""
 
         def job():
-            try:
-                found = find_out()
-            except Exception as error:
-                sentence = sentence_of(error)
-                yield lambda: self.session.update_status("failed", sentence)
-            else:
-                yield lambda: show(found)
+            found = find_out()
+            yield lambda: show(found)
 
-        def deliver(item):
-            with self._caught(), self.following():
-                item()
-
-        self._reader.submit(job, deliver)
+        self.submit(self._reader, job)
 
     def _take(self, found):
         self._anatomy = found
         self._offer()
-        self._show_network()
+        self._show_status()
         self._show_layer()
 
     def _offer(self):

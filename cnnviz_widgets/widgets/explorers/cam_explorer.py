@@ -1,6 +1,7 @@
 """`CAMExplorer`: where a layer speaks for a class, from the first layer to the last."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 
 import ipywidgets
@@ -49,7 +50,7 @@ class CAMExplorer(Comparison):
         part = self.add(Bound(self.session))
         part.act(self.mode, "value", lambda _: self._change_mode())
         part.act(self.count, "value", lambda _: self.session.again())
-        part.follow(self._show_mode, "settings")
+        part.follow(self._show_mode, "network")
         apart = ipywidgets.Layout(flex_flow="row wrap", justify_content="space-between", margin="4px 0")
         switches = ipywidgets.HBox([self.mode, self.panels.scale], layout=apart)
         self.arrange([self.controls.widget, self.rule.widget, self.count], [switches, self.layer_slider.widget])
@@ -66,11 +67,12 @@ class CAMExplorer(Comparison):
         """The rule; in a row of classes the class and its probability."""
         if self.mode.value == "rules" or not isinstance(asked.target, Target):
             return RULES[asked.method.relu] if isinstance(asked.method, GradCAM) else asked.method.title
-        probabilities, number = self.session.probabilities, asked.network.class_of(asked.target)
-        name = asked.network.describe(asked.target)
-        if number is None or probabilities is None:
+        network, number = asked.network, asked.network.class_of(asked.target)
+        name = network.describe(asked.target)
+        if number is None or not network.classifies:
             return name
-        return f"{percent(probabilities[number])} · {name}"
+        with network.frozen_weights(getattr(asked, "weights", None)):
+            return f"{percent(network.probabilities(asked.image)[number])} · {name}"
 
     def _row(self, settings):
         """The targets of a row: the one that was chosen, if it is not among the others, stands first."""
@@ -103,7 +105,7 @@ class LayerSlider(Bound):
         self._paths = ()
         self._name = paragraph(css="font-variant-numeric:tabular-nums;margin-left:48px")
         self.widget = ipywidgets.VBox()
-        self.follow(self._show, "settings", "results")
+        self.follow(self._show, "network", "layer")
 
     def _show(self):
         network = self.session.network
@@ -131,8 +133,12 @@ class LayerSlider(Bound):
             layout=ipywidgets.Layout(width="auto", margin="2px 12px 2px 2px"),
             tooltip="From the first layer, fine and without meaning, to the last, coarse and full of it.",
         )
-        self.act(self._slider, "value", lambda index: self.session.update(layer=paths[index]))
+        self.act(self._slider, "value", partial(self._choose, paths))
         self.widget.children = (self._slider, self._name)
+
+    def _choose(self, paths, index):
+        if paths == self._paths:  # else the slider was moved in the moment in which another network was opened
+            self.session.layer = paths[index]
 
 
 class RulePicker(Bound):
@@ -147,7 +153,7 @@ class RulePicker(Bound):
             layout=ipywidgets.Layout(width="auto"),
             tooltip=" ".join(f"{RULES[rule]}: {sentence}" for rule, sentence in RELU.items()),
         )
-        self.follow(self._show, "settings")
+        self.follow(self._show, "method")
         self.act(self.widget, "value", lambda rule: session.update(method=replace(session.method, relu=rule)))
 
     def _show(self):

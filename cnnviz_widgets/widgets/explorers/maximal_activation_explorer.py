@@ -94,7 +94,7 @@ class ClassSet(Bound):
         self._tags = ipywidgets.TagsInput(allow_duplicates=False)
         words = ipywidgets.HTML("Type the name of a class to add it; × takes it away.")
         self.widget = ipywidgets.VBox([words, self._tags])
-        self.follow(self._show, "settings")
+        self.follow(self._show, "network")
         self.act(self._tags, "value", lambda _: session.again())
 
     @property
@@ -106,7 +106,7 @@ class ClassSet(Bound):
 
     def _show(self):
         network = self.session.network
-        if network is not None and network is not self._network:
+        if network is not None:
             self._network = network
             self._tags.allowed_tags = []  # nothing of the other network's is allowed by this one's
             self._tags.value = list(self._usual(network))
@@ -122,9 +122,9 @@ class GoOn(Bound):
             description="Continue", layout=ipywidgets.Layout(width="96px"), tooltip="Go on from this picture."
         )
         self._steps = ipywidgets.BoundedIntText(
-            128, min=1, max=10_000, layout=ipywidgets.Layout(width="84px"), tooltip="How many steps more."
+            128, min=1, max=10_000, layout=ipywidgets.Layout(width="84px"), tooltip="How many more steps."
         )
-        row = [self._button, self._steps, ipywidgets.Label("steps more")]
+        row = [self._button, self._steps, ipywidgets.Label("more steps")]
         self.widget = ipywidgets.HBox(row, layout=ipywidgets.Layout(align_items="center"))
         self.follow(self._show, "status")
         self.click(self._button, self._go_on)

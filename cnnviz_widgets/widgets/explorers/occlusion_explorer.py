@@ -104,11 +104,13 @@ class Pointing(Bound):
         self.act(self._map, "clicked", lambda cell: self._point(cell, keep=True))
 
     def _point(self, cell, keep=False):
-        result = self.session.result
-        if result is None or not isinstance(result.request.method, Occlusion):
+        session, request = self.session, self.session.result and self.session.result.request
+        if request is None or not isinstance(request.method, Occlusion):
+            return
+        if (request.network, request.image) != (session.network, session.fitted):  # another image than by hand
             return
         if cell:
             _, row, column = cell
-            self._by_hand.point_at(result.request.method, row, column, keep)
+            self._by_hand.point_at(request.method, row, column, keep)
         elif not keep:
             self._by_hand.point_away()

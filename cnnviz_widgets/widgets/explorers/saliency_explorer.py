@@ -71,7 +71,7 @@ class ConventionPicker(Bound):
         )
         self._sentence = paragraph(css="font-size:12px;opacity:.75")
         self.widget = ipywidgets.VBox([self._dropdown, self._sentence])
-        self.follow(self._show, "settings")
+        self.follow(self._show, "method")
         self.act(self._dropdown, "value", self._choose)
 
     def _show(self):

@@ -19,7 +19,7 @@ from .comparison_explorer import Comparison
 QUESTIONS = {
     "similarity": (
         "Destroyed weights",
-        "How much stays the map like itself when layers lose what they learned?",
+        "How much does the map change when layers lose what they have learned?",
     ),
     "faithfulness": ("Deletion and insertion", "Does the score depend on the pixels at which the map points?"),
 }
@@ -70,8 +70,9 @@ class SanityExplorer(Comparison):
 
     def destroy(self, count, seed=0, alone=False):
         """Shuffle the weights of the last `count` layers, or only of the last of these; see `Network.randomised`."""
-        self._choice = (count, seed, alone)
-        self.session.again()
+        with self.session.runner.lock:  # what is shown meanwhile is of the choice before
+            self._choice = (count, seed, alone)
+            self.session.again()
 
     def _ask(self, name):
         for each in QUESTIONS:
@@ -86,8 +87,7 @@ class Destruction(Bound):
     def __init__(self, session, choice, destroy):
         super().__init__(session)
         self._choice, self._destroy = choice, destroy
-        self._network = self._slider = None
-        self._paths = ()
+        self._slider, self._paths = None, ()
         self._words = paragraph(css="font-variant-numeric:tabular-nums")
         self._alone = ipywidgets.Dropdown(
             options=[("all layers down to this one", False), ("this layer alone", True)],
@@ -109,24 +109,25 @@ class Destruction(Bound):
         self._row = ipywidgets.VBox()
         options = ipywidgets.HBox([self._alone, self._seed], layout=ipywidgets.Layout(flex_flow="row wrap"))
         self.widget = ipywidgets.VBox([self._row, options])
-        self.follow(self._show, "settings", "results")
+        self.follow(self._offer, "network")
+        self.follow(self._show, "network", "results")
         self.act(self._alone, "value", lambda _: self._tell())
         self.act(self._seed, "value", lambda _: self._tell())
 
     def _show(self):
-        network = self.session.network
-        if network is None:
+        if self._slider is None:
             return
-        if network is not self._network:
-            self._network, self._paths = network, network.weighted_layers
-            self._offer(len(self._paths))
         paths = self._paths
         self._slider.value = count = min(self._choice()[0], len(paths))
         where = f"down to {paths[count - 1]}" if not self._alone.value else f"only {paths[count - 1]}"
         say(self._words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
 
-    def _offer(self, count):
+    def _offer(self):
         """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
+        if self.session.network is None:
+            return
+        self._paths = self.session.network.weighted_layers
+        count = len(self._paths)
         self._slider = ipywidgets.IntSlider(
             min=0,
             max=count,

@@ -2,8 +2,10 @@
 
 import threading
 from contextlib import contextmanager
+from functools import partial
 
-from cnnviz_widgets.session import sentence_of
+from cnnviz_widgets.core.failures import reporting, sentence_of
+from cnnviz_widgets.settings import FIELDS
 
 
 class Bound:
@@ -20,15 +22,22 @@ class Bound:
         self._followed = []
 
     def follow(self, show, *names):
-        """Call `show()` now and whenever one of the session's traits `names` changes."""
+        """Call `show()` now and whenever one of `names` changes: a field of the settings, or a trait of the session.
 
-        def changed(_=None):
-            with self._caught(), self.following():
-                show()
+        Of a change that is made while another one is told, each follower hears once, and in the order in which they
+        began to follow.
+        """
+        fields, seen = set(names).intersection(FIELDS), self.session.settings
 
-        self.session.observe(changed, names)
-        self._followed.append((changed, names))
-        changed()
+        def settings_changed(_):
+            nonlocal seen
+            before, seen = seen, self.session.settings
+            if fields & seen.changes(before):
+                self._make_known(show)
+
+        self._observe(settings_changed, ["settings"] if fields else [])
+        self._observe(lambda _: self._make_known(show), [name for name in names if name not in FIELDS])
+        self._make_known(show)
 
     def act(self, widget, trait, do):
         """Call `do(value)` when the person changes `trait` of `widget`."""
@@ -48,6 +57,19 @@ class Bound:
                 do()
 
         button.on_click(pressed)
+
+    def submit(self, runner, job):
+        """Have a runner do a job; its items, and an exception, are made known as in `follow`."""
+
+        def steps():
+            for make_known in reporting(job, self.fail)():
+                yield partial(self._make_known, make_known)
+
+        runner.submit(steps)
+
+    def fail(self, sentence):
+        """Tell the person, by the session, that something has failed."""
+        self.session.update_status("failed", sentence)
 
     @property
     def is_following(self):
@@ -70,6 +92,15 @@ class Bound:
             self.session.unobserve(changed, names)
         self._followed.clear()
 
+    def _observe(self, changed, names):
+        if names:  # none would be all of them
+            self.session.observe(changed, names)
+            self._followed.append((changed, names))
+
+    def _make_known(self, show):
+        with self._caught(), self.following():
+            show()
+
     @contextmanager
     def _caught(self):
         # One thread at a time changes widgets: callbacks come on several, results on the worker. And the front ends
@@ -78,4 +109,4 @@ class Bound:
             with self.session.runner.lock:
                 yield
         except Exception as error:
-            self.session.update_status("failed", sentence_of(error))
+            self.fail(sentence_of(error))

@@ -1,7 +1,7 @@
 """The tiles of a layer, one a channel: their order, the dead ones among them, and which channel or unit is picked."""
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import ipywidgets
 import numpy as np
@@ -9,6 +9,8 @@ import numpy as np
 from cnnviz_widgets.core.display import limits
 from cnnviz_widgets.core.parameters import parameters_of
 from cnnviz_widgets.core.result import COLOUR_TILES, TILES
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.network import Network
 
 from .controls import STYLE, WIDE
 from .live_view import LiveView
@@ -17,16 +19,35 @@ from .text import paragraph, say
 BY_ACTIVATION = "activation on this image"
 
 
-class ChannelTiles(LiveView):
-    """Shows tiles as `LiveView` does; a click on one picks its `channel`, a click on a cell of it a `unit`.
+@dataclass(frozen=True)
+class Selection:
+    """A channel that is picked, or a unit of it, and what it was picked in: the tiles of a layer of a network."""
 
-    `channel` is a number of the layer or None, `unit` is (channel, row, column) or None; those who asked by `tell` are
-    called when they change. Both outlast another order of the tiles. `order` is a control to stand beside it; with
-    `by_activation` it knows one order more, for tiles that do not depend on the image. `dead` says what that means.
+    network: Network
+    layer: str
+    shape: tuple  # of all tiles: (tile, rows, columns), or with colours (tile, rows, columns, 3)
+    channel: int  # its number in the layer
+    place: tuple | None = None  # (row, column) of the unit
+
+    def is_of(self, result):
+        """True for a result with the tiles in which it was picked; their values may be others."""
+        return result is not None and _grid(result) == (self.network, self.layer, self.shape)
+
+    def target(self):
+        """The channel, or the unit, as a Target of the network."""
+        return Target(self.layer, self.channel, self.place)
+
+
+class ChannelTiles(LiveView):
+    """Shows tiles as `LiveView` does; a click on one picks its channel, a click on a cell of it a unit.
+
+    `selection` is what is picked, or None; those who asked by `tell` are called when it changes. It outlasts another
+    order of the tiles, and other values in them. `order` is a control to stand beside it; with `by_activation` it knows
+    one order more, for tiles that do not depend on the image. `dead` says what that means.
     """
 
     def __init__(self, session, facts, by_activation=False):
-        self.channel = self.unit = None
+        self.selection = None
         self._listeners, self._by_activation = [], False
         self._facts = facts
         options = dict(parameters_of(session.method)["order"].options)
@@ -37,12 +58,12 @@ class ChannelTiles(LiveView):
             description="order",
             style=STYLE,
             layout=WIDE,
-            tooltip="In which order the tiles stand. " + " ".join(f"{name}: {text}" for name, text in options.items()),
+            tooltip="The order of the tiles. " + " ".join(f"{name}: {text}" for name, text in options.items()),
         )
         self.dead = paragraph(css="font-size:12px;opacity:.85")
         super().__init__(session)
         facts.tell(self._show_result)
-        self.follow(self._show_order, "settings")
+        self.follow(self._show_order, "method")
         self.act(self.order, "value", self._choose_order)
         self.act(self.live_image, "clicked", self._choose_unit)
 
@@ -50,9 +71,9 @@ class ChannelTiles(LiveView):
         """Call `listener()` when another channel or unit is picked."""
         self._listeners.append(listener)
 
-    def pick(self, channel, unit=None):
-        """Pick a channel, and a unit of it."""
-        self.channel, self.unit = channel, unit
+    def pick(self, channel, place=None):
+        """Pick a channel of the tiles that are shown, or a unit of it, or with None nothing."""
+        self.selection = None if channel is None else Selection(*self._shown, channel, place)
         for listener in self._listeners:
             listener()
 
@@ -89,11 +110,10 @@ class ChannelTiles(LiveView):
         dead = self._dead(len(numbers))
         names = [_name(result.names[place], numbers[place] in dead) for place in order]
         numbers = numbers[order].tolist()
-        grid = (result.request.network, result.request.layer, result.array.shape)
-        self._numbers, before, self._grid = numbers, self._grid, grid
-        if grid != before:  # another layer, or units elsewhere
+        self._numbers, before, self._shown = numbers, self._shown, _grid(result)
+        if self._shown != before:  # another layer, or units elsewhere
             self.pick(self._first(numbers))
-        place = -1 if self.channel is None else numbers.index(self.channel)
+        place = -1 if self.selection is None else numbers.index(self.selection.channel)
         self.live_image.show_tiles(
             result.array[order],
             names,
@@ -108,14 +128,15 @@ class ChannelTiles(LiveView):
         self._outline(place)
         self._explain_dead(len(dead))
 
-    _grid, _numbers = None, ()
+    _shown, _numbers = None, ()
 
     def _first(self, numbers):
         """What is picked while nobody has picked anything."""
         return None
 
     def _outline(self, place):
-        self.live_image.clicked = [] if self.unit is None or place < 0 else [place, *self.unit[1:]]
+        unit = None if self.selection is None else self.selection.place
+        self.live_image.clicked = [] if unit is None or place < 0 else [place, *unit]
 
     def _explain_dead(self, count):
         activity = self._known("activity")
@@ -128,25 +149,22 @@ class ChannelTiles(LiveView):
         return set(np.flatnonzero(activity.dead).tolist()) if fits else set()
 
     def _known(self, name):
-        """A fact of the layer that is shown; None while it is not known."""
+        """A fact of what is shown; None while it is not known."""
         facts, result = self._facts.facts, self.session.result
-        if facts is None or result is None or result.request.layer != facts.layer.path:
-            return None
-        return getattr(facts, name) if result.request.network is facts.network else None
+        fits = facts is not None and result is not None and facts.are_of(result.request)
+        return getattr(facts, name) if fits else None
 
     # ---- Hands
 
     def _explain_tile(self, tile):
         channel = self._numbers[tile] if 0 <= tile < len(self._numbers) else None
-        unit = None if channel is None or self.unit is None else (channel, *self.unit[1:])  # the same place of another
-        self.pick(channel, unit)
+        self.pick(channel, self.selection and self.selection.place)  # the same place of another
         with self.following():
             self._outline(tile)
 
     def _choose_unit(self, cell):
         if cell and 0 <= cell[0] < len(self._numbers):
-            channel = self._numbers[cell[0]]
-            self.pick(channel, (channel, *cell[1:]))
+            self.pick(self._numbers[cell[0]], tuple(cell[1:]))
 
 
 class FilterTiles(ChannelTiles):
@@ -162,9 +180,14 @@ class FilterTiles(ChannelTiles):
     def _explain_tile(self, tile):
         if tile < 0:  # a second click closes an enlarged tile; here there is none
             with self.following():
-                self.live_image.selected = self._numbers.index(self.channel)
+                self.live_image.selected = self._numbers.index(self.selection.channel)
         else:
             super()._explain_tile(tile)
+
+
+def _grid(result):
+    """The tiles in which a selection is made: (network, layer, shape)."""
+    return result.request.network, result.request.layer, result.array.shape
 
 
 def number_of(name):

@@ -18,20 +18,19 @@ class Against(Bound):
 
     def __init__(self, session, classes):
         super().__init__(session)
-        self._classes, self._network = classes, None
+        self._classes = classes
         self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=ipywidgets.Layout(width="auto"))
         self._list = PickList(label="Rather than", placeholder="search the other class", by_value=True, height=160)
         self.widget = ipywidgets.VBox([self._button])
-        self.follow(self._show_classes, "settings")
+        self.follow(self._show_classes, "network")
         self.follow(lambda: show_readings(self._list, session), "probabilities", "values")
-        self.follow(self._show, "settings")
+        self.follow(self._show, "network", "target")
         self.act(self._button, "value", self._press)
         self.act(self._list, "selected", self._choose)
 
     def _show_classes(self):
         network = self.session.network
-        if network is not None and network is not self._network:
-            self._network = network
+        if network is not None:
             self._button.value = False
             self._list.set_items(network.class_names)
 

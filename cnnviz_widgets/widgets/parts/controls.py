@@ -1,5 +1,7 @@
 """The parameters of a method as controls: a field of the method is a slider, a dropdown or a checkbox."""
 
+from functools import partial
+
 import ipywidgets
 
 from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
@@ -36,7 +38,7 @@ class ParameterControls(Bound):
         self._method_class = None
         self._ends = {}
         self._controls = {}
-        self.follow(self._show, "settings")
+        self.follow(self._show, "network", "image", "method", "layer")
 
     def _show(self):
         method = self.session.method
@@ -68,13 +70,15 @@ class ParameterControls(Bound):
             if name not in self._hidden
         }
         for name, control in self._controls.items():
-            self.act(control, "value", lambda value, name=name: self._change(name, value))
+            self.act(control, "value", partial(self._change, name, control))
         self.widget.children = (self._presets, *self._controls.values())
         longest = max((len(control.description) for control in self._controls.values()), default=0)
         for control in self.widget.children:
             control.style.description_width = f"{min(max(LABEL, LETTER * longest), LONGEST)}px"
 
-    def _change(self, name, value):
+    def _change(self, name, control, value):
+        if control is not self._controls.get(name):
+            return  # moved in the moment in which another method was chosen
         method = self.session.method
         if isinstance(parameters_of(method)[name], Slider):
             # The ends are ours, not the widget's: a browser can move those.
@@ -82,7 +86,7 @@ class ParameterControls(Bound):
             value = type(getattr(method, name))(min(max(round(value, DECIMALS), low), high))
         self.session.method = method.changed(name, value)
         with self.following():  # also when it is the method that was there: a slider may stand where it may not
-            _set(self._controls[name], getattr(self.session.method, name))
+            _set(control, getattr(self.session.method, name))
 
     def _slider_ends(self):
         session, method = self.session, type(self.session.method)
@@ -103,11 +107,11 @@ class MethodPicker(Bound):
             description="Method",
             style=STYLE,
             layout=WIDE,
-            tooltip="What to ask the network.",
+            tooltip="The question to ask the network.",
         )
         self._summary = paragraph(css="font-size:12px;opacity:.75")
         self.widget = ipywidgets.VBox([self._dropdown, self._summary])
-        self.follow(self._show, "settings")
+        self.follow(self._show, "method")
         self.act(self._dropdown, "value", session.choose_method)
 
     def _show(self):

@@ -6,7 +6,8 @@ import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
-from cnnviz_widgets.session import Session, suited
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import suited
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 
 from .bound import Bound

@@ -3,7 +3,6 @@
 import ipywidgets
 import numpy as np
 
-from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.channels import without_weights
 from cnnviz_widgets.maps.patches import cut_out, strongest_cells
 from cnnviz_widgets.widgets.front.live_image import LiveImage
@@ -64,8 +63,8 @@ class FilterDetail(Bound):
         cards = [
             ("Its weights", self.colours, self.numbers, self.about_weights),
             ("Its map of this image", self.map, self.about_map),
-            ("What of this image excites it most", self.patches, self.about_patches),
-            ("What excites it at all", self.exciting.widget),
+            ("The parts of this image that excite it most", self.patches, self.about_patches),
+            ("An image made to excite it", self.exciting.widget),
         ]
         boxes = [ipywidgets.VBox([paragraph(name, HEADING), *parts], layout=CARD) for name, *parts in cards]
         return ipywidgets.Box(boxes, layout=CARDS)
@@ -73,13 +72,13 @@ class FilterDetail(Bound):
     # ---- What is shown
 
     def _show(self):
-        result, channel = self.session.result, self._tiles.channel
-        fits = result is not None and result.request.layer is not None and channel is not None
+        result, selection, facts = self.session.result, self._tiles.selection, self._facts.facts
+        fits = selection is not None and selection.is_of(result)
         self.widget.layout.display = None if fits else "none"
-        facts = self._facts.facts
-        if not fits or facts is None or facts.layer.path != result.request.layer:
+        if not fits or facts is None or not facts.are_of(selection):
             return
-        shown = (channel, result, facts.maps is None, facts.field is None, facts.image, facts.complete)
+        channel = selection.channel
+        shown = (selection, result, facts.maps is None, facts.field is None, facts.image, facts.complete)
         if shown == self._shown:
             return
         self._shown = shown
@@ -88,7 +87,7 @@ class FilterDetail(Bound):
             self._show_map(facts, channel)
             self._show_patches(facts, channel)
             own = self._has_map(facts)
-            self.exciting.aim(facts.network, Target(facts.layer.path, channel) if own else None)
+            self.exciting.aim(facts.network, selection.target() if own else None)
             self.target.disabled = not own
 
     def _has_map(self, facts):
@@ -114,7 +113,7 @@ class FilterDetail(Bound):
         inputs_named = f"{inputs} input channel{'s' if inputs > 1 else ''}"
         said = [f"{height}×{width} weights for each of {inputs_named}, norm {number(norm)}."]
         if dead:
-            said.append("Dead: its weights are zero, or next to it beside the layer's largest.")
+            said.append("Dead: its weights are zero, or almost zero compared with the layer's largest.")
         say(self.about_weights, " ".join(said))
 
     def _lines(self, result, channel, kernel, colours, most):
@@ -178,8 +177,8 @@ class FilterDetail(Bound):
             self._places = strongest_cells(facts.maps[channel], facts.field, *facts.image.shape[:2], PATCHES)
         self.patches.layout.display = None if self._places else "none"
         if not self._places:
-            nothing = "Nothing of this image brings it above zero." if known else ""
-            unknown = "What its units see of the image cannot be told." if facts.complete and not known else ""
+            nothing = "No part of this image brings it above zero." if known else ""
+            unknown = "The part of the image that its units see is not known." if facts.complete and not known else ""
             say(self.about_patches, nothing or unknown)
             return
         pixels = cut_out(facts.image.rgb(facts.network.value_range), [place.box for place in self._places])
@@ -203,5 +202,6 @@ class FilterDetail(Bound):
         self.map.box = list(self._places[tile].box) if 0 <= tile < len(self._places) else []
 
     def _use_as_target(self):
-        facts = self._facts.facts
-        self.session.target = Target(facts.layer.path, self._tiles.channel)
+        selection = self._tiles.selection
+        if selection is not None and selection.network is self.session.network:
+            self.session.target = selection.target()

@@ -1,6 +1,7 @@
 """What a page needs to know of the layer in view besides the session's result, found out on a thread of its own."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +13,6 @@ from cnnviz_widgets.maps.channels import Activity, activity
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
-from cnnviz_widgets.session import sentence_of
 
 from .bound import Bound
 
@@ -33,6 +33,12 @@ class Facts:
     activity: Activity | None = None
     complete: bool = False
 
+    def are_of(self, about):
+        """True where they are about the network and layer of a Request or a Selection, and its image if it has one."""
+        image = getattr(about, "image", None)
+        same_layer = about.network is self.network and about.layer == self.layer.path
+        return same_layer and image in (None, self.image)
+
     @property
     def dead(self):
         """The numbers of the channels that are dead, as far as it is known."""
@@ -52,7 +58,7 @@ class LayerFacts(Bound):
         self._listeners = []
         self._key = None
         self._reader = session.runner.beside()
-        self.follow(self._ask, "settings", "result")
+        self.follow(self._ask, "network", "image", "layer", "result")
 
     def tell(self, listener):
         """Call `listener()` whenever more is known."""
@@ -74,17 +80,13 @@ class LayerFacts(Bound):
         if key != self._key:
             self._key = key
             facts = Facts(session.network, session.network.layer(path), session.fitted, key[-1])
-            self._reader.submit(lambda: self._reading(facts), lambda deliver: deliver())
+            self.submit(self._reader, partial(self._reading, facts))
 
     def _reading(self, facts):
         """The job: yields, for everything that was found out, how to make it known."""
-        yield self._making_known(facts)
-        try:
-            for known in self._found_out(facts):
-                yield self._making_known(known)
-        except Exception as error:
-            sentence = sentence_of(error)
-            yield lambda: self.session.update_status("failed", sentence)
+        yield partial(self._tell, facts)
+        for known in self._found_out(facts):
+            yield partial(self._tell, known)
 
     def _found_out(self, facts):
         network, layer, image = facts.network, facts.layer, facts.image
@@ -98,21 +100,17 @@ class LayerFacts(Bound):
             facts = _taken_apart(facts)
             yield facts
         others = [sample for sample in network.samples if network.fit(sample) != image]
+        told = facts
         for seen in activity(network, layer.path, [image, *others]):
-            facts = replace(facts, activity=seen)
-            yield None  # only a place to stop at
+            facts = replace(told, activity=seen)
+            yield told  # nothing new: a place to stop at
         yield replace(facts, complete=True)
 
-    def _making_known(self, facts):
-        def make_known():
-            if facts is None:
-                return
-            with self._caught(), self.following():
-                self.facts = facts
-                for listener in self._listeners:
-                    listener()
-
-        return make_known
+    def _tell(self, facts):
+        if facts is not self.facts:
+            self.facts = facts
+            for listener in self._listeners:
+                listener()
 
 
 def _taken_apart(facts):

@@ -90,7 +90,7 @@ def _cost(facts, anatomy):
     )
     parts = [f"{count:,} parameters ({percent(count / anatomy.parameters)}), {trained}" if count else "No parameters"]
     if facts.multiply_adds is None:
-        parts.append("how many multiply-adds depends on the image or is not known")
+        parts.append("the number of multiply-adds depends on the image or is not known")
     elif facts.multiply_adds:
         share = f" ({percent(facts.multiply_adds / anatomy.multiply_adds)})" if anatomy.multiply_adds else ""
         parts.append(f"{compact(facts.multiply_adds)} multiply-adds for an image{share}")
@@ -99,7 +99,7 @@ def _cost(facts, anatomy):
 
 def _sight(facts):
     if (field := facts.field) is None:
-        return "What one cell sees of the image cannot be told."
+        return "The part of the image that a cell sees is not known."
     if _sees_all(field):
         return "It sees the whole image."
     if None in field.size:

@@ -19,7 +19,7 @@ class Linked(Bound):
         super().__init__(session)
         # One lock for both: a change in either changes the other at once.
         self.own = Session(method=method, variants=variants, runner=session.runner.beside(SETTLE))
-        self.follow(self._take, "settings")
+        self.follow(self._take, "network", *SHARED)
         self.follow(self._take_opening, "status")
         self.own.observe(self._give, "settings")
 
@@ -52,9 +52,9 @@ class Linked(Bound):
     def _give(self, change):
         if self.is_following:
             return
-        before, now = change["old"], change["new"]
-        if now.network is not before.network:
+        now, changes = change["new"], change["new"].changes(change["old"])
+        if "network" in changes:
             self.session.open(now.network)
-        changed = {name: getattr(now, name) for name in SHARED if getattr(now, name) != getattr(before, name)}
+        changed = {name: getattr(now, name) for name in SHARED if name in changes}
         if changed:
             self.session.update(**changed)

@@ -37,7 +37,7 @@ class LiveView(Bound):
         )
         self.widget = self.live_image
         self._image = None
-        self.follow(self._show_image_alone, "settings")
+        self.follow(self._show_image_alone, "network", "image")
         self.follow(self._show_result, "result")
         self.follow(self._show_status, "status")
         self.act(self.choice, "value", lambda _: self._show_result())
@@ -115,6 +115,8 @@ class LiveView(Bound):
         """A person who picks a channel wants to know about it: make it the target of the other methods."""
         result = self.session.result
         if tile < 0 or result is None or result.request.layer is None or not result.names:
+            return
+        if result.request.network is not self.session.network:  # the tiles of a network that is there no more
             return
         channel = re.search(r"\d+", result.names[tile])
         if channel:

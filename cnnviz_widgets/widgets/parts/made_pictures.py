@@ -35,7 +35,7 @@ class MadePictures(Bound):
         self.sample.layout = ipywidgets.Layout(width="200px", visibility="hidden")
         self.widgets = (self.live_image, self._notes, self.grid)
         self.shown = None
-        self._picked = None  # the target that the person picked in the grid
+        self._picked = None  # (network, target) that the person picked in the grid
         self._small = ()  # the results of which the grid shows a picture
         self.follow(self._show, "results")
         self.follow(self._show_status, "status")
@@ -54,7 +54,7 @@ class MadePictures(Bound):
     def _show(self):
         results = [result for result in self.session.results if isinstance(result, Result) and result.axes == PICTURE]
         if results:
-            picked = [result for result in results if result.request.target == self._picked]
+            picked = [result for result in results if _asked(result) == self._picked]
             self._show_large((picked or results)[-1])
             self._show_small(tuple(result for result in results if result.complete))
 
@@ -82,11 +82,11 @@ class MadePictures(Bound):
     def _show_small(self, results):
         if results != self._small:
             self._small = results
-            targets = [result.request.target for result in results]
+            asked = [_asked(result) for result in results]
             self.grid.set_items(
                 [_rgb(result) for result in results],
                 [caption(result) for result in results],
-                selected=targets.index(self._picked) if self._picked in targets else -1,
+                selected=asked.index(self._picked) if self._picked in asked else -1,
             )
 
     def _show_status(self):
@@ -95,7 +95,7 @@ class MadePictures(Bound):
         self.live_image.dimmed = status == "failed" and self.shown is not None
 
     def _pick(self, index):
-        self._picked = self._small[index].request.target if index >= 0 else None
+        self._picked = _asked(self._small[index]) if index >= 0 else None
         self._show()
 
 
@@ -106,6 +106,10 @@ def caption(result):
     if probability is not None:
         return f"{name} · {percent(probability)}"
     return f"{name} · score {number(max(score for _, score in result.course))}"
+
+
+def _asked(result):
+    return result.request.network, result.request.target
 
 
 def _rgb(result):

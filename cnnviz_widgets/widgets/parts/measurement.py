@@ -1,14 +1,16 @@
 """Work that goes on beside a session's own picture, with a bar that says how far it is and a button that stops it."""
 
+from functools import partial
+
 import ipywidgets
 
+from cnnviz_widgets.core.failures import reporting
 from cnnviz_widgets.runner import SETTLE
-from cnnviz_widgets.session import sentence_of
 
 from .bound import Bound
 from .text import paragraph, say
 
-WORDS = {"idle": "", "running": "measuring …", "waiting": "waits for the picture", "done": "measured"}
+WORDS = {"idle": "", "running": "measuring …", "waiting": "waiting for the picture", "done": "measured"}
 
 
 class Measurement(Bound):
@@ -38,7 +40,7 @@ class Measurement(Bound):
     def start(self):
         """Begin, or go on with, what is to be measured now."""
         self._show("running")
-        self.runner.submit(self._steps, lambda deliver: deliver())
+        self.runner.submit(reporting(self._steps, partial(self._show, "failed")))
 
     def go_on(self):
         """Begin unless the person has stopped it."""
@@ -75,20 +77,13 @@ class Measurement(Bound):
             self.start()
 
     def _steps(self):
-        try:
-            for share, show in self._job():
-                yield self._step(share, show)
-            yield lambda: self._show("done")
-        except Exception as error:
-            sentence = sentence_of(error)
-            yield lambda: self._show("failed", sentence)
+        for share, show in self._job():
+            yield partial(self._take, share, show)
+        yield partial(self._show, "done")
 
-    def _step(self, share, show):
-        def deliver():
-            self._progress.value = share
-            show()
-
-        return deliver
+    def _take(self, share, show):
+        self._progress.value = share
+        show()
 
     def _show(self, state, sentence=""):
         self.state = state

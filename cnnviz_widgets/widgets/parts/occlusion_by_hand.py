@@ -1,14 +1,16 @@
 """Covering a part of the image by hand, or by pointing at a map, while the probabilities follow."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from cnnviz_widgets.core.failures import reporting
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.parameters import parameters_of
 from cnnviz_widgets.maps.masking import FILLS, cover
 from cnnviz_widgets.methods.occlusion import Occlusion
-from cnnviz_widgets.session import sentence_of
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.widgets.front.occluder import Occluder
 from cnnviz_widgets.words import number, percent
 
@@ -26,6 +28,16 @@ class Place:
     window: tuple = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """An image as a network takes it, and `covering`, the fill all over it: (height, width, channels)."""
+
+    network: Network
+    image: InputImage
+    fill: str
+    covering: np.ndarray
+
+
 class OcclusionByHand(Bound):
     """Answers the rectangle that a person drags, and those that `point_at` puts on the image meanwhile.
 
@@ -38,9 +50,8 @@ class OcclusionByHand(Bound):
         self.widget = Occluder(fills=options, fill=fill)
         self._runner = session.runner.beside()
         self._kept = self._shown = Place(fill)
-        self._drawn = self._asked = None
-        self._covering = None  # (height, width, channels): the fill all over the image
-        self.follow(self._follow_settings, "settings")
+        self._drawn = None  # while there is no network, or no image
+        self.follow(self._follow_settings, "network", "image", "target")
         self.act(self.widget, "asked", lambda _: self._dragged())
         self.act(self.widget, "fill", lambda _: self._dragged())
 
@@ -76,49 +87,41 @@ class OcclusionByHand(Bound):
         self._ask()
 
     def _follow_settings(self):
-        settings = self.session.settings
-        asked = (settings.network, settings.image, settings.target)
-        if settings.network is not None and settings.image is not None and asked != self._asked:
-            self._asked = asked
-            self._draw()
+        self._draw()
+        if self._drawn is not None:
             self._kept = self._shown = Place(self.widget.fill, tuple(self.widget.rectangle))
             self._ask()
 
     def _draw(self):
         """The image and its fill, where they are others than those that are drawn."""
-        image, network = self.session.fitted, self.session.network
-        drawn = (image, self.widget.fill)
-        if image is None or network is None or drawn == self._drawn:
-            return
-        self._drawn = drawn
-        self._covering = FILLS[self.widget.fill](image.array, network.value_range)
-        covering = InputImage(self._covering).rgb(network.value_range)
-        self.widget.show_image(image.rgb(network.value_range), covering)
+        network, image, fill, drawn = self.session.network, self.session.fitted, self.widget.fill, self._drawn
+        if image is None or network is None:
+            self._drawn = None
+        elif drawn is None or (drawn.network, drawn.image, drawn.fill) != (network, image, fill):
+            covering = FILLS[fill](image.array, network.value_range)
+            self._drawn = Drawn(network, image, fill, covering)
+            pixels = [each.rgb(network.value_range) for each in (image, InputImage(covering))]
+            self.widget.show_image(*pixels)
 
     # ---- What the network says
 
     def _ask(self):
-        settings, number = self.session.settings, self.widget.asked
-        if settings.network is None or settings.image is None:
+        drawn, target, place, number = self._drawn, self.session.target, self._shown, self.widget.asked
+        if drawn is None:
             self.widget.answered = number
             return
-        place, covering = self._shown, self._covering
-        self._runner.submit(lambda: self._answering(settings, place, covering, number), lambda deliver: deliver())
+        job = partial(self._answering, drawn, target, place, number)
+        self._runner.submit(reporting(job, partial(self._say, number, failed=True)))
 
-    def _answering(self, settings, place, covering, number):
+    def _answering(self, drawn, target, place, number):
         """The job: yields what is to be done to the widget."""
-        try:
-            network = settings.network
-            with network.frozen_weights():
-                image = network.fit(settings.image)
-                target = network.target(settings.target, image)
-                answer = cover(network, image, covering, _slices(place.rectangle), target)
-            bars, caption = bars_of(answer, target, network), caption_of(answer, target, network, place, image)
-            quantities = not network.classifies
-            yield lambda: self._say(number, caption, bars=bars, quantities=quantities)
-        except Exception as error:
-            sentence = sentence_of(error)
-            yield lambda: self._say(number, sentence, failed=True)
+        network, image = drawn.network, drawn.image
+        with network.frozen_weights():
+            target = network.target(target, image)
+            answer = cover(network, image, drawn.covering, _slices(place.rectangle), target)
+        bars, caption = bars_of(answer, target, network), caption_of(answer, target, network, place, image)
+        quantities = not network.classifies
+        yield partial(self._say, number, caption, bars=bars, quantities=quantities)
 
     def _say(self, number, caption, failed=False, **shown):
         with self.widget.hold_sync():

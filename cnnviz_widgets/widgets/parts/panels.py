@@ -3,6 +3,7 @@
 import ipywidgets
 import numpy as np
 
+from cnnviz_widgets.answering import results_among
 from cnnviz_widgets.core.display import limits
 from cnnviz_widgets.core.result import MAP, Result
 from cnnviz_widgets.widgets.front.live_image import LiveImage
@@ -14,12 +15,12 @@ from .text import paragraph, say, say_notes
 
 # Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
 FAINT = 0.1
-ONE_NUMBER = "Side by side stand maps with one number for each place."
+ONE_NUMBER = "Only maps with one number for each place can be compared side by side."
 REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:8px;font-size:12px"
 
 
 class Panels(Bound):
-    """The maps of `session.results` and the image that they explain; a refused one is a sentence in its place.
+    """The maps of `session.results`, each over its image, beside the image alone; a refused one is a sentence instead.
 
     `name_of` says what stands above a picture: a function of a Request, or of the Settings that were refused. With
     `scale.value` "shared" one colour means one number in all pictures of the same unit and sign; with "own" each
@@ -49,7 +50,7 @@ class Panels(Bound):
             layout=ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(150px, 1fr))", grid_gap="10px 14px")
         )
         self.widget = ipywidgets.VBox([self._row, self.hands])
-        self.follow(self._show, "settings", "results")
+        self.follow(self._show, "network", "image", "results")
         self.follow(self._show_status, "status")
         self.act(self.scale, "value", lambda _: self._show())
 
@@ -62,7 +63,7 @@ class Panels(Bound):
         answers = self.session.results
         while len(self.panels) < len(answers):
             self.panels.append(Panel(self._picture()))
-        self._show_image(answers)
+        self._show_image(results_among(answers))
         shared = self._shared_limits(answers)
         for panel, answer in zip(self.panels, answers, strict=False):
             panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.asked))
@@ -76,14 +77,16 @@ class Panels(Bound):
         self._show_notes(answers)
         self._show_status()
 
-    def _show_image(self, answers):
-        request = next((answer.request for answer in answers if isinstance(answer, Result)), None)
-        image, network = (request.image, request.network) if request else (self.session.fitted, self.session.network)
-        if image is None:
-            return
-        rgb = image.rgb(network.value_range if network else (0, 255))
-        for picture in (self.image, *(panel.picture for panel in self.panels)):
-            picture.show_image(rgb)
+    def _show_image(self, results):
+        """The image that all results explain; the session's own while there are none, or where they explain several."""
+        explained = {(result.request.image, result.request.network.value_range) for result in results}
+        if len(explained) == 1:
+            ((image, value_range),) = explained
+        else:
+            image, network = self.session.fitted, self.session.network
+            value_range = network.value_range if network else (0, 255)
+        if image is not None:
+            self.image.show_image(image.rgb(value_range))
 
     def _shared_limits(self, answers):
         """The limits for each scale: of all values that share it."""
@@ -145,6 +148,9 @@ class Panel:
     def show(self, result, shared, own):
         """Show a map, on the shared limits or on its own."""
         ends = own_limits(result) if own else shared
+        request = result.request
+        if request.image is not None:
+            self.picture.show_image(request.image.rgb(request.network.value_range))
         self.picture.show_map(
             result.array,
             signed=result.signed,
@@ -164,11 +170,6 @@ class Panel:
         self.words.css = REFUSED
         say(self.words, sentence)
         self.widget.children = (self._title, self.words)
-
-
-def results_among(answers):
-    """The answers that are no refusals."""
-    return [answer for answer in answers if isinstance(answer, Result)]
 
 
 def scale_of(result):

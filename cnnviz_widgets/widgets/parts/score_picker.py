@@ -22,7 +22,7 @@ class ScorePicker(Bound):
     def __init__(self, session, usual):
         super().__init__(session)
         self._usual = usual
-        self._network, self._layers = None, ()
+        self._layers = ()
         self._kind = ipywidgets.ToggleButtons(
             options=list(KINDS), tooltips=list(KINDS.values()), style={"button_width": "72px"}
         )
@@ -32,7 +32,8 @@ class ScorePicker(Bound):
         self._of_channel = ipywidgets.VBox([self._layer, self._channel, self._row, self._column])
         self._other = paragraph()
         self.widget = ipywidgets.VBox([self._kind, self._classes, self._of_channel, self._other])
-        self.follow(self._show, "settings")
+        self.follow(self._offer, "network")
+        self.follow(self._show, "network", "target")
         self.act(self._kind, "value", self._change_kind)
         self.act(self._classes, "selected", self._choose_class)
         self.act(self._layer, "selected", lambda index: index >= 0 and self._choose(self._of(self._layers[index], 0)))
@@ -51,8 +52,6 @@ class ScorePicker(Bound):
         target = self.target
         if target is None:
             return
-        if self.session.network is not self._network:
-            self._offer(self.session.network)
         network = self.session.network
         kind = self._kind_of(target)
         self._kind.value = kind
@@ -81,8 +80,10 @@ class ScorePicker(Bound):
         for control, place, side in zip((self._row, self._column), target.position or (0, 0), sides, strict=True):
             _show_number(control, place, side)
 
-    def _offer(self, network):
-        self._network = network
+    def _offer(self):
+        network = self.session.network
+        if network is None:
+            return
         self._classes.set_items(network.class_names)
         # What has no channels of a known number, or is the output itself, is not among them.
         self._layers = tuple(layer for layer in network.spatial_layers if layer.channels)

@@ -21,12 +21,12 @@ class NetworkPicker(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._dropdown = ipywidgets.Dropdown(
-            description="Network", style=STYLE, layout=WIDE, tooltip="Which network to look into."
+            description="Network", style=STYLE, layout=WIDE, tooltip="The network to look into."
         )
         self._own = {}  # networks that are not bundled, by name
         self.widget = self._dropdown
         # Also when opening one fails: the dropdown then goes back to the one that is open.
-        self.follow(self._show, "settings", "status")
+        self.follow(self._show, "network", "status")
         self.act(self._dropdown, "value", lambda name: session.open(self._own.get(name, name)))
 
     def _show(self):
@@ -49,7 +49,7 @@ class ImagePicker(Bound):
         self._own = ()  # the person's images, in the order in which they came
         self._images = ()  # those in the gallery
         self.widget = ipywidgets.VBox([self._gallery, self._upload])
-        self.follow(self._show, "settings")
+        self.follow(self._show, "network", "image")
         self.act(self._gallery, "selected", self._choose)
         self.act(self._upload, "count", lambda _: self._take())
 
@@ -93,7 +93,7 @@ class LayerPicker(Bound):
         self._list = PickList(label="Layer", placeholder="search layers", height=190)
         self._paths = ()
         self.widget = ipywidgets.VBox([self._list])
-        self.follow(self._show, "settings", "result")
+        self.follow(self._show, "network", "method", "layer", "result")
         self.act(self._list, "selected", self._choose)
 
     def _show(self):
@@ -135,13 +135,12 @@ class TargetPicker(Bound):
         )
         self._of_layer = paragraph(css="font-size:12px;overflow-wrap:anywhere")
         channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=ipywidgets.Layout(align_items="center"))
-        self._network = None
         self.widget = ipywidgets.VBox([self._list, self._against.widget, channel_row])
-        self.follow(self._show_channels, "settings", "result")
+        self.follow(self._show_channels, "network", "target", "layer", "result")
         self.act(self._channel, "value", self._choose_channel)
-        self.follow(self._show_classes, "settings")
+        self.follow(self._show_classes, "network")
         self.follow(self._show_readings, "probabilities", "values")
-        self.follow(self._show_target, "settings", "probabilities", "values")
+        self.follow(self._show_target, "network", "target", "probabilities", "values")
         self.act(self._list, "selected", self._choose)
 
     def close(self):
@@ -151,8 +150,7 @@ class TargetPicker(Bound):
 
     def _show_classes(self):
         network = self.session.network
-        if network is not None and network is not self._network:
-            self._network = network
+        if network is not None:
             self._list.placeholder = f"search {'outputs' if self._quantities else 'classes'}"
             self._list.none_name = self._none_name()
             self._list.set_items(network.class_names)

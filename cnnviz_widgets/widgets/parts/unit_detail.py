@@ -1,5 +1,7 @@
 """One unit of a feature map: what it sees of the image, and the arithmetic that made its number."""
 
+from dataclasses import replace
+
 import ipywidgets
 
 from cnnviz_widgets.core.target import Target
@@ -39,56 +41,61 @@ class UnitDetail(Bound):
         tiles.live_image.tells_hover = True
         tiles.tell(self._show)
         facts.tell(self._show)
-        self.follow(self._show, "settings", "result")
+        self.follow(self._show)
+        self.follow(self._show_target, "network", "target")
         self.act(tiles.live_image, "hovered", lambda _: self._outline())
         self.click(self.channel_button, lambda: self._use(with_place=False))
         self.click(self.unit_button, lambda: self._use(with_place=True))
 
     def _show(self):
-        facts, channel, unit = self._facts.facts, self._tiles.channel, self._tiles.unit
-        picked = facts is not None and channel is not None
-        self.widget.layout.display = None if picked else "none"
+        selection, facts = self._tiles.selection, self._known()
+        self.widget.layout.display = None if facts else "none"
         with self.following():
             self._outline()
-            if not picked:
+            if facts is None:
                 return
-            place = "" if unit is None else f" · row {unit[1]}, column {unit[2]}"
-            say(self.title, f"{facts.layer.path} · channel {channel}{place}")
-            self.unit_button.disabled = unit is None
-            self._show_target()
-            lines, said = self._explained(facts, unit)
+            place = "" if selection.place is None else " · row {}, column {}".format(*selection.place)
+            say(self.title, f"{selection.layer} · channel {selection.channel}{place}")
+            self.unit_button.disabled = selection.place is None
+            lines, said = self._explained(facts, selection)
             self.numbers.lines = lines
             say(self.about, said)
 
-    def _show_target(self):
-        session = self.session
-        chosen = isinstance(session.target, Target) and session.target.layer is not None
-        say(self.target, f"target: {session.network.describe(session.target)}" if chosen else "")
+    def _known(self):
+        """The facts of the layer in which something is picked; None where these are of another one."""
+        selection, facts = self._tiles.selection, self._facts.facts
+        if selection is None or facts is None or not facts.are_of(selection):
+            return None
+        return facts if facts.maps is None or facts.maps.shape == selection.shape else None
 
-    def _explained(self, facts, unit):
-        """(lines of arithmetic, what is to be said) of a unit."""
-        if unit is None:
+    def _show_target(self):
+        network, target = self.session.network, self.session.target
+        chosen = network is not None and isinstance(target, Target) and target.layer is not None
+        say(self.target, f"target: {network.describe(target)}" if chosen else "")
+
+    def _explained(self, facts, selection):
+        """(lines of arithmetic, words) about a unit."""
+        if selection.place is None:
             return [], "Click a cell of the enlarged map to see what it sees, and the arithmetic behind its number."
         if facts.maps is None:
             return [], "computing …"
-        said = [self._seen(facts, unit)]
+        said = [self._seen(facts, selection.place)]
         if facts.convolution is None:
             return [], " ".join([*said, facts.refusal])
         if facts.network.weights_version() != facts.stamp:
             return [], "The network has been trained meanwhile: choose the layer again."
-        channel, row, column = unit
-        terms = facts.convolution.terms(facts.inputs, row, column, channel)
-        value = float(facts.maps[channel, row, column])
+        terms = facts.convolution.terms(facts.inputs, *selection.place, selection.channel)
+        value = float(facts.maps[selection.channel, *selection.place])
         if abs(terms.value - value) > 1e-3 * max(1, abs(value)):
             said.append(
                 f"Its {terms.activation} looks at more than this one sum, so the last step is not shown as such."
             )
         return arithmetic(terms, value), " ".join(said)
 
-    def _seen(self, facts, unit):
+    def _seen(self, facts, place):
         if facts.field is None:
-            return "" if not facts.complete else "What it sees of the image cannot be told."
-        box = facts.field.box(*unit[1:], *facts.image.shape[:2])
+            return "" if not facts.complete else "The part of the image that it sees is not known."
+        box = facts.field.box(*place, *facts.image.shape[:2])
         if box is None:
             return "It sees only padding."
         top, left, bottom, right = box
@@ -104,15 +111,13 @@ class UnitDetail(Bound):
 
     def _outline(self):
         """The field of the unit under the pointer; when the pointer is elsewhere, of the picked one."""
-        facts, live_image = self._facts.facts, self._tiles.live_image
-        hovered = tuple(live_image.hovered[1:])
-        place = hovered or (self._tiles.unit or ())[1:]
-        known = facts is not None and facts.field is not None and self._tiles.channel is not None
-        inside = place and known and all(at < n for at, n in zip(place, facts.maps.shape[1:], strict=True))
-        box = facts.field.box(*place, *facts.image.shape[:2]) if inside else None
+        facts, live_image = self._known(), self._tiles.live_image
+        known = facts is not None and facts.field is not None
+        place = known and (tuple(live_image.hovered[1:]) or self._tiles.selection.place)
+        box = facts.field.box(*place, *facts.image.shape[:2]) if place else None
         live_image.box = [] if box is None else list(box)
 
     def _use(self, with_place):
-        unit = self._tiles.unit if with_place else None
-        layer = self._facts.facts.layer.path
-        self.session.target = Target(layer, self._tiles.channel, None if unit is None else unit[1:])
+        selection = self._tiles.selection
+        if selection is not None and selection.network is self.session.network:
+            self.session.target = selection.target() if with_place else replace(selection, place=None).target()

@@ -1,0 +1,73 @@
+"""`Settings`: one frozen value of everything that a person has chosen, and what another network makes of it."""
+
+from dataclasses import dataclass, fields, replace
+
+from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.target import Target
+
+from .network import Network
+from .networks import samples
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A person's choices. One value, so that things which change together change in one step."""
+
+    network: Network | None = None
+    image: InputImage | None = None
+    method: Method | None = None
+    target: Target | str | None = None  # None is the top class
+    layer: str | tuple | None = None  # None is the method's own choice
+
+    def __post_init__(self):
+        if self.image is not None and not isinstance(self.image, InputImage):
+            object.__setattr__(self, "image", InputImage(self.image))
+        if self.target is not None and not isinstance(self.target, (Target, str)):
+            object.__setattr__(self, "target", Target(self.target))  # so that equal targets are equal settings
+
+    def changes(self, before: "Settings") -> set[str]:
+        """The names of the fields that differ from what they were in the settings `before`."""
+        return {name for name in FIELDS if getattr(self, name) != getattr(before, name)}
+
+    def moved_to(self, network: Network, keep_method: bool = False) -> "Settings":
+        """The settings for another network: an image that it can show, and parameters that suit it.
+
+        An image of the other network's samples is replaced by one of its own. Target and layer go, since they named
+        parts of the other network; the method stays as it is with `keep_method`.
+        """
+        image, own = self.image, samples_of(network.name)
+        from_the_other = self.network is not None and image in samples_of(self.network.name)
+        if (from_the_other and own) or not _takes(network, image):
+            image = next(iter(own), None)
+        moved = replace(self, network=network, image=image)
+        if self.network is not None:
+            moved = replace(moved, target=None, layer=None)
+        return moved if keep_method else replace(moved, method=suited(type(self.method), network, image))
+
+
+FIELDS = tuple(field.name for field in fields(Settings))
+
+
+def suited(method_class: type[Method], network: Network | None, image: InputImage | None) -> Method:
+    """The method with parameters that suit the network and the size of the image, as far as these are known."""
+    if network is not None and (presets := method_class.presets(network)):
+        return next(iter(presets.values()))
+    if network is None or image is None:
+        return method_class()
+    return method_class.suited_to(min(network.fit(image).shape[:2]))
+
+
+def samples_of(name: str) -> tuple[InputImage, ...]:
+    """The sample images of a network of that name; () for one that is not bundled."""
+    try:
+        return samples(name)
+    except ValueError:
+        return ()
+
+
+def _takes(network, image):
+    try:
+        return image is not None and network.fit(image) is not None
+    except ValueError:
+        return False
