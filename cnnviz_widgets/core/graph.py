@@ -16,6 +16,7 @@ from functools import cached_property
 import tensorflow as tf
 
 from .folding import IMAGES, fold
+from .grouped import portable
 from .inlining import inlined
 from .layout import channels_last, turns_to_first
 from .names import operation, tensor_name
@@ -82,6 +83,9 @@ class ForwardGraph:
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
         self._variables = {inner.name: outer for outer, inner in function.graph.captures}
         self._looked_up_in = function.graph if self.definition is traced else self._whole(function.inputs[0])
+        opened, self.definition = self.definition, portable(self.definition, self.tensor)
+        if self.definition is not opened:
+            self._looked_up_in = self._whole(function.inputs[0])
 
     def tensor(self, name):
         """The tensor of that name in a graph to look things up in: its type, its shape, its operation."""

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from ..grouped import GRADIENT
+
 # Linear in what comes from the image, with weights: the input that holds these.
 WEIGHTS_AT = {
     "BatchMatMulV2": 1,
@@ -61,7 +63,7 @@ def again(operation, values):
     inputs = [values.get(place, wide(tensor)) for place, tensor in enumerate(operation.inputs)]
     attributes = {}
     for name, given in operation.node_def.attr.items():
-        if not name.startswith("_"):
+        if not name.startswith("_") or given.s == GRADIENT.encode():
             attributes[name] = tf.compat.v1.AttrValue()
             attributes[name].CopyFrom(given)
             if given.type in NARROW:
