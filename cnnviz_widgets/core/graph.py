@@ -15,6 +15,7 @@ from functools import cached_property
 
 import tensorflow as tf
 
+from .dilated import fill_gaps
 from .folding import IMAGES, fold
 from .grouped import portable
 from .inlining import inlined
@@ -225,6 +226,7 @@ class ForwardGraph:
         definition = self._part(needed, rule)
         if folding:
             fold(definition, self, (*feeds, *computed), IMAGES)
+        fill_gaps(definition, self)
         graph = tf.compat.v1.get_default_graph()
         used = {tensor_name(name) for node in definition.node for name in node.input}
         values = {name: value for name, value in feeds.items() if name in used}
