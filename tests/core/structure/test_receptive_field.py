@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
-from kinds import KINDS
+from kinds import KINDS, on_any_processor
 
 from cnnviz_widgets.core.network import Network
 from cnnviz_widgets.core.structure.receptive_field import receptive_fields
@@ -59,7 +59,8 @@ def assert_exact(network):
     """Every layer of a functional network has the field that the pixels show, cell by cell."""
     fields, size = receptive_fields(network), network.input_shape[:2]
     outputs = {layer.name: layer.output for layer in network.model.layers[1:]}
-    for path, grids in keras.Model(network.model.inputs[0], outputs)(black_and_lit(*network.input_shape)).items():
+    by_keras = on_any_processor(keras.Model(network.model.inputs[0], outputs))
+    for path, grids in by_keras(black_and_lit(*network.input_shape)).items():
         expected = boxes_seen(grids, size)
         assert fields[path] is not None, path
         assert {cell: fields[path].box(*cell, *size) for cell in expected} == expected, path
