@@ -14,6 +14,7 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -46,7 +47,34 @@ class Kind:
     def called(self, model, images):
         """The output that is explained, of a model of this kind, for images as a person has them."""
         images = self.options.get("preprocess", lambda images: images)(tf.convert_to_tensor(images))
-        return tf.nest.flatten(model(self.given(images), training=False))[self.output]
+        return on_any_processor(_explained(self, model))(images)
+
+
+@cache
+def _explained(kind, model):
+    """A function of images to the output that is explained; the same one each time, for it may have to be compiled."""
+    return lambda images: tf.nest.flatten(model(kind.given(images), training=False))[kind.output]
+
+
+def on_any_processor(call):
+    """The function `call`, of Keras' layers; where the processor has no operation for one of them, compiled by XLA.
+
+    Without oneDNN TensorFlow (2.21) has no convolution with channels first, and no transposed one with gaps. XLA has
+    all of them, so that Keras' own numbers are there to be compared with.
+    """
+
+    def called(*given):
+        try:
+            return call(*given)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return _compiled(call)(*given)
+
+    return called
+
+
+@cache
+def _compiled(call):
+    return tf.function(call, jit_compile=True, autograph=False)
 
 
 def kind(ready=False, **facts):

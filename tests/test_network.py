@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import tensorflow as tf
-from kinds import KINDS, Probe
+from kinds import KINDS, Probe, on_any_processor
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
@@ -40,7 +40,9 @@ def by_tape(kind, image):
             score = tf.reshape(kind.called(twin, images), [-1])[INDEX]
         return tape.gradient(score, [images] if probe is None else [images, probe.delta.value])
 
-    at_image, *at_middle = (gradient.numpy() for gradient in gradients(tf.constant(image.array[None])))
+    at_image, *at_middle = (
+        gradient.numpy() for gradient in on_any_processor(gradients)(tf.constant(image.array[None]))
+    )
     if kind.channels_first:
         at_middle = [np.moveaxis(gradient, 0, -1) for gradient in at_middle]
     return at_image[0], (at_middle[0] if probe else None)

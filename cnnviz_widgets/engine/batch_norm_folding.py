@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from .grouped_convolutions import has_groups
 from .op_kinds import ADDITIONS, CONVOLUTIONS
 from .tensor_names import operation, tensor_name
 
+BIASES = ADDITIONS | {"BiasAdd"}  # an addition behind a grouped convolution, see `grouped_convolutions`
 # In half precision a scaled kernel would be rounded once more.
 KINDS = (tf.float32.as_datatype_enum, tf.float64.as_datatype_enum)
 # A kernel is multiplied anew at every call. That pays where the map is larger, for as many images as are usually asked
@@ -66,9 +68,9 @@ def _chain(graph, nodes, readers, from_image, add):
         return None
     below, scale = _map_and_fixed(graph, from_image, product)
     source, bias = below and nodes.get(operation(below)), None
-    if source and source.op == "BiasAdd" and readers[source.name] == 1:
-        below, bias = map(tensor_name, source.input)
-        source = nodes.get(operation(below))
+    if source and source.op in BIASES and readers[source.name] == 1:
+        below, bias = _map_and_fixed(graph, from_image, source)
+        source = below and nodes.get(operation(below))
     if not source or source.op not in CONVOLUTIONS or readers[source.name] > 1:
         return None
     known = source.attr["data_format"].s != b"NCHW" and source.attr["T"].type in KINDS
@@ -108,13 +110,14 @@ def _fold(definition, graph, chain, kernel):
         constant.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(shape, tf.int32))
         return new(name, "Reshape", tensor, f"{constant.name}:0", Tshape=tf.int32.as_datatype_enum)
 
+    grouped = convolution.op == "Conv2D" and has_groups(convolution, graph.tensor)
     factors = scale
     if convolution.op == "DepthwiseConv2dNative":  # its kernel is (height, width, channels, filters of each)
         factors = reshaped("factors", scale, kernel[2:].as_list())
     convolution.input[1] = new("kernel", "Mul", convolution.input[1], factors)
     if chain.bias is not None:
         shift = new("shift", "AddV2", new("scaled", "Mul", chain.bias, scale), shift)
-    add.op = "BiasAdd"
+    add.op = "AddV2" if grouped else "BiasAdd"
     add.input[:] = [f"{convolution.name}:0", reshaped("bias", shift, [channels])]
     add.attr.clear()
     add.attr["T"].type = kind

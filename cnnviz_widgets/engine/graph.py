@@ -18,6 +18,8 @@ import tensorflow as tf
 from .batch_norm_folding import IMAGES, fold
 from .channels_last import channels_last, turns_to_first
 from .custom_gradients import RECORDED, Part, has_own_gradient, is_cut
+from .dilated_convolutions import fill_gaps
+from .grouped_convolutions import portable
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY
 from .tensor_names import operation, tensor_name
@@ -52,6 +54,9 @@ class ForwardGraph:
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
         self._variables = {inner.name: outer for outer, inner in function.graph.captures}
         self._looked_up_in = function.graph if self.definition is traced else self._whole(function.inputs[0])
+        opened, self.definition = self.definition, portable(self.definition, self.tensor)
+        if self.definition is not opened:
+            self._looked_up_in = self._whole(function.inputs[0])
 
     def tensor(self, name):
         """The tensor of that name in a graph to look things up in: its type, its shape, its operation."""
@@ -200,6 +205,7 @@ class ForwardGraph:
         definition = self._part(needed, rule)
         if folding:
             fold(definition, self, (*feeds, *computed), IMAGES)
+        fill_gaps(definition, self)
         graph = tf.compat.v1.get_default_graph()
         used = {tensor_name(name) for node in definition.node for name in node.input}
         values = {name: value for name, value in feeds.items() if name in used}

@@ -9,6 +9,9 @@ from tensorflow.python.framework.function_def_to_graph import function_def_to_gr
 
 from .op_kinds import CALLS
 
+# Behind a call's name: an operation that comes when all is done in it that may have effects.
+DONE = "all_done"
+
 
 def inlined(definition):
     """A GraphDef without function calls that computes what `definition` does, under the same names."""
@@ -16,9 +19,11 @@ def inlined(definition):
         bodies = {body.signature.name: body for body in definition.library.function}
         opened = tf.compat.v1.GraphDef(versions=definition.versions, library=definition.library)
         with _graph_of(definition).as_default():  # it knows the functions that the bodies call in turn
+            calls = {node.name: bodies.get(node.attr["f"].func.name) for node in definition.node if node.op in CALLS}
             for node in definition.node:
-                body = bodies.get(node.attr["f"].func.name) if node.op in CALLS else None
+                body = calls.get(node.name)
                 opened.node.extend([node] if body is None else _opened(node, body))
+        _wait_for_effects({f"^{name}" for name, body in calls.items() if body is not None}, opened)
         definition = opened
     return definition
 
@@ -40,8 +45,19 @@ def _opened(call, body):
         nodes.append(node)
     outputs = body.signature.output_arg
     results = [_moved(flat_names[body.ret[output.name]], call.name) for output in outputs]
-    done = [f"^{call.name}/{name}" for name in body.control_ret.values()]
-    return [*nodes, _passing(call.name, results + done, [output.type for output in outputs])]
+    effects = [f"^{call.name}/{name}" for name in body.control_ret.values()]
+    done = _passing(f"{call.name}/{DONE}", effects + waits_for, [])
+    return [*nodes, done, _passing(call.name, [*results, f"^{done.name}"], [output.type for output in outputs])]
+
+
+def _wait_for_effects(calls, definition):
+    """Let what waits for one of `calls` wait for what may have effects in it, not for its results.
+
+    TensorFlow lets the end of a function wait for every call that reads a variable. The results of all these would
+    be computed for any answer, and an answer that begins in the middle has no image to make them of.
+    """
+    for node in definition.node:
+        node.input[:] = [f"{name}/{DONE}" if name in calls else name for name in node.input]
 
 
 def _passing(name, inputs, types):

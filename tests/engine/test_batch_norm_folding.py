@@ -48,6 +48,18 @@ def test_it_gives_the_same_with_two_passes_less(convolution):
     assert values(graph, model.output) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.parametrize("bias", [lambda maps: maps, lambda maps: maps + tf.ones(6)], ids=["plain", "with a bias"])
+def test_behind_groups_the_bias_stays_an_addition(bias):
+    """Of a bias the optimiser would make one operation with the convolution, which knows no groups without oneDNN."""
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 2, 6)).astype(np.float32)
+    grouped = layers.Lambda(lambda maps: bias(tf.nn.conv2d(maps, kernel, 1, "SAME")))
+    _, model = traced(layers.Conv2D(6, 1, use_bias=False), grouped, layers.BatchNormalization(), layers.ReLU())
+    graph = folded(model.graph, (model.output,))
+    assert {"AddV2", "Conv2D", "Relu"} <= kinds(graph, model.output)
+    assert not {"Mul", "BiasAdd"} & kinds(graph, model.output)
+    assert values(graph, model.output) == pytest.approx(values(model.graph, model.output), rel=1e-5, abs=1e-6)
+
+
 def test_it_knows_a_normalisation_of_four_axes():
     """As in keras.applications, which name the axis of the channels by its number."""
     _, model = traced(layers.Conv2D(4, 3), layers.BatchNormalization(axis=3), layers.ReLU())

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from kinds import FIRST, KINDS, fixed, turned
+from kinds import FIRST, KINDS, fixed, on_any_processor, turned
 
 from cnnviz_widgets.anatomy.anatomy import anatomy
 from cnnviz_widgets.anatomy.convolution import Convolution
@@ -91,7 +91,7 @@ def test_a_rewritten_operation_computes_the_same(kind, padding):
     def again(images):
         return graph({graph.input: images}, [function.outputs[0].name])[0]
 
-    assert again(images).numpy() == pytest.approx(model(images).numpy(), abs=1e-5)
+    assert again(images).numpy() == pytest.approx(on_any_processor(model)(images).numpy(), abs=1e-5)
 
 
 def test_channels_turned_into_places_and_back():
@@ -137,7 +137,11 @@ def test_a_bias_is_of_a_channel_also_where_the_grid_is_as_wide_as_it_has_channel
 def test_where_keras_takes_a_bias_for_one_of_columns_the_numbers_are_those_that_the_model_predicts(kind, options):
     model, _ = as_wide_as_it_has_channels(kind, **options)
     image = np.random.default_rng(0).uniform(0, 1, (5, 6, 6)).astype(np.float32)
-    expected = model.predict(turned(image[np.newaxis]), verbose=0)[0]
+    try:
+        expected = model.predict(turned(image[np.newaxis]), verbose=0)[0]
+    except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+        # XLA, which could run it, does not make one operation of a convolution and its bias.
+        pytest.skip("on this processor the model predicts nothing: TensorFlow has no such layer with channels first")
     assert Network(model, value_range=(0, 1)).logits(image) == pytest.approx(expected, abs=1e-5)
 
 
@@ -178,7 +182,7 @@ def test_a_shape_that_a_person_gives_has_its_channels_last():
 
     model = FirstOnly()
     images = np.random.default_rng(0).uniform(0, 1, (1, 6, 7, 3)).astype(np.float32)
-    expected = model(turned(images)).numpy()[0]
+    expected = on_any_processor(model)(turned(images)).numpy()[0]
     network = Network(model, input_shape=(6, 7, 3), value_range=(0, 1))
     assert network.logits(images[0]) == pytest.approx(expected, abs=1e-6)
     assert network.layer("conv").output_shape == (4, 5, 4)
@@ -187,7 +191,8 @@ def test_a_shape_that_a_person_gives_has_its_channels_last():
 def test_a_preprocess_function_sees_channels_last(picture):
     model = KINDS["channels_first"].build()
     scaled = Network(model, preprocess=lambda images: images * [1.0, 2.0, 0.5], value_range=(0, 1))
-    expected = model(turned(picture.array[np.newaxis] * np.float32([1, 2, 0.5])))[0].numpy()
+    images = picture.array[np.newaxis] * np.float32([1, 2, 0.5])
+    expected = on_any_processor(model)(turned(images))[0].numpy()
     assert scaled.probabilities(picture) == pytest.approx(expected, abs=1e-6)
 
 

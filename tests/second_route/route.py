@@ -85,6 +85,16 @@ class Route:
                 count += int(near.sum())
         return count
 
+    def at_kinks(self, values):
+        """Yield (step whose output it is, place, the number that it is on the kink's other side) of such units."""
+        for step in self.relus:
+            before = values[step.sources[0]]
+            for kink, beyond in ((0, NEAR), (step.operation.highest, -NEAR)):
+                if kink != np.inf:
+                    for place in zip(*np.nonzero(np.abs(before - kink) < NEAR), strict=True):
+                        active = 0 < before[place] < step.operation.highest
+                        yield step.sources[0], place, kink if active else kink + beyond
+
     def occlusion(self, image, index, window, fill):
         """(height, width): the drop of the logit for windows side by side, filled with one number."""
         clean, found = self.logits(image[None])[0, index], np.zeros(image.shape[:2])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from properties.class_maps import SUM_OF_GRADIENTS
 from properties.occlusions import WIDE_WINDOW
 from properties.shared_bugs import PROBABILITY
@@ -26,6 +27,26 @@ def test_both_routes_give_the_same_numbers(name):
     far = {row.question: row.difference for row in rows(name) if not row.difference <= BOUND}
     assert far == {}
     assert all(row.largest > 1e-4 for row in rows(name))
+
+
+def test_a_unit_at_its_kink_is_taken_on_the_side_on_which_the_gradient_has_it(monkeypatch):
+    """As where the answer that gives values rounds differently from the one that gives the gradient."""
+    pair = Pair("digits")
+    ask, turned = pair._ask, []
+
+    def other_sides(images):
+        outputs = [output.numpy() for output in ask(images)]
+        before = pair.second.forward(images)
+        for step, output in zip(pair.second.relus, outputs, strict=True):
+            near = np.abs(before[step.sources[0]]) < 3e-6
+            output[near] = np.where(output[near] > 0, 0, 1e-9)
+            turned.append(near.sum())
+        return [tf.constant(output) for output in outputs]
+
+    monkeypatch.setattr(pair, "_ask", other_sides)
+    ours, theirs, _ = pair.integrated_gradients()
+    assert sum(turned) > 0
+    assert np.abs(ours - theirs).max() <= BOUND * np.abs(theirs).max()
 
 
 @pytest.mark.parametrize(

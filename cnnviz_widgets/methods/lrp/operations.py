@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from cnnviz_widgets.engine.grouped_convolutions import GRADIENT
 from cnnviz_widgets.engine.op_kinds import (
     IDENTITIES,
     KEEPS_SIGN,
@@ -30,7 +31,7 @@ def again(operation, values):
     inputs = [values.get(place, wide(tensor)) for place, tensor in enumerate(operation.inputs)]
     attributes = {}
     for name, given in operation.node_def.attr.items():
-        if not name.startswith("_"):
+        if not name.startswith("_") or given.s == GRADIENT.encode():
             attributes[name] = tf.compat.v1.AttrValue()
             attributes[name].CopyFrom(given)
             if given.type in NARROW:
