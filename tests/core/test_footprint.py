@@ -5,6 +5,7 @@ import sys
 
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from cnnviz_widgets.core.footprint import TURNED, times_its_input
@@ -36,6 +37,15 @@ def test_forward_counts_what_is_there_at_the_same_time():
 def test_what_is_written_over_its_input_needs_no_room():
     model = sequential(layers.Conv2D(4, 1, name="conv"), layers.BatchNormalization(), layers.ReLU(name="relu"))
     assert taken(model, end="relu") == TURNED * (1 + 4)
+
+
+def test_what_makes_nothing_needs_no_room():
+    def checked(maps):
+        with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.reduce_all(maps < 9), data=[maps])]):
+            return tf.identity(maps)
+
+    model = sequential(layers.Conv2D(4, 1, name="conv"), layers.Lambda(checked), layers.ReLU(name="relu"))
+    assert taken(model, end="relu") >= TURNED * (1 + 4)
 
 
 def test_what_somebody_still_reads_is_not_written_over():
