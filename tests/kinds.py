@@ -539,6 +539,26 @@ def grouped_convolution(head, probe):
     return keras.Model(image, ending(layers.Conv2D(6, 3, groups=2, activation="relu")(first), head))
 
 
+@kind()
+def grouped_convolution_normalised(head, probe):
+    """As in ResNeXt and RegNet."""
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    second = layers.Conv2D(4, 3, strides=2, padding="same", groups=2, use_bias=False, name="conv2")(first)
+    second = layers.ReLU()(layers.BatchNormalization()(second))
+    return keras.Model(image, ending(second, head))
+
+
+@kind(relus=1)
+def group_for_each_channel(head, probe):
+    """As in ConvNeXt."""
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    side = layers.LayerNormalization()(layers.Conv2D(4, 5, padding="same", groups=4, name="conv2")(first))
+    side = layers.Dense(4)(layers.Dense(8, activation="gelu")(side))
+    return keras.Model(image, ending(layers.Add()([first, side]), head))
+
+
 @kind(relus=1)
 def rescaling_inside(head, probe):
     image = keras.Input((12, 12, 3))

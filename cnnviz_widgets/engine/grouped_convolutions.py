@@ -22,7 +22,16 @@ from .tensor_names import operation, tensor_name
 
 GRADIENT = "CnnvizGroupedConv2D"
 # What the optimiser takes away, or looks through, between a convolution and its bias.
-BETWEEN = ("Identity", "PreventGradient", "Snapshot", "Squeeze", "StopGradient")
+BETWEEN = (
+    "ExpandDims",
+    "Identity",
+    "PreventGradient",
+    "Reshape",
+    "Snapshot",
+    "Squeeze",
+    "StopGradient",
+    "Transpose",  # there and back, between channels first and last
+)
 PADDINGS = (b"SAME", b"VALID")
 
 

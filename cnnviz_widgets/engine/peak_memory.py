@@ -60,7 +60,7 @@ def peak(operations, given, ends, backward):
             room.readers += readers[output.name]
             room.kept |= looked_at
             rooms[output.name] = room
-        largest, most = max(largest, *(rooms[output.name].size for output in each.outputs)), max(most, held)
+        largest, most = max([largest, *(rooms[output.name].size for output in each.outputs)]), max(most, held)
         for room in read:
             room.readers -= 1
             room.kept |= looked_at

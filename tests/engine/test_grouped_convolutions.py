@@ -149,6 +149,19 @@ def test_a_window_is_followed_through_groups():
         assert covering.outputs(batch).scores == pytest.approx(expected[batch], abs=2e-6)
 
 
+def test_with_channels_first_it_gives_what_its_twin_gives():
+    models = []
+    for order in ("channels_first", "channels_last"):
+        image = keras.Input((6, 12, 11) if order == "channels_first" else (12, 11, 6))
+        maps = layer(activation="relu", data_format=order)(image)
+        pooled = layers.GlobalAveragePooling2D(data_format=order)(maps)
+        models.append(fixed(keras.Model(image, layers.Dense(5, activation="softmax")(pooled))))
+    first, last = (Network(model, value_range=(0, 1)) for model in models)
+    image = np.random.default_rng(0).uniform(0, 1, (12, 11, 6)).astype(np.float32)
+    assert first.probabilities(image) == pytest.approx(last.probabilities(image), abs=1e-6)
+    assert first.gradient(image, 1) == pytest.approx(last.gradient(image, 1), abs=1e-6)
+
+
 def kinds(model, shape):
     traced = trace(model, shape)
     return Counter(traced.graph.node(name).op for name in traced.graph.before(traced.output))

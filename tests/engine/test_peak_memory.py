@@ -39,6 +39,15 @@ def test_what_is_written_over_its_input_needs_no_room():
     assert taken(model, end="relu") == TURNED * (1 + 4)
 
 
+def test_what_makes_nothing_needs_no_room():
+    def checked(maps):
+        with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.reduce_all(maps < 9), data=[maps])]):
+            return tf.identity(maps)
+
+    model = sequential(layers.Conv2D(4, 1, name="conv"), layers.Lambda(checked), layers.ReLU(name="relu"))
+    assert taken(model, end="relu") >= TURNED * (1 + 4)
+
+
 def test_what_somebody_still_reads_is_not_written_over():
     image = keras.Input((8, 8, 1))
     first = layers.Conv2D(4, 1, use_bias=False)(image)
