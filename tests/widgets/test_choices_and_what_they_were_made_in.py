@@ -21,7 +21,7 @@ from cnnviz_widgets.widgets.explorers.occlusion_explorer import OcclusionExplore
 from cnnviz_widgets.widgets.explorers.sanity_explorer import SanityExplorer
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
-from cnnviz_widgets.widgets.parts.made_pictures import MadePictures
+from cnnviz_widgets.widgets.parts.maximal_activation_gallery import MadePictures
 from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand
 
 from .conftest import ByHand, small_network
