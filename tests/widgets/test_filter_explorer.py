@@ -9,7 +9,7 @@ from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.filters_explorer import FilterExplorer
+from cnnviz_widgets.widgets.explorers.filter_explorer import FilterExplorer
 from cnnviz_widgets.widgets.parts.channel_tiles import BY_ACTIVATION
 
 from .conftest import CLASSES, small_network
@@ -115,7 +115,7 @@ def test_the_button_makes_the_channel_the_target(explorer):
 
 
 def test_the_image_that_excites_it_is_made_on_request_and_goes_with_the_next_filter(explorer):
-    exciting = explorer.detail.exciting
+    exciting = explorer.detail.maximal_activation
     assert exciting.session.result is None
     exciting._button.click()
     result = exciting.session.result

@@ -4,10 +4,10 @@ import ipywidgets
 import numpy as np
 
 from cnnviz_widgets.maps.faithfulness import ORDERS, STEPS, deletion_and_insertion
-from cnnviz_widgets.widgets.parts.controls import STYLE
+from cnnviz_widgets.widgets.look import LABEL, LOOSE_ROW, SHORT_DROPDOWN
 from cnnviz_widgets.widgets.parts.text import paragraph
 
-from .kept_lines import KeptLines, check_weights
+from .curves_by_method import CurvesByMethod, check_weights
 from .line_chart import CHANCE, Legend, Line, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
@@ -25,25 +25,24 @@ class FaithfulnessCurves(MeasuredCurves):
     def __init__(self, session, looks=None):
         super().__init__(session, shown=False)
         self._current = None  # (what the current line is about, the result with the map)
-        self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
+        self.lines = CurvesByMethod(lambda found: found is not None and found.progress >= 1, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
-        layout = ipywidgets.Layout(width="240px")
         self.fill = ipywidgets.Dropdown(
             options=["mean", "blur", "black"],
             description="deleted pixels",
-            style=STYLE,
-            layout=layout,
+            style=LABEL,
+            layout=SHORT_DROPDOWN,
             tooltip="What they show: the image's mean colour, the image blurred, or black.",
         )
         self.score = ipywidgets.Dropdown(
             options=["probability", "logit"],
             description="score",
-            style=STYLE,
-            layout=layout,
+            style=LABEL,
+            layout=SHORT_DROPDOWN,
             tooltip="What is watched: the probability of the class, as in the paper, or its logit.",
         )
-        options = ipywidgets.HBox([self.fill, self.score], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        options = ipywidgets.HBox([self.fill, self.score], layout=LOOSE_ROW)
         parts = [self._charts, self._legend.widget, options, self.measurement.widget]
         self.widget = ipywidgets.VBox([paragraph(MEANING), *parts])
         self.follow(self._follow, "status")

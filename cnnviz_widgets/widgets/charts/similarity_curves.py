@@ -8,9 +8,10 @@ import numpy as np
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.similarity import Similarity
 from cnnviz_widgets.request import Request, steps
+from cnnviz_widgets.widgets.look import BUTTON, HEADING, TO_BOTH_ENDS
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
-from .kept_lines import KeptLines, check_weights
+from .curves_by_method import CurvesByMethod, check_weights
 from .line_chart import Legend, Line, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
@@ -53,7 +54,7 @@ class SimilarityCurves(MeasuredCurves):
         super().__init__(session, shown=True)
         self._choice = choice
         self._current = None  # the line that is measured
-        self.lines = KeptLines(lambda line: line.complete, looks)
+        self.lines = CurvesByMethod(lambda line: line.complete, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
         self._now = paragraph()
@@ -63,11 +64,11 @@ class SimilarityCurves(MeasuredCurves):
             tooltip="Compare absolute values: a map that only changes its sign then counts as unchanged.",
         )
         self._clear = ipywidgets.Button(
-            description="Clear", layout=ipywidgets.Layout(width="84px"), tooltip="Forget the lines of other methods."
+            description="Clear", layout=BUTTON, tooltip="Forget the lines of other methods."
         )
-        below = ipywidgets.HBox([self._sizes, self._clear], layout=ipywidgets.Layout(justify_content="space-between"))
+        below = ipywidgets.HBox([self._sizes, self._clear], layout=TO_BOTH_ENDS)
         parts = [self._now, self._charts, self._legend.widget, below, self.measurement.widget]
-        self.widget = ipywidgets.VBox([paragraph(MEANING, css="font-weight:600"), *parts])
+        self.widget = ipywidgets.VBox([paragraph(MEANING, css=HEADING), *parts])
         self.follow(self._follow, "status")
         self.act(self._sizes, "value", lambda _: self._draw())
         self.click(self._clear, self._forget)

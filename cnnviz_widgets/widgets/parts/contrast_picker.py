@@ -3,6 +3,7 @@
 import ipywidgets
 
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+from cnnviz_widgets.widgets.look import FITTED
 from cnnviz_widgets.words import number
 
 from .bound import Bound
@@ -10,7 +11,7 @@ from .bound import Bound
 RATHER_THAN = "rather than …"
 
 
-class Against(Bound):
+class ContrastPicker(Bound):
     """A button that opens a second list of classes: the target becomes the difference to the one picked there.
 
     `classes` is a function: the numbers of the class and of the one that it is set against, None where there is none.
@@ -19,7 +20,7 @@ class Against(Bound):
     def __init__(self, session, classes):
         super().__init__(session)
         self._classes = classes
-        self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=ipywidgets.Layout(width="auto"))
+        self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=FITTED)
         self._list = PickList(label="Rather than", placeholder="search the other class", by_value=True, height=160)
         self.widget = ipywidgets.VBox([self._button])
         self.follow(self._show_classes, "network")
