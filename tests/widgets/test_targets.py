@@ -20,6 +20,7 @@ from cnnviz_widgets.widgets.explorers.saliency_explorer import SaliencyExplorer
 from cnnviz_widgets.widgets.front.pick_list import NOTHING
 from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand
 from cnnviz_widgets.widgets.parts.score_picker import ScorePicker
+from cnnviz_widgets.words import number
 
 from .conftest import CLASSES
 
@@ -64,7 +65,9 @@ def test_the_bars_of_a_difference_begin_with_both_classes_and_the_caption_tells_
     assert [bar["name"] for bar in by_hand.widget.bars[:2] if bar["target"]] == ["dog", "cat"]
     assert sum(bar["target"] for bar in by_hand.widget.bars) == 2
     clean, now = (session.network.scores(seen, difference) for seen in (session.image, covered(session.image)))
-    assert by_hand.widget.caption.endswith(f"dog rather than cat: {clean:.3g} → {now:.3g}, drop {clean - now:.3g}.")
+    assert by_hand.widget.caption.endswith(
+        f"dog rather than cat: {number(clean)} → {number(now)}, drop {number(clean - now)}."
+    )
 
 
 def test_quantities_are_told_as_values_of_which_none_wins(quantities, image):
