@@ -212,7 +212,7 @@ def test_saturated_names_the_class_and_its_probability_and_not_below_the_bound()
     sure = note_of(compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), 0), "saturated")
     expected = np.exp(9) / (np.exp(9) + 4)
     assert sure.numbers["probability"] == pytest.approx(expected, rel=1e-5)
-    assert sure.text.startswith("The network is sure of class 0, by more than 99.9%: probabilities hardly move here")
+    assert sure.text.startswith("The network is sure of class 0, by more than 99.9 %: probabilities hardly move here")
     almost = compute(Gradient(), small(change=dense(0, [8, 0, 0, 0, 0])), noise(), 0)  # 0.9987
     assert note_of(almost, "saturated") is None
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from cnnviz_widgets.words import one_line
+from cnnviz_widgets.words import one_line, percent
 
 from . import photo
 from .notes import Note
@@ -193,7 +193,7 @@ class InputImage:
         part = self._pixels if any_size else photo.cropped(self._pixels, *size)
         cut = 1 - part.size / self._pixels.size
         if cut > CROP_TO_MENTION:
-            text = f"{cut:.0%} of the picture was cut away to make it {width}×{height} px."
+            text = f"{percent(cut, 0)} of the picture was cut away to make it {width}×{height} px."
             notes += (Note("cropped", text, {"share": cut}),)
         pixels = photo.resized(part, *size, grey=channels == 1)
         array = low + pixels * ((high - low) / 255)

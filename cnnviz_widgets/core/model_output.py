@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnnviz_widgets.words import nearest
+from cnnviz_widgets.words import nearest, number
 
 from .layer import LayerInfo
 from .target import Target
@@ -281,7 +281,7 @@ def _channel_of(layer):
 
 
 def _factor(weight):
-    size = "" if abs(weight) == 1 else f"{abs(weight):.3g} × "
+    size = "" if abs(weight) == 1 else f"{number(abs(weight))} × "
     return f" {'−' if weight < 0 else '+'} {size}"
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnviz_widgets.words import number, percent
+
 if TYPE_CHECKING:
     from cnnviz_widgets.maps.masking import Windows
     from cnnviz_widgets.network import Network
@@ -106,7 +108,7 @@ def unlikely(name: str, probability: float) -> Note:
     """Return the note that the network does not see this class in this image."""
     return Note(
         "unlikely_target",
-        f"The network gives {name} only {probability:.2%} here: the map explains a class that it does not see.",
+        f"The network gives {name} only {percent(probability, 2)} here: the map explains a class that it does not see.",
         {"probability": probability},
     )
 
@@ -115,7 +117,8 @@ def saturated(name: str, probability: float) -> Note:
     """Return the note that the network is as sure as it can be."""
     return Note(
         "saturated",
-        f"The network is sure of {name}, by more than {CERTAIN:.1%}: probabilities hardly move here, logits still do.",
+        f"The network is sure of {name}, by more than {percent(CERTAIN)}: "
+        "probabilities hardly move here, logits still do.",
         {"probability": probability},
     )
 
@@ -179,7 +182,7 @@ def not_finite(count: int, size: int) -> Note:
 
 def constant_map(value: float) -> Note:
     """Return the note that the map has the same value at all places."""
-    return Note("constant", f"The map is {value:.3g} everywhere: it prefers no place.", {"value": value})
+    return Note("constant", f"The map is {number(value)} everywhere: it prefers no place.", {"value": value})
 
 
 def rewritten(relus: int, others: Mapping[str, int]) -> tuple[Note, Note]:
@@ -219,7 +222,7 @@ def standard_error(error: float, spread: float, samples: str) -> Note:
     advice = f": take more {samples}." if share > MOSTLY_CHANCE else "."
     return Note(
         "standard_error",
-        f"The map spreads by {spread:.2g}, with a standard error of {error:.2g}; chance makes about {share:.0%} of its "
-        f"variance{advice}",
+        f"The map spreads by {number(spread, 2)}, with a standard error of {number(error, 2)}; "
+        f"chance makes about {percent(share, 0)} of its variance{advice}",
         {"standard_error": error, "spread": spread, "share": share},
     )

@@ -5,6 +5,8 @@ import re
 import time
 from pathlib import Path
 
+from cnnviz_widgets.words import number
+
 # The environment variable by which the owner of an app says how much a pass may take: "2GB".
 LIMIT = "CNNVIZ_MEMORY_LIMIT"
 # Where nobody says it: this share of what is free.
@@ -76,7 +78,7 @@ def in_words(count):
     """A number of bytes as one reads it: "1.5 GB"."""
     for unit in ("GB", "MB", "kB"):
         if count >= (size := UNITS[unit.upper()]):
-            return f"{count / size:.3g} {unit}"
+            return f"{number(count / size)} {unit}"
     return f"{int(count)} bytes"
 
 

@@ -15,6 +15,7 @@ from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import switch
 from cnnviz_widgets.maps.cams import by_variance, finished
+from cnnviz_widgets.words import number
 
 # Copies of the layer in one batch: large enough to be fast, small enough to stop within a quarter of a second.
 BATCH = 16
@@ -63,5 +64,7 @@ def without_each(activations, channels):
 
 def turned(score):
     """A note: as the paper has it, the map would be upside down."""
-    sentence = f"The score is negative, {score:.3g}: drops are divided by its absolute value, so that high stays high."
+    sentence = (
+        f"The score is negative, {number(score)}: drops are divided by its absolute value, so that high stays high."
+    )
     return Note("negative_score", sentence, {"score": score})

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.notes import Note, single_cell
 from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.words import number
 
 
 @register
@@ -34,7 +35,9 @@ class CAM(Method):
         maps, weights = network.pooled_maps(image, target)
         cam = maps @ weights  # eq. 2
         mean = float(cam.mean())
-        sentence = f"Taken in front of the pooling. Its mean, {mean:.3g}, and the dense layer's bias make the score."
+        sentence = (
+            f"Taken in front of the pooling. Its mean, {number(mean)}, and the dense layer's bias make the score."
+        )
         shares = Note("shares_the_score", sentence, {"mean": mean})
         notes = (shares, single_cell("The last layer")) if cam.size == 1 else (shares,)
         yield Result(cam, signed=True, unit="score", notes=notes)

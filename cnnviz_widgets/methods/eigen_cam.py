@@ -15,6 +15,7 @@ from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import switch
 from cnnviz_widgets.maps.cams import finished
+from cnnviz_widgets.words import percent
 
 
 @register
@@ -68,4 +69,4 @@ def first_component(values):
 def share_of(share, centred):
     """A note: how much of the layer one pattern stands for."""
     what = "variance over the places" if centred else "sum of squared activations"
-    return Note("first_component", f"This pattern holds {share:.0%} of the layer's {what}.", {"share": share})
+    return Note("first_component", f"This pattern holds {percent(share, 0)} of the layer's {what}.", {"share": share})

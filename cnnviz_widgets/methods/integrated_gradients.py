@@ -16,6 +16,7 @@ from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import choice, slider
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.maps.masking import FILLS, coarse_to_fine
+from cnnviz_widgets.words import number, percent
 
 # Images on the way in one batch: large enough to be fast, small enough to stop within a quarter of a second.
 BATCH = 8
@@ -129,16 +130,16 @@ def completeness(array, score, from_score):
     numbers = {"sum": total, "score": score, "from": from_score, "difference": difference, "error": error}
     yield Note(
         "completeness",
-        f"The map sums to {total:.4g}, and from the baseline to the image the score goes from {from_score:.4g} to "
-        f"{score:.4g}: an error of {error:.2g}.",
+        f"The map sums to {number(total, 4)}, and from the baseline to the image the score goes from "
+        f"{number(from_score, 4)} to {number(score, 4)}: an error of {number(error, 2)}.",
         numbers,
     )
     near_zero = NEAR_ZERO * float(np.abs(array).sum())
     if abs(error) > TOLERANCE * max(abs(difference), near_zero) + ROUNDING * max(abs(score), abs(from_score)):
         yield Note(
             "incomplete",
-            f"The sum misses the score's difference, {difference:.3g}, by {error:.2g}, more than {TOLERANCE:.0%}: "
-            "the map is not exact yet. More steps would bring it nearer.",
+            f"The sum misses the score's difference, {number(difference)}, by {number(error, 2)}, "
+            f"more than {percent(TOLERANCE, 0)}: the map is not exact yet. More steps would bring it nearer.",
             numbers,
         )
 
@@ -147,7 +148,7 @@ def blind(share):
     """Where image and baseline are the same the method has nothing to say."""
     return Note(
         "equals_baseline",
-        f"{share:.0%} of the pixels equal the baseline and so get zero, however much they matter. "
+        f"{percent(share, 0)} of the pixels equal the baseline and so get zero, however much they matter. "
         "Another baseline would show them.",
         {"share": share},
     )

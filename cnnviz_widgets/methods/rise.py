@@ -21,6 +21,7 @@ from cnnviz_widgets.core.notes import Note, standard_error
 from cnnviz_widgets.core.parameters import choice, slider, switch
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.maps.masking import FILL, FILLS
+from cnnviz_widgets.words import number
 
 # Masked images in one batch: large enough to be fast, small enough to stop within a quarter of a second.
 BATCH = 16
@@ -93,7 +94,7 @@ class RISE(Method):
     def _remarks(self, average):
         if self.centred:
             mean = float(average.mean)
-            yield Note("mean_score", f"The average mask scores {mean:.3g}: zero in this map.", {"mean": mean})
+            yield Note("mean_score", f"The average mask scores {number(mean)}: zero in this map.", {"mean": mean})
         error = float(np.sqrt(np.nanmean(average.standard_error() ** 2)))
         yield standard_error(error, float(average.map().std()), "masks")
 

@@ -397,7 +397,7 @@ def test_a_fitted_photograph_keeps_its_name_label_and_notes_and_leaves_the_photo
     assert (photo.digest, photo.notes) == before
 
 
-@pytest.mark.parametrize(("columns", "share"), [(30, None), (39, None), (42, "29%"), (120, "75%")])
+@pytest.mark.parametrize(("columns", "share"), [(30, None), (39, None), (42, "29 %"), (120, "75 %")])
 def test_only_cutting_away_more_than_a_quarter_is_worth_a_note(columns, share):
     notes = photo_of(noise(30, columns)).fitted(15, 15, 3).notes
     if share is None:

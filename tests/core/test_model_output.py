@@ -173,7 +173,7 @@ def test_a_side_that_the_network_does_not_see_is_pointed_out(picture):
     kernel, _ = network.model.get_layer("head").get_weights()
     network.model.get_layer("head").set_weights([kernel * 0, np.array([9], np.float32)])
     notes = {side: compute(Gradient(), network, picture, side).notes[0] for side in ("cat", "dog")}
-    assert notes["cat"].text.startswith("The network gives cat only 0.01% here")
+    assert notes["cat"].text.startswith("The network gives cat only 0.01 % here")
     assert notes["dog"].kind != "unlikely_target"
 
 

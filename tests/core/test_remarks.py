@@ -28,7 +28,7 @@ def test_a_class_that_the_network_does_not_see_is_pointed_out(picture):
     network = Network(model, class_names=["cat", "dog", "bee", "cup", "pen"], value_range=(0, 1))
     (note, *_) = compute(Gradient(), network, picture, target="dog").notes
     assert note.kind == "unlikely_target"
-    assert note.text == "The network gives dog only 0.01% here: the map explains a class that it does not see."
+    assert note.text == "The network gives dog only 0.01 % here: the map explains a class that it does not see."
     assert note.numbers["probability"] == pytest.approx(np.exp(-9), rel=1e-2)
     assert "unlikely_target" not in kinds_of(compute(Gradient(), network, picture, target="cat").notes)
     assert "unlikely_target" not in kinds_of(compute(Gradient(), network, picture, target=Target("conv1", 0)).notes)
@@ -75,9 +75,9 @@ def test_a_relu_rule_tells_what_it_changed_and_what_it_did_not():
 
 def test_a_map_that_is_mostly_chance_asks_for_more_samples():
     chance = remarks.standard_error(0.9, 1.0, "masks")
-    assert chance.text.endswith("chance makes about 81% of its variance: take more masks.")
+    assert chance.text.endswith("chance makes about 81 % of its variance: take more masks.")
     assert chance.numbers == {"standard_error": 0.9, "spread": 1.0, "share": pytest.approx(0.81)}
-    assert remarks.standard_error(0.1, 1.0, "masks").text.endswith("about 1% of its variance.")
+    assert remarks.standard_error(0.1, 1.0, "masks").text.endswith("about 1 % of its variance.")
     assert remarks.standard_error(2.0, 1.0, "masks").numbers["share"] == 1
     assert remarks.standard_error(0.0, 0.0, "masks").numbers["share"] == 0
 

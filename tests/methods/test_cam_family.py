@@ -74,7 +74,7 @@ def test_eigen_cam_on_paper(worked):
     assert result.array == pytest.approx(-MAP_1 * np.sqrt(82), rel=1e-6)
     assert result.signed
     assert result.notes[0].numbers["share"] == pytest.approx(1)
-    assert result.notes[0].text == "This pattern holds 100% of the layer's sum of squared activations."
+    assert result.notes[0].text == "This pattern holds 100 % of the layer's sum of squared activations."
     centred = compute(EigenCAM(centred=True), network, image, layer="maps").array
     assert centred == pytest.approx((-MAP_1 - 7.5) * np.sqrt(82), rel=1e-6)
 

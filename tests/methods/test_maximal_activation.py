@@ -138,7 +138,7 @@ def overshadowed():
 def test_it_says_when_the_network_takes_the_picture_for_something_else():
     result = compute(replace(SHORT, steps=60), overshadowed(), target="small")
     said = note(result, "mistaken")
-    assert "does not take it for small (0.0%) but for large (100.0%)" in said.text
+    assert "does not take it for small (< 0.1 %) but for large (> 99.9 %)" in said.text
     assert "recognised" not in kinds_of(result)
 
 

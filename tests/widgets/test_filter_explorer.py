@@ -11,6 +11,7 @@ from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.filter_explorer import FilterExplorer
 from cnnviz_widgets.widgets.parts.channel_tiles import BY_ACTIVATION
+from cnnviz_widgets.words import number
 
 from .conftest import CLASSES, small_network
 
@@ -102,7 +103,7 @@ def test_patches_are_cut_out_of_the_image_where_the_map_is_highest_and_are_shown
     row, column = np.unravel_index(maps.argmax(), maps.shape)
     rgb = network.fit(image).rgb(network.value_range)
     np.testing.assert_array_equal(values(explorer.detail.patches)[0], rgb[row : row + 3, column : column + 3])
-    assert explorer.detail.patches.names[0] == f"{maps.max():.3g}"
+    assert explorer.detail.patches.names[0] == number(maps.max())
     assert explorer.detail.map.box == [row, column, row + 3, column + 3]
     explorer.detail.patches.selected = 1
     assert explorer.detail.map.box not in ([], [row, column, row + 3, column + 3])

@@ -25,6 +25,7 @@ from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import choice, slider
 from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.words import number
 
 RULES = {
     "composite": "By the kind of layer: flat in a first convolution, gamma in the others, epsilon in dense layers.",
@@ -86,8 +87,8 @@ def _conservation(score, total, biases):
     small = abs(rest) <= 1e-3 * max(abs(score), abs(total), abs(biases))
     return Note(
         "conservation",
-        f"Of the score, {score:.3g}, the map shares out {total:.3g}; biases took {biases:.3g}"
-        + ("." if small else f", epsilon and padding {rest:.3g}."),
+        f"Of the score, {number(score)}, the map shares out {number(total)}; biases took {number(biases)}"
+        + ("." if small else f", epsilon and padding {number(rest)}."),
         {"score": score, "sum": total, "biases": biases, "rest": rest},
     )
 

@@ -22,6 +22,7 @@ from cnnviz_widgets.core.method import REFERENCE_SIDE, Method, register
 from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import Slider, choice, default_of, parameters_of, slider, switch
 from cnnviz_widgets.core.result import PICTURE, Result
+from cnnviz_widgets.words import number, percent
 
 # A look at the picture after so many steps: for the person, and to find the best one.
 EVERY = 8
@@ -222,29 +223,31 @@ def _best_sample(network, target):
 def reached(score, count=0, sample=None, name=None, best=None):
     """The score, beside what real images reach; `sample` is the number of the one that reaches most."""
     if sample is None:
-        return Note("score_reached", f"The picture scores {score:.3g}.", {"score": score})
+        return Note("score_reached", f"The picture scores {number(score)}.", {"score": score})
     return Note(
         "score_reached",
-        f"The picture scores {score:.3g}; the best of the {count} sample images, {name!r}, {best:.3g}.",
+        f"The picture scores {number(score)}; the best of the {count} sample images, {name!r}, {number(best)}.",
         {"score": score, "sample": sample, "best": best},
     )
 
 
 def recognised(name, probability):
     """The network takes the picture for what it was made for."""
-    return Note("recognised", f"The network takes it for {name} ({probability:.1%}).", {"probability": probability})
+    return Note(
+        "recognised", f"The network takes it for {name} ({percent(probability)}).", {"probability": probability}
+    )
 
 
 def taken_for(name, probability):
     """What the network sees in a picture that was made for no single class."""
-    return Note("taken_for", f"The network takes it for {name} ({probability:.1%}).", {"top": probability})
+    return Note("taken_for", f"The network takes it for {name} ({percent(probability)}).", {"top": probability})
 
 
 def mistaken(name, probability, other, others):
     """The network takes the picture for something else."""
     return Note(
         "mistaken",
-        f"The network does not take it for {name} ({probability:.1%}) but for {other} ({others:.1%}): "
+        f"The network does not take it for {name} ({percent(probability)}) but for {other} ({percent(others)}): "
         "what raises this score raises another one more.",
         {"probability": probability, "other": others},
     )
