@@ -3,21 +3,18 @@
 `tests/test_matrix.py` asserts it, `tools/matrix.py` writes it down for people.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from fingerprint import fingerprint
 from kinds import KINDS
+from quick import quick
 
-from cnnviz_widgets.core.parameters import Slider, parameters_of
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.request import compute
 
 SIDE = 12
-# What a method does more often to be more exact, and how often is enough to see whether it works.
-OFTEN = ("steps", "samples", "masks", "channels")
-FEW = 4
 # How far two ways of writing one function may differ, relative to the largest value.
 TOLERANCE = 1e-4
 
@@ -30,23 +27,12 @@ class Verdict:
     faults: tuple = ()
 
 
-def cheap(method):
-    """The method with its defaults for a small image, and few repetitions."""
-    setting = method.suited_to(SIDE)
-    few = {
-        name: max(parameter.low, min(FEW, getattr(setting, name)))
-        for name, parameter in parameters_of(method).items()
-        if name in OFTEN and isinstance(parameter, Slider)
-    }
-    return replace(setting, **few)
-
-
 def verdict(method, name, opened, image):
     """The Verdict of a method on the kind `name`; `opened` and `image` are the fixtures of these names."""
     kind, network = opened(name)
     picture = image(kind)
     asked = (
-        cheap(method),
+        quick(method.suited_to(SIDE)),
         network,
         picture if "image" in method.uses else None,
         0 if "target" in method.uses else None,
@@ -97,7 +83,7 @@ def _differences(method, kind, network, plain, picture):
             continue
         found, expected = (
             compute(
-                cheap(method),
+                quick(method.suited_to(SIDE)),
                 each,
                 picture if "image" in method.uses else None,
                 0 if "target" in method.uses else None,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,19 +14,16 @@ import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
+from quick import quick
 
 network = cnnviz.load("digits")
 network.cache.limit = 4_000_000  # full before one begins to count
 session = Session(network, network.samples[0], runner=Inline())
 random = np.random.default_rng(0)
 layers = [info.path for info in network.spatial_layers]
-quick = {"samples": 8, "steps": 8, "masks": 20, "channels": 4}
 
 def update():
-    kind = methods[random.integers(len(methods))]
-    method = kind.suited_to(28)
-    names = [name for name in quick if hasattr(method, name)]
-    method = type(method)(**{**vars(method), **{name: quick[name] for name in names}})
+    method = quick(methods[random.integers(len(methods))].suited_to(28), 8)
     image = network.samples[random.integers(len(network.samples))]
     if random.random() < 0.3:
         image = cnnviz.InputImage(random.uniform(0, 255, (28, 28, 1)))
@@ -54,7 +52,8 @@ print(done, (size() - before) / 1e6)
 @pytest.fixture(scope="module")
 def endured():
     """(how many of the updates gave a result, by how many MB the process grew)."""
-    done = subprocess.run([sys.executable, "-c", UPDATES], capture_output=True, text=True, timeout=1200, check=False)
+    command, here = [sys.executable, "-c", UPDATES], Path(__file__).parent
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr
     count, growth = done.stdout.split()[-2:]
     return int(count), float(growth)

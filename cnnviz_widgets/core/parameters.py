@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Slider:
     """A number. Values below `low` make no sense; `high` is only the end of the slider.
 
-    With `per_image`, default and ends are those for an image of 224 px and scale with the size of the image.
+    With `per_image`, default and ends are those for an image of 224 px and scale with the size of the image. `repeats`
+    marks a count of repetitions, where 0 stands for all there are: more of them take longer and give a finer result.
     """
 
     low: float
@@ -28,6 +29,7 @@ class Slider:
     unit: str
     help: str
     per_image: bool = False
+    repeats: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Raise TypeError or ValueError unless `value` is a number of the slider's kind, not below `low`.
@@ -79,9 +81,10 @@ def slider(
     unit: str = "",
     help: str = "",
     per_image: bool = False,
+    repeats: bool = False,
 ) -> Any:
     """Return a dataclass field for a number between `low` and `high`, see `Slider`."""
-    return _field(default, Slider(low, high, step, unit, help, per_image))
+    return _field(default, Slider(low, high, step, unit, help, per_image, repeats))
 
 
 def choice(default: Any, options: Mapping[Any, str], help: str = "") -> Any:

@@ -68,7 +68,9 @@ class IntegratedGradients(Method):
         },
         help="How the integral becomes a sum.",
     )
-    steps: int = slider(100, 5, 300, help="Images on the way from the baseline; more is more exact and slower.")
+    steps: int = slider(
+        100, 5, 300, help="Images on the way from the baseline; more is more exact and slower.", repeats=True
+    )
     seed: int = slider(0, 0, 99, help="Which noise, for the baseline of that name.")
 
     def run(self, network, image, target):

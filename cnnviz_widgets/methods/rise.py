@@ -45,7 +45,9 @@ class RISE(Method):
 
     cells: int = slider(7, 2, 16, help="Cells of a mask along each side of the image; more is finer, and noisier.")
     keep: float = slider(0.5, 0.1, 0.9, step=0.05, help="The probability p with which a cell is shown.")
-    masks: int = slider(500, 20, 8000, step=20, help="How many masks; the noise shrinks with the root of it.")
+    masks: int = slider(
+        500, 20, 8000, step=20, help="How many masks; the noise shrinks with the root of it.", repeats=True
+    )
     fill: str = choice("grey", FILL, help="What is seen where the mask hides the image.")
     score: str = choice(
         "probability",

@@ -41,7 +41,9 @@ class ScoreCAM(Method):
     paper = "Wang et al. 2020, arXiv:1910.01279"
     uses = ("image", "target", "layer")
 
-    channels: int = slider(0, 0, 256, help="How many channels, of those that vary most over the places; 0 takes all.")
+    channels: int = slider(
+        0, 0, 256, help="How many channels, of those that vary most over the places; 0 takes all.", repeats=True
+    )
     weights: str = choice(
         "softmax",
         {

@@ -44,7 +44,7 @@ class SmoothGrad(Method):
     noise: float = slider(
         0.1, 0, 0.5, step=0.01, unit="of range", help="Standard deviation of the noise on every pixel."
     )
-    samples: int = slider(64, 1, 256, help="How many noisy copies; more is smoother and slower.")
+    samples: int = slider(64, 1, 256, help="How many noisy copies; more is smoother and slower.", repeats=True)
     form: str = choice(
         "plain",
         {

@@ -10,7 +10,7 @@ from cnnviz_widgets.core.parameters import choice, default_of, parameters_of, sl
 
 @dataclass(frozen=True)
 class Knobs:
-    count: int = slider(3, 1, 10, unit="px", help="How many.")
+    count: int = slider(3, 1, 10, unit="px", help="How many.", repeats=True)
     noise: float = slider(0.5, 0, 1, step=0.1, help="How much.")
     side: int = slider(32, 8, 112, per_image=True)
     way: str = choice("a", {"a": "One way.", "b": "Another."}, help="Which.")
@@ -27,6 +27,10 @@ def test_the_parameters_are_the_fields_made_as_such_in_their_order():
     assert list(parameters_of(Knobs())) == list(parameters_of(Knobs))
     assert parameters_of(Knobs)["count"].unit == "px"
     assert parameters_of(Knobs)["way"].help == "Which."
+
+
+def test_a_slider_says_whether_it_counts_repetitions():
+    assert [parameters_of(Knobs)[name].repeats for name in ("count", "noise")] == [True, False]
 
 
 def test_defaults_are_read_from_the_fields():

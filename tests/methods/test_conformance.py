@@ -1,17 +1,17 @@
 """What every method must do, whichever it is: a new file in `methods/` is tested by these without another line."""
 
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from kinds import KINDS
+from quick import quick
 
 from cnnviz_widgets.core.method import FAMILIES, Method
 from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
 from cnnviz_widgets.core.result import COLOUR_MAP, COLOUR_TILES, MAP, PICTURE, PICTURES, TILES
 from cnnviz_widgets.methods import all_methods
-from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute, steps
 
 SIDE = 12
@@ -24,26 +24,34 @@ def asked(method, network, picture, target=0):
     return {"network": network, "image": picture, "target": target, "layer": LAYER if "layer" in method.uses else None}
 
 
-def settings_of(method):
-    """The defaults for a small image, then one setting after the other that differs from them."""
-    default = method.suited_to(SIDE)
+def settings_near(default, network):
+    """A setting for a small image, then one after the other that differs from it in one parameter."""
     yield default
-    for name, parameter in parameters_of(method).items():
-        for value in values_of(method, name, parameter):
+    for name in parameters_of(default):
+        for value in values_of(type(default), name, network):
             if value != getattr(default, name):
                 yield replace(default, **{name: value})
 
 
-def values_of(method, name, parameter):
+def values_of(method, name, network):
+    """Every option of a parameter, or both ends of its slider."""
+    parameter = parameters_of(method)[name]
     if isinstance(parameter, Choice):
         return list(parameter.options)
     if isinstance(parameter, Switch):
         return [False, True]
-    layer = Network(KINDS["functional"].build()).layer(LAYER)
-    return list(method.slider_ends(name, SIDE, layer)[:2])
+    return list(method.slider_ends(name, SIDE, network.layer(LAYER))[:2])
 
 
-def results_of(setting, network, picture, target=0):
+@pytest.fixture(scope="module")
+def results(small, picture):
+    """`results(method)`: what it gives at its defaults, at every option and at both ends of every slider."""
+    return cache(
+        lambda method: [result_of(setting, small, picture) for setting in settings_near(method.suited_to(SIDE), small)]
+    )
+
+
+def result_of(setting, network, picture, target=0):
     """The complete result of a setting, or None where it refuses, in a sentence, what it was asked."""
     try:
         return compute(setting, **asked(type(setting), network, picture, target))
@@ -94,10 +102,9 @@ def test_it_runs_at_its_defaults_without_being_told_layer_or_target(method, smal
 
 
 @every_method
-def test_it_runs_at_every_option_and_at_both_ends_of_every_slider(method, small, picture):
-    results = [results_of(setting, small, picture) for setting in settings_of(method)]
-    assert sum(result is None for result in results) <= 1  # a stride that is larger than the window, say
-    for result in filter(None, results):
+def test_it_runs_at_every_option_and_at_both_ends_of_every_slider(method, results):
+    assert sum(result is None for result in results(method)) <= 1  # a stride that is larger than the window, say
+    for result in filter(None, results(method)):
         assert np.isfinite(result.array).all()
         assert result.array.dtype == np.float32
         assert result.unit
@@ -127,8 +134,8 @@ def test_its_progress_rises_to_one_with_a_whole_map_at_every_step(method, small,
 
 
 @every_method
-def test_its_array_has_the_axes_that_it_names(method, small, picture):
-    for result in filter(None, (results_of(setting, small, picture) for setting in settings_of(method))):
+def test_its_array_has_the_axes_that_it_names(method, results, picture):
+    for result in filter(None, results(method)):
         assert result.axes in (MAP, COLOUR_MAP, TILES, COLOUR_TILES, PICTURE, PICTURES)
         assert result.array.ndim == len(result.axes)
         assert len(result.names) == (len(result.array) if result.axes[0] == "tile" else 0)
@@ -137,8 +144,8 @@ def test_its_array_has_the_axes_that_it_names(method, small, picture):
 
 
 @every_method
-def test_an_unsigned_result_has_nothing_below_zero(method, small, picture):
-    for result in filter(None, (results_of(setting, small, picture) for setting in settings_of(method))):
+def test_an_unsigned_result_has_nothing_below_zero(method, results):
+    for result in filter(None, results(method)):
         assert result.signed or result.array.min() >= 0
 
 
@@ -172,16 +179,16 @@ def differ(one, other):
 
 @every_method
 def test_every_value_of_every_parameter_changes_the_result(method, small, picture):
-    for name, parameter in parameters_of(method).items():
-        values = values_of(method, name, parameter)
-        for one, other in pairwise(values):
+    default = quick(method.suited_to(SIDE))
+    for name in parameters_of(method):
+        for one, other in pairwise(values_of(method, name, small)):
             assert any(
                 differ(
-                    results_of(replace(setting, **{name: one}), small, picture, target),
-                    results_of(replace(setting, **{name: other}), small, picture, target),
+                    result_of(replace(setting, **{name: one}), small, picture, target),
+                    result_of(replace(setting, **{name: other}), small, picture, target),
                 )
                 for target in (0, 2)  # where nothing speaks against a class, a final ReLU has nothing to do
-                for setting in settings_of(method)  # an input channel counts only where one is shown
+                for setting in settings_near(default, small)  # an input channel counts only where one is shown
             ), f"{method.__name__}: {name}={one!r} and {name}={other!r} always give the same"
 
 
@@ -202,6 +209,6 @@ def test_it_refuses_parameters_that_make_no_sense_in_three_parts(method):
 )
 def test_it_runs_on_models_of_other_kinds(method, name, opened, image):
     kind, network = opened(name)
-    result = compute(method.suited_to(10), network, image(kind))
+    result = compute(quick(method.suited_to(10)), network, image(kind))
     assert np.isfinite(result.array).all()
     assert result.array.any()

@@ -48,7 +48,7 @@ class MaximalActivation(Method):
     paper = "Erhan et al. 2009; Olah et al. 2017, doi:10.23915/distill.00007"
     uses = ("target",)
 
-    steps: int = slider(256, 1, 512, help="How often the image is changed a little.")
+    steps: int = slider(256, 1, 512, help="How often the image is changed a little.", repeats=True)
     parameterisation: str = choice(
         "fourier",
         {
