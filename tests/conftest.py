@@ -9,10 +9,30 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import hypothesis
 import numpy as np
 import pytest
+from thirds import THIRDS, left_out
 
 # How long an example takes says something of the machine, nothing of the code.
 hypothesis.settings.register_profile("no clock", deadline=None)
 hypothesis.settings.load_profile("no clock")
+
+
+def pytest_addoption(parser):
+    text = f"of the tests marked `full` every {THIRDS}rd group, another third for each number; see tests/thirds.py"
+    parser.addoption("--third", type=int, metavar="NUMBER", help=text)
+
+
+def pytest_report_header(config):
+    number = config.getoption("third")
+    return None if number is None else f"long tables of tests: third {number % THIRDS} of 0, 1 and 2"
+
+
+def pytest_collection_modifyitems(config, items):
+    number = config.getoption("third")
+    if number is None:
+        return
+    others = [item for item in items if left_out(item, number)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in set(others)]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,9 @@
 `tests/test_matrix.py` asserts it, `tools/matrix.py` writes it down for people.
 """
 
+import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from fingerprint import fingerprint
@@ -37,8 +39,7 @@ def verdict(method, name, opened, image):
         picture if "image" in method.uses else None,
         0 if "target" in method.uses else None,
     )
-    images = np.repeat(picture.array[np.newaxis], 2, axis=0)
-    before = fingerprint(network.model, kind, images)
+    before = _untouched(network.model, kind, picture)
     try:
         result = compute(*asked)
     except ValueError as error:
@@ -47,11 +48,18 @@ def verdict(method, name, opened, image):
     faults = list(_faults_of_result(result, picture, network))
     if not np.array_equal(compute(*asked).array, result.array):
         faults.append("asked again it gives other numbers")
-    if fingerprint(network.model, kind, images) != before:
+    if _fingerprint(network.model, kind, picture) != before:
         faults.append("the model is not as it was")
     if kind.plain is not None:
         faults += _differences(method, kind, network, opened(kind.plain[0])[1], picture)
     return Verdict(None, tuple(faults))
+
+
+def _fingerprint(model, kind, picture):
+    return fingerprint(model, kind, np.repeat(picture.array[np.newaxis], 2, axis=0))
+
+
+_untouched = cache(_fingerprint)  # each kind is opened once, for all methods
 
 
 def _faults_of_sentence(sentence):
@@ -105,7 +113,7 @@ Written by `python -m tools.matrix`, from the models in `tests/kinds.py`; a test
 
 **right**: the method gives finite numbers of the right shape, the same again, and leaves the model as it was (weights,
 configuration, attributes, activations). For every kind the numbers that all methods are made of, outputs and gradients
-at the image and at a layer, are compared with TensorFlow's own tape on a twin model (`tests/core/test_network.py`).
+at the image and at a layer, are compared with TensorFlow's own tape on a twin model (`tests/test_network.py`).
 Where the second column names a kind, that one is the same function written plainly, with the same weights, and each
 method gives the same map for both, to 1e-4 of its largest value.
 
@@ -113,18 +121,41 @@ A number is a refusal, in one sentence, below the table.
 """
 
 
-def table(verdicts):
-    """The page: `verdicts` is {(kind, method): Verdict}."""
+def told(verdict, name):
+    """A verdict on the kind `name` as the page tells it: "right", "wrong", or the sentence of the refusal."""
+    if verdict.faults:
+        return "wrong"
+    if verdict.refusal is None:
+        return "right"
+    # What arrived is another thing for each model, and layers are numbered as they were made.
+    return verdict.refusal.partition(" Received: ")[0].replace(f"and {name} has", "and the network has")
+
+
+def table(cells):
+    """The page, of what is told of each method on each kind: {(kind, method's name): text}."""
     sentences = {}
-    methods = all_methods()
-    lines = [HEAD, f"| Kind of model | Same function as | {' | '.join(method.__name__ for method in methods)} |"]
+    methods = [method.__name__ for method in all_methods()]
+    lines = [HEAD, f"| Kind of model | Same function as | {' | '.join(methods)} |"]
     lines.append("| --- | --- |" + " :-: |" * len(methods))
     for name, kind in KINDS.items():
-        cells = [_cell(verdicts[name, method], name, sentences) for method in methods]
+        row = [_numbered(cells[name, method], sentences) for method in methods]
         plain = "" if kind.plain is None else words(kind.plain[0])
-        lines.append(f"| {words(name)} | {plain} | {' | '.join(cells)} |")
+        lines.append(f"| {words(name)} | {plain} | {' | '.join(row)} |")
     notes = [f"{number}. {sentence}" for sentence, number in sentences.items()]
     return "\n".join([*lines, "", *notes, ""])
+
+
+def cells_of(page):
+    """What a page tells, as `table` takes it."""
+    sentences = dict(re.findall(r"^(\d+)\. (.+)$", page, re.MULTILINE))
+    header, _, *rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")
+    ]
+    return {
+        (row[0].replace(" ", "_"), method): sentences.get(cell, cell)
+        for row in rows
+        for method, cell in zip(header[2:], row[2:], strict=True)
+    }
 
 
 def words(name):
@@ -132,11 +163,5 @@ def words(name):
     return name.replace("_", " ")
 
 
-def _cell(verdict, name, sentences):
-    if verdict.faults:
-        return "wrong"
-    if verdict.refusal is None:
-        return "right"
-    # What arrived is another thing for each model, and layers are numbered as they were made.
-    sentence = verdict.refusal.partition(" Received: ")[0].replace(f"and {name} has", "and the network has")
-    return str(sentences.setdefault(sentence, len(sentences) + 1))
+def _numbered(text, sentences):
+    return text if text in ("right", "wrong") else str(sentences.setdefault(text, len(sentences) + 1))

@@ -6,6 +6,7 @@ Run `python -m tools.matrix` in the root of the repository, where the package's 
 
 import sys
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,13 +22,13 @@ def main():
     from cnnviz_widgets.methods import all_methods
 
     opened, image = cache(conftest.network_of_kind), conftest.image_for
-    verdicts = {
-        (name, method): matrix.verdict(method, name, opened, image) for name in KINDS for method in all_methods()
-    }
-    for (name, method), found in verdicts.items():
+    cells = {}
+    for name, method in product(KINDS, all_methods()):
+        found = matrix.verdict(method, name, opened, image)
+        cells[name, method.__name__] = matrix.told(found, name)
         for fault in found.faults:
             print(f"{method.__name__} on {name}: {fault}", file=sys.stderr)
-    page = matrix.table(verdicts)
+    page = matrix.table(cells)
     if "--show" in sys.argv:
         print(page)
     else:

@@ -3,13 +3,18 @@
 from pathlib import Path
 
 import pytest
+from thirds import in_thirds
 
 from properties import TABLE
 from properties.page import page
 
 DOCS = Path(__file__).parents[2] / "docs"
 
-BUGS = [pytest.param(each, bug, id=f"{each.number}: {bug.sentence}") for each in TABLE for bug in each.bugs]
+BUGS = [
+    pytest.param(each, bug, id=f"{each.number}: {bug.sentence}", marks=in_thirds(each.number))
+    for each in TABLE
+    for bug in each.bugs
+]
 
 
 @pytest.mark.parametrize("each", TABLE, ids=lambda each: f"{each.number}: {each.sentence}")
