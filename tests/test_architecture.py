@@ -251,6 +251,7 @@ print(any(name in sys.modules for name in {WIDGETS}))
 """
 
 
+@pytest.mark.slow
 def test_every_method_computes_where_there_are_no_widgets():
     *names, widgets = run(COMPUTE_HEADLESS).split()
     assert set(names) == {method.__name__ for method in cnnviz_widgets.all_methods()}

@@ -200,6 +200,7 @@ def running(tmp_path):
         each.process.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_server_starts_answers_and_ends_at_a_signal(running, number):
     server = running()
@@ -208,6 +209,7 @@ def test_the_server_starts_answers_and_ends_at_a_signal(running, number):
     assert server.end(number) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_page_is_the_app_and_its_kernel_ends_with_the_server(running):
     import psutil
 
@@ -224,6 +226,7 @@ def test_a_page_is_the_app_and_its_kernel_ends_with_the_server(running):
     assert psutil.wait_procs(kernels, timeout=10)[1] == []
 
 
+@pytest.mark.slow
 def test_every_notebook_is_a_page_under_its_own_name(running):
     server = running()
     status, page = server.get("gallery.ipynb")
@@ -232,6 +235,7 @@ def test_every_notebook_is_a_page_under_its_own_name(running):
     assert server.get("server.py")[0] in (302, 403, 404)
 
 
+@pytest.mark.slow
 def test_leaving_a_page_ends_its_kernel(running):
     import psutil
 
@@ -253,6 +257,7 @@ def test_leaving_a_page_ends_its_kernel(running):
     assert psutil.wait_procs([kernel], timeout=10)[1] == []
 
 
+@pytest.mark.slow
 def test_the_page_asks_the_internet_for_nothing(running):
     _, page = running().get()
     assert not re.findall(r'(?<!data-)(?:href|src)="(?:https?:)?//[^"]*"', page)

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import tensorflow as tf
-from kinds import KINDS, Probe, on_any_processor
+from kinds import KINDS, Probe, each_kind, on_any_processor
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
@@ -14,8 +14,8 @@ from cnnviz_widgets.network import Network
 
 # A float16 has eleven bits.
 TOLERANCE = {"mixed_float16": 5e-3}
-every_kind = pytest.mark.parametrize("name", KINDS)
-kinds_with_a_middle = pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.middle])
+every_kind = each_kind()
+kinds_with_a_middle = each_kind(lambda kind: kind.middle)
 INDEX = 0
 
 

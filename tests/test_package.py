@@ -59,6 +59,7 @@ def test_the_app_of_the_wheel_is_the_notebook_in_git(wheel):
     )
 
 
+@pytest.mark.slow
 def test_the_unpacked_wheel_shows_the_app_away_from_the_checkout(wheel, tmp_path):
     wheel.extractall(tmp_path / "site")
     server = Running(tmp_path, package=tmp_path / "site")

@@ -50,6 +50,7 @@ def test_the_command_for_a_folder_is_understood():
     assert chosen.target in cnnviz_widgets.load("efficientnet_lite0").class_names
 
 
+@pytest.mark.slow
 def test_the_examples_run(capsys):
     examples = blocks(README, "python")
     lines = [line for line in examples[0].splitlines() if line]

@@ -94,6 +94,7 @@ def network():
     return made
 
 
+@pytest.mark.slow
 def test_sessions_that_share_a_network_from_several_threads_get_what_each_would_get_alone(network):
     found = []
 
@@ -130,6 +131,7 @@ def test_bursts_of_changes_in_two_sessions_end_at_what_was_chosen_last(network):
         session.close()
 
 
+@pytest.mark.slow
 def test_training_meanwhile_ends_no_session_and_leaves_nothing_old(network):
     scores, looking = network.model.get_layer("scores"), [0, 1]
     network.cache.limit = 10_000_000  # everything is kept

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from kinds import KINDS
+from kinds import KINDS, each_kind
 
 from cnnviz_widgets.anatomy.anatomy import Group, anatomy
 from cnnviz_widgets.network import Network
@@ -97,7 +97,7 @@ def test_work_hidden_in_a_loop_is_not_told():
 # ---- Parameters
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_kind()
 def test_parameters_sum_up_to_what_keras_counts(name, opened):
     network = opened(name)[1]
     made = anatomy(network)
@@ -181,7 +181,7 @@ def test_the_first_layer_may_hand_on_the_image():
     assert (drop.inputs, convolution.inputs) == (("",), (drop.path,))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_kind()
 def test_every_layer_takes_something_that_ran_before_it(name, opened):
     before = {""}
     for path, inputs in connections(name, opened).items():
@@ -228,6 +228,7 @@ def lite0():
 
 # He et al. 2015, table 1: 3.8 billion multiply-adds. Szegedy et al. 2015, "Rethinking": 5 billion for nearly this one;
 # 5.7 is what counting its layers gives. The fields are those of Araujo et al. 2019.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "billions", "parameters", "field", "stride"),
     [("ResNet50", 3.858, 25_636_712, 483, 32), ("InceptionV3", 5.713, 23_851_784, 1311, 32)],
@@ -368,7 +369,7 @@ def test_a_nested_base_is_grouped_inside():
     assert np.all([group.path.startswith(f"{base.name}/") for group in inside if isinstance(group, Group)])
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_kind()
 def test_every_kind_of_model_has_a_tree(name, opened):
     made = anatomy(opened(name)[1])
     check_tree(made)

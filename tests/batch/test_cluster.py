@@ -19,6 +19,8 @@ from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import load
 from cnnviz_widgets.request import compute
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed", reason='pip install ".[dask]" brings it')
 
 # A method that takes long enough for a worker to be killed in the middle of it.

@@ -133,6 +133,7 @@ def test_a_picture_that_is_newer_than_its_map_is_computed_again(run, source, tmp
     ]
 
 
+@pytest.mark.slow
 def test_a_row_comes_after_its_files(run, tmp_path, monkeypatch, capsys):
     def full(result):
         raise OSError("No space left")
@@ -201,6 +202,7 @@ def test_where_every_picture_is_refused_alike_it_stops(run, source, capsys):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_after_an_interruption_the_same_command_goes_on(source, tmp_path, number):
     others = [f"n{more:03}.png" for more in range(300)]  # enough to be at work still when the signal comes
@@ -233,6 +235,7 @@ def test_after_an_interruption_the_same_command_goes_on(source, tmp_path, number
     assert list(maps.rglob("*.part")) == []
 
 
+@pytest.mark.slow
 def test_over_a_cluster_the_files_are_the_same(run, source, tmp_path, capsys):
     distributed = pytest.importorskip("distributed")
     run()

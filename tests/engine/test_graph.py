@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
-from kinds import KINDS, fixed
+from kinds import each_kind, fixed
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.engine.graph import ForwardGraph, register_rules
@@ -87,7 +87,7 @@ def test_every_way_to_write_a_relu_gives_the_same_map(name, rule, opened, image)
     assert opened(name)[1].gradient(faint, 1, rule) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.relus])
+@each_kind(lambda kind: kind.relus)
 def test_all_relus_of_a_kind_are_found(name, opened):
     kind, network = opened(name)
     assert network.gates(None, network.target(0), "guided")[0] == kind.relus
@@ -103,7 +103,7 @@ def test_a_rule_changes_the_map_wherever_the_relus_are(name, opened, image):
     assert np.abs(network.gradient(image(kind), 0, "guided") - plain).max() > 0.01 * np.abs(plain).max()
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if not kind.relus])
+@each_kind(lambda kind: not kind.relus)
 @pytest.mark.parametrize("rule", ["guided", "deconvnet"])
 def test_a_network_without_relu_refuses_a_rule(name, rule, opened, image):
     kind, network = opened(name)

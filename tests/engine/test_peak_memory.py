@@ -131,6 +131,7 @@ for kind, (ask, ends) in ways.items():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most that a process ever held")
 def test_the_prediction_is_right_within_a_factor_of_three():
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, timeout=300, check=False)
@@ -159,6 +160,7 @@ print(network.gradient(images, 0).shape)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot be held to a number of addresses")
 def test_where_tensorflow_would_die_of_a_large_batch_it_goes_in_pieces():
     unseen, seen = (

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from kinds import KINDS, fixed
+from kinds import KINDS, each_kind, fixed
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.network import Network
@@ -19,7 +19,7 @@ def useful_layers(name, network):
     return network.spatial_layers[: -BEHIND_THE_SCORE[name]] if name in BEHIND_THE_SCORE else network.spatial_layers
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_kind()
 def test_the_layers_own_output_gives_the_score_at_every_place_of_a_batch(name, opened, image):
     kind, network = opened(name)
     expected = float(network.scores(image(kind), INDEX))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from kinds import KINDS
+from kinds import KINDS, each_kind
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.engine.compiled import terms_of
@@ -15,7 +15,6 @@ from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import Request, compute
 
-several_classes = pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.classes > 1])
 LOOSE = {"mixed_float16": 5e-3}  # eleven bits
 
 
@@ -23,7 +22,7 @@ def far_apart(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
-@several_classes
+@each_kind(lambda kind: kind.classes > 1)
 def test_the_score_and_the_gradient_of_a_difference_are_the_differences(name, opened, image):
     kind, network = opened(name)
     picture, difference = image(kind), Target(1) - Target(3)
@@ -38,10 +37,7 @@ def test_the_score_and_the_gradient_of_a_difference_are_the_differences(name, op
 
 
 # Of one kind the layer in the middle has no grid: it runs twice for each image.
-WITH_GRID = [name for name, kind in KINDS.items() if kind.middle and kind.classes > 1 and name != "time_distributed"]
-
-
-@pytest.mark.parametrize("name", WITH_GRID)
+@each_kind(lambda kind: kind.middle and kind.classes > 1 and kind is not KINDS["time_distributed"])
 def test_a_layers_gradient_and_grad_cam_before_its_relu_are_the_differences(name, opened, image):
     kind, network = opened(name)
     picture = image(kind)

@@ -239,6 +239,7 @@ def test_a_seed_that_makes_no_sense_is_refused(seed):
         fresh().randomised(1, seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "efficientnet_lite0"])
 def test_guided_backpropagation_hardly_cares_for_the_top_layer_but_the_gradient_does(name):
     network = load(name)

@@ -110,6 +110,7 @@ def test_a_variable_that_is_written_into_in_place_is_noticed():
     assert weights.number() == seen[-1]
 
 
+@pytest.mark.slow
 def test_looking_for_changes_is_cheap(capsys):
     image = keras.Input((16, 16, 3))
     values = image

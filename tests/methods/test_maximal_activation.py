@@ -200,6 +200,7 @@ def test_ink_on_paper_is_made_on_the_samples_paper(digits):
 # ---- Do they look like what they are of?
 
 
+@pytest.mark.slow
 def test_the_digits_are_taken_for_themselves_and_are_ink_on_paper(digits):
     clear = MaximalActivation.presets(digits)["clear"]
     for index in (0, 3, 9):
@@ -220,6 +221,7 @@ def test_a_unit_of_the_first_layer_looks_like_its_filter(digits):
         assert np.corrcoef(patch.ravel(), kernel.ravel())[0, 1] > 0.6
 
 
+@pytest.mark.slow
 def test_a_channel_of_the_first_layer_is_full_of_its_filter(digits):
     """Of a kernel that has as much dark as light; one with more light is best served by plain white, everywhere."""
     method = replace(MaximalActivation.presets(digits)["clear"], background=0.5, norm=0.0)

@@ -16,6 +16,8 @@ from cnnviz_widgets.methods.x_grad_cam import XGradCAM
 from cnnviz_widgets.networks import load, samples
 from cnnviz_widgets.request import compute
 
+pytestmark = pytest.mark.slow
+
 EGYPTIAN_CAT = 285
 
 

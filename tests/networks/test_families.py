@@ -14,6 +14,8 @@ from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 
+pytestmark = pytest.mark.slow
+
 # The smallest images that they take, and whether they have a ReLU.
 FAMILIES = {
     "VGG16": (32, True),

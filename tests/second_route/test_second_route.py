@@ -22,7 +22,9 @@ def rows(name):
     return tuple(Pair(name).rows())
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name != "digits" else ()) for name in NETWORKS]
+)
 def test_both_routes_give_the_same_numbers(name):
     far = {row.question: row.difference for row in rows(name) if not row.difference <= BOUND}
     assert far == {}
@@ -60,6 +62,7 @@ def test_a_planted_bug_leads_them_apart(bug, shows_in):
     assert shows_in in far
 
 
+@pytest.mark.slow
 def test_the_page_lists_every_comparison_and_none_beyond_the_bound():
     lines = re.findall(r"^\| (\S+) \| (.+?) \| \S+ \| (\S+) \| \d+ \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert [line[:2] for line in lines] == [(row.network, row.question) for name in NETWORKS for row in rows(name)]

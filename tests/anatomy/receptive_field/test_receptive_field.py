@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
-from kinds import KINDS, on_any_processor
+from kinds import each_kind, on_any_processor
 
 from cnnviz_widgets.anatomy.receptive_field.receptive_field import receptive_fields
 from cnnviz_widgets.network import Network
@@ -344,7 +344,7 @@ def test_an_image_of_another_size_is_refused():
         receptive_fields(network, (20, 14))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@each_kind()
 def test_every_kind_of_model_tells_the_fields_of_its_layers(name, opened):
     kind, network = opened(name)
     fields = receptive_fields(network)

@@ -6,7 +6,7 @@ import operator
 import keras
 import numpy as np
 import pytest
-from kinds import KINDS
+from kinds import KINDS, each_kind
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.target import Target
@@ -63,7 +63,7 @@ def check(network, image, window, stride, surround=1, fill="grey", at_most=None)
 # ---- Every kind of model
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != "mixed_float16"])
+@each_kind(lambda kind: kind is not KINDS["mixed_float16"])
 def test_every_kind_of_model_gives_what_plain_batches_give(name, opened, image):
     kind, network = opened(name)
     check(network, image(kind), 3, 2)
@@ -98,6 +98,7 @@ def cat():
     return cnnviz.samples("efficientnet_lite0")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("window", "stride", "surround", "fill"), [(32, 16, 1, "grey"), (17, 13, 1, "blur"), (20, 20, 3, "mean")]
 )
@@ -116,6 +117,7 @@ ARCHITECTURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_architectures_of_other_families(name):
     shape, options = ARCHITECTURES[name]
