@@ -75,6 +75,23 @@ def small(opened):
 
 
 @pytest.fixture(scope="session")
+def with_class_names():
+    import kinds
+
+    from cnnviz_widgets.network import Network
+
+    names = ["cat", "dog", "bee", "cup", "pen"]
+    return Network(kinds.KINDS["functional"].build(), value_range=(0, 1), class_names=names)
+
+
+@pytest.fixture
+def network(with_class_names):
+    """A Network like `small`, with names for its classes, that keeps no answers from the test before."""
+    with_class_names.cache.clear()
+    return with_class_names
+
+
+@pytest.fixture(scope="session")
 def picture(opened, image):
     """An image for `small`."""
     return image(opened("functional")[0])

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from kinds import KINDS
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method
@@ -47,17 +46,6 @@ COUNTS = {}
 @pytest.fixture(autouse=True)
 def counts():
     COUNTS.update(begun=0, steps=0, left=0)
-
-
-@pytest.fixture(scope="module")
-def traced_once():
-    return Network(KINDS["functional"].build(), value_range=(0, 1), class_names=["cat", "dog", "bee", "cup", "pen"])
-
-
-@pytest.fixture
-def network(traced_once):
-    traced_once.cache.clear()
-    return traced_once
 
 
 def test_equal_questions_are_equal_keys(network, picture):

@@ -25,17 +25,6 @@ from cnnviz_widgets.settings import FIELDS, Settings
 LONG = 60  # seconds: only a failing test waits for it
 
 
-@pytest.fixture(scope="module")
-def traced_once():
-    return Network(KINDS["functional"].build(), value_range=(0, 1), class_names=["cat", "dog", "bee", "cup", "pen"])
-
-
-@pytest.fixture
-def network(traced_once):
-    traced_once.cache.clear()
-    return traced_once
-
-
 @pytest.fixture
 def session(network, picture):
     return Session(network, picture, Gradient(), runner=Inline())

@@ -2,16 +2,14 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
+from weighted_sums import weighted_sum
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.faithfulness import changed, deletion_and_insertion, ranked
 from cnnviz_widgets.maps.masking import blurred
-from cnnviz_widgets.network import Network
 
 SIDE = 6
 PIXELS = SIDE * SIDE
@@ -21,9 +19,7 @@ WEIGHTS = np.random.default_rng(1).normal(size=(PIXELS, 2)).astype(np.float32)
 @pytest.fixture(scope="module")
 def linear():
     """logits = pixels @ WEIGHTS + (1, -1); grey, no softmax."""
-    model = keras.Sequential([keras.Input((SIDE, SIDE, 1)), layers.Flatten(), layers.Dense(2)])
-    model.layers[-1].set_weights([WEIGHTS, np.array([1.0, -1.0], np.float32)])
-    return Network(model, value_range=(0, 1), name="linear")
+    return weighted_sum(WEIGHTS.reshape(SIDE, SIDE, 1, 2), (1, -1))
 
 
 @pytest.fixture(scope="module")

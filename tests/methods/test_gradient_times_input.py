@@ -2,26 +2,21 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
+from weighted_sums import weighted_sum
 
 import cnnviz_widgets
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
-from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 
-WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 IMAGE = np.array([[[10, 20], [30, 40]], [[50, 60], [70, 80]]], np.float32)
 
 
 @pytest.fixture(scope="module")
 def linear():
     """The score is the sum of the pixels, each times its weight, and a bias."""
-    model = keras.Sequential([keras.Input((2, 2, 2)), layers.Flatten(), layers.Dense(1)])
-    model.set_weights([WEIGHTS.reshape(8, 1), np.array([5])])
-    return Network(model, value_range=(0, 100))
+    return weighted_sum(bias=5, value_range=(0, 100))
 
 
 def test_each_pixel_adds_its_weight_times_its_value(linear):

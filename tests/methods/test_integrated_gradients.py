@@ -1,19 +1,16 @@
 """Integrated gradients: exact for a linear network, complete for one with biases, and honest where it is not."""
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
+from weighted_sums import WEIGHTS, weighted_sum
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.masking import blurred
 from cnnviz_widgets.methods import integrated_gradients
 from cnnviz_widgets.methods.integrated_gradients import NOISES, RULES, IntegratedGradients, completeness
-from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute, steps
 
-WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 IMAGE = np.array([[[10, 20], [30, 40]], [[50, 60], [70, 80]]], np.float32)
 BASELINES = ("black", "grey", "white", "blur", "noise")
 
@@ -21,9 +18,7 @@ BASELINES = ("black", "grey", "white", "blur", "noise")
 @pytest.fixture(scope="module")
 def linear():
     """The score is the sum of the pixels, each times its weight, and a bias."""
-    model = keras.Sequential([keras.Input((2, 2, 2)), layers.Flatten(), layers.Dense(1)])
-    model.set_weights([WEIGHTS.reshape(8, 1), np.array([5])])
-    return Network(model, value_range=(0, 100))
+    return weighted_sum(bias=5, value_range=(0, 100))
 
 
 class Power:

@@ -4,21 +4,19 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from weighted_sums import weighted_sum
 
 from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 
 IMAGE = np.array([[[1, 2], [3, 4]], [[0, 1], [2, 0]]], np.float32)
-WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 
 
 @pytest.fixture(scope="module")
 def linear():
     """The score is the sum of the pixels, each times its weight, and a bias of 2: -1 + 8 - 4 + 2 = 5."""
-    model = keras.Sequential([keras.Input((2, 2, 2)), layers.Flatten(), layers.Dense(1)])
-    model.set_weights([WEIGHTS.reshape(8, 1), np.array([2])])
-    return Network(model, value_range=(0, 4))
+    return weighted_sum(bias=2, value_range=(0, 4))
 
 
 def note(result, kind):

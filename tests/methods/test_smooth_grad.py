@@ -1,25 +1,19 @@
 """SmoothGrad: exact where the gradient is constant, a plain average where it is not, and honest about chance."""
 
-import keras
 import numpy as np
 import pytest
-from keras import layers
+from weighted_sums import WEIGHTS, weighted_sum
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.methods import smooth_grad
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.smooth_grad import SmoothGrad
-from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute, steps
-
-WEIGHTS = np.array([[[1, -1], [0, 2]], [[3, 0], [-2, 1]]], np.float32)  # (row, column, channel)
 
 
 @pytest.fixture(scope="module")
 def linear():
-    model = keras.Sequential([keras.Input((2, 2, 2)), layers.Flatten(), layers.Dense(1)])
-    model.set_weights([WEIGHTS.reshape(8, 1), np.array([5])])
-    return Network(model, value_range=(0, 100))
+    return weighted_sum(bias=5, value_range=(0, 100))
 
 
 class Quadratic:

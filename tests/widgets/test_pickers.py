@@ -18,7 +18,7 @@ from cnnviz_widgets.widgets.front.pick_list import NOTHING
 from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
 from cnnviz_widgets.words import number
 
-from .conftest import CLASSES, small_network
+from .conftest import CLASSES, ending_in, small_network
 
 
 def jpeg(colour, size=(60, 40)):
@@ -321,21 +321,8 @@ def test_another_network_closes_the_second_list(session, picker):
 # ---- Quantities, and the two sides of one number
 
 
-def network_with(head, **options):
-    import keras
-    from keras import layers
-
-    keras.utils.set_random_seed(1)
-    body = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3, activation="relu", name="conv1")]
-    return Network(
-        keras.Sequential([keras.Input((32, 32, 3)), *body, layers.GlobalAveragePooling2D(), head]), **options
-    )
-
-
 def test_quantities_are_shown_with_their_values_and_not_as_percentages(image):
-    import keras
-
-    network = network_with(keras.layers.Dense(2), task="regression", class_names=["age", "height"])
+    network = ending_in(2, task="regression", class_names=["age", "height"])
     session = Session(network, image, method=Gradient, runner=Inline())
     picker = TargetPicker(session)
     values = network.logits(image)
@@ -349,9 +336,7 @@ def test_quantities_are_shown_with_their_values_and_not_as_percentages(image):
 
 
 def test_both_sides_of_a_sigmoid_can_be_picked(image):
-    import keras
-
-    network = network_with(keras.layers.Dense(1, activation="sigmoid"), class_names=["cat", "dog"])
+    network = ending_in(1, "sigmoid", class_names=["cat", "dog"])
     session = Session(network, image, method=Gradient, runner=Inline())
     picker = TargetPicker(session)
     (yes,) = network.outputs(image)[1]

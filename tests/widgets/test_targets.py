@@ -2,15 +2,12 @@
 
 from dataclasses import replace
 
-import keras
 import pytest
-from keras import layers
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
-from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer
@@ -22,14 +19,7 @@ from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand
 from cnnviz_widgets.widgets.parts.score_picker import ScorePicker
 from cnnviz_widgets.words import number
 
-from .conftest import CLASSES
-
-
-def ending_in(units, activation=None, **options):
-    keras.utils.set_random_seed(1)
-    body = [layers.Rescaling(1 / 255), layers.Conv2D(4, 3, activation="relu", name="conv1")]
-    head = [layers.GlobalAveragePooling2D(), layers.Dense(units, activation=activation)]
-    return Network(keras.Sequential([keras.Input((32, 32, 3)), *body, *head]), **options)
+from .conftest import CLASSES, ending_in
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from kinds import KINDS
+from kinds import KINDS, each_kind
+from weighted_sums import weighted_sum
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation.optimizer import RELAXED_STEPS, Ascent
@@ -25,13 +26,6 @@ def after(network, steps, target=0, **recipe):
     return way.picture(way.advanced(way.begin(), steps))
 
 
-def linear(weights, value_range=(0, 1)):
-    """A network whose score is the sum of the pixels times the weights (height, width, channels)."""
-    model = keras.Sequential([keras.Input(weights.shape), layers.Flatten(), layers.Dense(1, use_bias=False)])
-    model.layers[-1].set_weights([weights.reshape(-1, 1)])
-    return Network(model, value_range=value_range)
-
-
 @pytest.fixture(scope="module")
 def weights():
     return np.random.default_rng(0).normal(size=(6, 7, 3)).astype(np.float32)
@@ -41,17 +35,19 @@ def weights():
 
 
 def test_for_a_linear_network_every_pixel_goes_to_the_end_that_its_weight_prefers(weights):
-    picture = after(linear(weights, (-1, 3)), 400, parameterisation="pixel", decorrelate=False, **PLAIN)
+    picture = after(
+        weighted_sum(weights, value_range=(-1, 3)), 400, parameterisation="pixel", decorrelate=False, **PLAIN
+    )
     np.testing.assert_allclose(picture, np.where(weights > 0, 3, -1), atol=0.01)
 
 
 def test_waves_reach_the_same_optimum_as_pixels(weights):
-    picture = after(linear(weights), 400, decorrelate=False, **PLAIN)
+    picture = after(weighted_sum(weights), 400, decorrelate=False, **PLAIN)
     assert np.mean((picture > 0.5) == (weights > 0)) > 0.9
 
 
 def test_the_first_step_of_adam_moves_every_pixel_by_the_learning_rate_towards_its_weight(weights):
-    way = ascent(linear(weights), parameterisation="pixel", decorrelate=False, **PLAIN, learning_rate=0.25)
+    way = ascent(weighted_sum(weights), parameterisation="pixel", decorrelate=False, **PLAIN, learning_rate=0.25)
     start = way.begin()
     moved = way.advanced(start, 1).parameters - start.parameters
     np.testing.assert_allclose(moved, 0.25 * np.sign(weights), atol=1e-4)
@@ -60,7 +56,7 @@ def test_the_first_step_of_adam_moves_every_pixel_by_the_learning_rate_towards_i
 def test_a_norm_brings_what_the_score_does_not_need_back_to_the_background(weights):
     half = weights * (np.arange(7) < 3)[:, np.newaxis]
     picture = after(
-        *(linear(half), 300), parameterisation="pixel", decorrelate=False, **PLAIN, norm=0.1, background=0.2
+        *(weighted_sum(half), 300), parameterisation="pixel", decorrelate=False, **PLAIN, norm=0.1, background=0.2
     )
     np.testing.assert_allclose(picture[:, 3:], 0.2, atol=0.02)
     assert np.mean((picture[:, :3] > 0.2) == (weights[:, :3] > 0)) > 0.9
@@ -69,7 +65,12 @@ def test_a_norm_brings_what_the_score_does_not_need_back_to_the_background(weigh
 def test_total_variation_makes_neighbours_alike(weights):
     def roughness(total_variation):
         picture = after(
-            linear(weights), 200, parameterisation="pixel", decorrelate=False, **PLAIN, total_variation=total_variation
+            weighted_sum(weights),
+            200,
+            parameterisation="pixel",
+            decorrelate=False,
+            **PLAIN,
+            total_variation=total_variation,
         )
         return np.square(np.diff(picture, axis=0)).mean()
 
@@ -90,12 +91,17 @@ def test_the_penalties_are_those_of_keras_vis():
 # ---- What holds for every network
 
 
-@pytest.mark.parametrize(
-    ("name", "parameterisation"),
-    [*((name, "fourier") for name in KINDS), *((name, "pixel") for name in ("one_channel", "any_size", "not_square"))],
-)
-def test_the_score_rises_and_the_picture_stays_in_range_on_every_kind_of_model(name, parameterisation, opened):
-    _, network = opened(name)
+@each_kind()
+def test_the_score_rises_and_the_picture_stays_in_range_on_every_kind_of_model(name, opened):
+    assert_it_rises(opened(name)[1], "fourier")
+
+
+@pytest.mark.parametrize("name", ["one_channel", "any_size", "not_square"])
+def test_so_it_does_pixel_by_pixel(name, opened):
+    assert_it_rises(opened(name)[1], "pixel")
+
+
+def assert_it_rises(network, parameterisation):
     way = ascent(network, parameterisation=parameterisation, jitter=0, rotate=0.0, zoom=0.0, pad=0)
     start = way.begin()
     before, later = way.picture(start), way.picture(way.advanced(start, 12))
@@ -175,6 +181,7 @@ def silent_network(bias=-0.5):
     return Network(model, value_range=(0, 1))
 
 
+@pytest.mark.slow
 def test_a_silent_start_is_left_by_relaxed_relus():
     network = silent_network()
     way = ascent(network, parameterisation="pixel", **PLAIN)
@@ -192,6 +199,7 @@ def test_relaxed_relus_are_left_alone_where_the_score_moves(small):
     assert not [key for key in small.engine.functions.store if key[0] == "ascent" and key[2] == "redirected"]
 
 
+@pytest.mark.slow
 def test_relaxing_ends_after_a_number_of_steps():
     network = silent_network(bias=-1000.0)
     way = ascent(network, parameterisation="pixel", learning_rate=0.01, **PLAIN)
