@@ -251,6 +251,7 @@ def test_numbers_of_efficientnet_lite0(lite0):
     assert last.field.size == (size, size) == (851, 851)
 
 
+@pytest.mark.slow
 def test_the_field_of_resnet50_by_formula():
     # 3x3 convolutions, 16 of them, at the strides of their stages; the strided ones shrink in the 1x1 before.
     inner = sum(2 * blocks * stride for blocks, stride in ((3, 4), (4, 8), (6, 16), (3, 32)))
@@ -312,6 +313,7 @@ def test_blocks_of_efficientnet_lite0(lite0):
     assert max(sizes(lite0.members)) <= 9
 
 
+@pytest.mark.slow
 def test_blocks_of_resnet50():
     made = application("ResNet50")
     check_tree(made)
@@ -320,6 +322,7 @@ def test_blocks_of_resnet50():
     assert max(sizes(made.members)) <= 12
 
 
+@pytest.mark.slow
 def test_blocks_of_inceptionv3():
     made = application("InceptionV3")
     check_tree(made)
@@ -359,6 +362,7 @@ def test_a_long_skip_does_not_put_the_whole_network_into_one_group():
     assert {len(group.members) for group in made.groups} == {3}
 
 
+@pytest.mark.slow
 def test_a_nested_base_is_grouped_inside():
     base = keras.applications.MobileNetV2((64, 64, 3), include_top=False, weights=None, alpha=0.35)
     made = anatomy_of(base, layers.GlobalAveragePooling2D(), layers.Dense(3), shape=(64, 64, 3))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from quick import quick
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.batch import compute_many
@@ -13,7 +14,9 @@ from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.networks import load, samples
 from cnnviz_widgets.request import compute
 
-METHODS = [method.suited_to(28) for method in all_methods() if "image" in method.uses and method.__name__ != "CAM"]
+METHODS = [
+    quick(method.suited_to(28), 8) for method in all_methods() if "image" in method.uses and method.__name__ != "CAM"
+]
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 from kinds import KINDS
+from quick import quick
 
 from cnnviz_widgets.anatomy.convolution import Convolution
 from cnnviz_widgets.core.image import InputImage
@@ -68,13 +69,13 @@ def test_every_method_sees_the_weights_that_were_shuffled(method):
     """A function of its own, past `CompiledFunctions.compiled`, would go on showing the weights that were learned."""
     by_hand = Network(shuffled_by_hand("functional", [("scores", 0), ("conv2", 1)], head="softmax"), value_range=(0, 1))
     asked = {"image": noise(), "target": 0, "layer": "conv2" if "layer" in method.uses else None}
-    network = fresh()
-    compute(method.suited_to(12), network, **asked)  # so that all is compiled for the trained one
-    found = compute(method.suited_to(12), network.randomised(2), **asked)
-    expected = compute(method.suited_to(12), by_hand, **asked)
+    network, setting = fresh(), quick(method.suited_to(12))
+    compute(setting, network, **asked)  # so that all is compiled for the trained one
+    found = compute(setting, network.randomised(2), **asked)
+    expected = compute(setting, by_hand, **asked)
     scale = np.abs(expected.array).max()
     np.testing.assert_allclose(found.array, expected.array, rtol=1e-3, atol=1e-4 * scale)
-    assert not np.allclose(found.array, compute(method.suited_to(12), network, **asked).array, atol=1e-4 * scale)
+    assert not np.allclose(found.array, compute(setting, network, **asked).array, atol=1e-4 * scale)
 
 
 def test_none_is_the_network_itself():

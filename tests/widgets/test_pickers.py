@@ -1,9 +1,9 @@
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from quick import quick
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import all_methods
@@ -290,15 +290,9 @@ def test_one_channel_or_sum_is_named_and_set_against_no_class(session, picker):
 
 @pytest.mark.parametrize("method", [method for method in all_methods() if "target" in method.uses])
 def test_every_method_with_a_target_explains_one_class_rather_than_another(method, session):
-    session.update(method=fast(method), target=Target(0) - Target(2), layer=None)
+    session.update(method=quick(method.suited_to(32)), target=Target(0) - Target(2), layer=None)
     assert session.status == "done", session.message
     assert "cat rather than dog" in session.result.request.caption
-
-
-def fast(method):
-    """A method with few steps, for an image of 32 px."""
-    chosen = method.suited_to(32)
-    return replace(chosen, steps=8) if hasattr(chosen, "steps") else chosen
 
 
 def test_the_button_has_a_tooltip_and_back_undoes_the_difference(session, picker):
