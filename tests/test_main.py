@@ -89,6 +89,7 @@ def test_without_a_port_the_next_free_one_is_taken():
     assert port < next_port
 
 
+@pytest.mark.slow
 def test_the_options_are_checked_without_tensorflow():
     code = (
         "import sys; from cnnviz_widgets.__main__ import checked_image, checked_network\n"
@@ -263,6 +264,7 @@ def test_the_page_asks_the_internet_for_nothing(running):
     assert not re.findall(r'(?<!data-)(?:href|src)="(?:https?:)?//[^"]*"', page)
 
 
+@pytest.mark.slow
 def test_only_this_computer_by_its_own_name_is_answered(running):
     server = running()
     kernel = "api/kernels/00000000-0000-0000-0000-000000000000"

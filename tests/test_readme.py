@@ -42,6 +42,7 @@ def test_both_commands_are_there():
     assert 'python -m pip install ".[test]" && python -m pytest\n' in commands
 
 
+@pytest.mark.slow
 def test_the_command_for_a_folder_is_understood():
     (line,) = [block for block in blocks(README, "sh") if " explain " in block]
     chosen = command.parser().parse_args(shlex.split(line)[4:])

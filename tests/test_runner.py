@@ -235,6 +235,7 @@ def test_close_ends_the_thread_and_takes_no_more_jobs(runner):
     assert not job.begun.is_set()
 
 
+@pytest.mark.slow
 def test_a_runner_that_nobody_holds_ends_its_thread():
     runner = LatestWins(settle=0)
     delivered = Delivered()

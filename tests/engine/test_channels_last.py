@@ -36,6 +36,7 @@ def test_kernels_are_those_of_the_twin(both):
         assert np.array_equal(both[0].kernels(name), both[1].kernels(name))
 
 
+@pytest.mark.slow
 def test_gradients_at_image_and_layers_are_the_twins(both, picture):
     first, last = both
     assert first.gradient(picture, 1) == pytest.approx(last.gradient(picture, 1), abs=1e-6)

@@ -70,6 +70,7 @@ def test_answers_that_were_not_asked_for_longest_are_dropped(network):
     assert questions.values(tensors[0]) is not first
 
 
+@pytest.mark.slow
 def test_four_threads_with_mixed_questions_get_the_answers_of_one(network):
     images = [InputImage(noise_) for noise_ in noise(5, 12, 12, 3)]
     random = np.random.default_rng(1)

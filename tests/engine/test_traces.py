@@ -80,6 +80,7 @@ def ask_everything(network, index=0, count=3, side=10):
     return covered(network, side, index, count)
 
 
+@pytest.mark.slow
 def test_new_classes_batch_sizes_and_image_sizes_trace_nothing(network, made):
     ask_everything(network)
     assert network.model.get_layer("counting").runs == 1
@@ -93,6 +94,7 @@ def test_new_classes_batch_sizes_and_image_sizes_trace_nothing(network, made):
     assert network.model.get_layer("counting").runs == 1
 
 
+@pytest.mark.slow
 def test_what_was_compiled_for_one_size_is_right_for_another(network):
     fresh = Network(network.model, value_range=(0, 1))
     ask_everything(network, side=10)

@@ -147,6 +147,7 @@ def test_a_hidden_softmax_is_refused(opened, image):
         compute(CAM(), network, image(kind), target=0)
 
 
+@pytest.mark.slow
 def test_the_bundled_networks_end_in_one_way_and_in_the_other():
     with pytest.raises(ValueError, match="Received: digits, with Relu in between"):
         compute(CAM(), load("digits"), samples("digits")[0])

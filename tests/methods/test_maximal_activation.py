@@ -43,6 +43,7 @@ def digits():
 # ---- What goes on, and what is kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "then"), [(16, 40), (13, 40), (1, 9), (7, 8), (20, 21)])
 def test_going_on_gives_the_same_as_making_all_steps_at_once(first, then):
     network = fresh()
@@ -174,6 +175,7 @@ def test_it_says_when_the_score_never_moved():
 # ---- Presets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["functional", "one_channel", "four_channels", "not_square", "any_size"])
 def test_every_preset_runs_on_every_shape_of_image(name):
     network = fresh(name)

@@ -67,6 +67,7 @@ def test_picking_a_class_makes_its_picture(explorer):
     assert explorer.pictures.live_image.title.startswith("dog · ")
 
 
+@pytest.mark.slow
 def test_a_channel_and_a_unit_can_be_picked_by_number(explorer, network):
     picker = explorer.score_picker
     picker._kind.value = "channel"
