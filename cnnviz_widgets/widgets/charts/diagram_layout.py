@@ -24,7 +24,7 @@ PULL = (2.0, 1.0, 8.0)
 
 
 @dataclass(frozen=True)
-class Layout:
+class DiagramLayout:
     """Where everything is, in px from the top left corner."""
 
     width: float
@@ -246,4 +246,6 @@ def _drawn(grid, rows, middle, edges):
         routes[edge] = points if grid.steps[edge][0][0] == edge[0] else points[::-1]
     width = max((x + grid.sizes[node][0] for node, (x, _) in corners.items()), default=0)
     height = top[-1] + heights[-1] if rows else 0
-    return Layout(width, height, {box: corner for box, corner in corners.items() if box not in grid.bends}, routes)
+    return DiagramLayout(
+        width, height, {box: corner for box, corner in corners.items() if box not in grid.bends}, routes
+    )

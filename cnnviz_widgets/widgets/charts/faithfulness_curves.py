@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from cnnviz_widgets.maps.faithfulness import ORDERS, STEPS, deletion_and_insertion
-from cnnviz_widgets.widgets.parts.controls import STYLE
+from cnnviz_widgets.widgets.look import LABEL, LOOSE_ROW, SHORT_DROPDOWN
 from cnnviz_widgets.widgets.parts.text import paragraph
 
 from .kept_lines import KeptLines, check_weights
@@ -28,22 +28,21 @@ class FaithfulnessCurves(MeasuredCurves):
         self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
-        layout = ipywidgets.Layout(width="240px")
         self.fill = ipywidgets.Dropdown(
             options=["mean", "blur", "black"],
             description="deleted pixels",
-            style=STYLE,
-            layout=layout,
+            style=LABEL,
+            layout=SHORT_DROPDOWN,
             tooltip="What they show: the image's mean colour, the image blurred, or black.",
         )
         self.score = ipywidgets.Dropdown(
             options=["probability", "logit"],
             description="score",
-            style=STYLE,
-            layout=layout,
+            style=LABEL,
+            layout=SHORT_DROPDOWN,
             tooltip="What is watched: the probability of the class, as in the paper, or its logit.",
         )
-        options = ipywidgets.HBox([self.fill, self.score], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        options = ipywidgets.HBox([self.fill, self.score], layout=LOOSE_ROW)
         parts = [self._charts, self._legend.widget, options, self.measurement.widget]
         self.widget = ipywidgets.VBox([paragraph(MEANING), *parts])
         self.follow(self._follow, "status")

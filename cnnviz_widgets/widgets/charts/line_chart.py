@@ -8,6 +8,16 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
+from cnnviz_widgets.widgets.look import (
+    CHART_CELL,
+    CHARTS_ROW,
+    LEGEND_CELL,
+    LEGEND_HEADING,
+    LEGEND_NAME,
+    PAGE_FONT,
+    chart_style,
+    legend_grid,
+)
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 from cnnviz_widgets.words import number
 
@@ -55,35 +65,28 @@ def chart(lines, x_label, y_label, x_end, y_ends, marker=None):
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4, x_label, "middle"))
     parts.append(f'<g transform="rotate(-90 12 {middle})">{_text(12, middle, y_label, "middle")}</g>')
     said = f"{y_label} over {x_label}: {len(lines)} curves"
-    style = f"width:100%;max-width:{WIDTH}px;font:11px var(--jp-ui-font-family,sans-serif)"
+    style = chart_style(WIDTH, PAGE_FONT)
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}" style="{style}">{"".join(parts)}</svg>'
 
 
 def side_by_side(charts):
     """Charts in a row, as HTML; on a narrow page below each other."""
-    cells = "".join(f'<div style="flex:1 1 280px">{each}</div>' for each in charts)
-    return f'<div style="display:flex;flex-wrap:wrap;gap:4px 16px">{cells}</div>'
+    cells = "".join(f'<div style="{CHART_CELL}">{each}</div>' for each in charts)
+    return f'<div style="{CHARTS_ROW}">{cells}</div>'
 
 
 class Legend:
     """Rows below charts: how a line looks, whose it is, and some numbers; the first row says what these are."""
 
     def __init__(self, headings):
-        self.widget = ipywidgets.GridBox(
-            layout=ipywidgets.Layout(
-                grid_template_columns=f"34px minmax(120px, auto) repeat({len(headings)}, auto)",
-                grid_gap="0 14px",
-                width="fit-content",
-                align_items="center",
-            )
-        )
-        self._heading = (_cell(), _cell(), *(_cell(text, "opacity:.75") for text in headings))
+        self.widget = ipywidgets.GridBox(layout=legend_grid(len(headings)))
+        self._heading = (_cell(), _cell(), *(_cell(text, LEGEND_HEADING) for text in headings))
         self._rows = []
 
     def show(self, rows):
         """`rows` are (look, name, numbers in words). Cells are made once: this is called for every new point."""
         while len(self._rows) < len(rows):
-            self._rows.append((ipywidgets.HTML(), _cell(css="overflow-wrap:anywhere"), *map(_cell, rows[-1][2])))
+            self._rows.append((ipywidgets.HTML(), _cell(css=LEGEND_NAME), *map(_cell, rows[-1][2])))
         for (sample, *cells), (look, name, numbers) in zip(self._rows, rows, strict=False):
             sample.value = swatch(look)
             for cell, text in zip(cells, (name, *numbers), strict=True):
@@ -105,7 +108,7 @@ def ends_of(values, low, high):
 
 
 def _cell(text="", css=""):
-    return paragraph(text, css=f"font-size:12px;font-variant-numeric:tabular-nums;{css}")
+    return paragraph(text, css=LEGEND_CELL + css)
 
 
 def _frame(place, x_end, low, high):

@@ -1,5 +1,6 @@
 """How a score went, step by step, as a small curve in the page's own colours. Numbers only: no words to escape."""
 
+from cnnviz_widgets.widgets.look import PLAIN_FONT, chart_style
 from cnnviz_widgets.words import number
 
 WIDTH, HEIGHT = 300, 120
@@ -25,7 +26,7 @@ def curve(course, level=None):
     parts += [_number(LEFT - 4, TOP + 8, high), _number(LEFT - 4, HEIGHT - BOTTOM, low)]
     parts += [_number(LEFT + 4, HEIGHT - 6, 0), _number(WIDTH - RIGHT, HEIGHT - 6, last)]
     said = f"score by step: from {number(scores[0])} to {number(scores[-1])} in {last} steps"
-    style = f"width:100%;max-width:{WIDTH}px;font:11px sans-serif"
+    style = chart_style(WIDTH, PLAIN_FONT)
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}" style="{style}">{"".join(parts)}</svg>'
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.similarity import Similarity
 from cnnviz_widgets.request import Request, steps
+from cnnviz_widgets.widgets.look import BUTTON, HEADING, TO_BOTH_ENDS
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
 from .kept_lines import KeptLines, check_weights
@@ -63,11 +64,11 @@ class SimilarityCurves(MeasuredCurves):
             tooltip="Compare absolute values: a map that only changes its sign then counts as unchanged.",
         )
         self._clear = ipywidgets.Button(
-            description="Clear", layout=ipywidgets.Layout(width="84px"), tooltip="Forget the lines of other methods."
+            description="Clear", layout=BUTTON, tooltip="Forget the lines of other methods."
         )
-        below = ipywidgets.HBox([self._sizes, self._clear], layout=ipywidgets.Layout(justify_content="space-between"))
+        below = ipywidgets.HBox([self._sizes, self._clear], layout=TO_BOTH_ENDS)
         parts = [self._now, self._charts, self._legend.widget, below, self.measurement.widget]
-        self.widget = ipywidgets.VBox([paragraph(MEANING, css="font-weight:600"), *parts])
+        self.widget = ipywidgets.VBox([paragraph(MEANING, css=HEADING), *parts])
         self.follow(self._follow, "status")
         self.act(self._sizes, "value", lambda _: self._draw())
         self.click(self._clear, self._forget)

@@ -3,15 +3,14 @@
 import ipywidgets
 
 from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.widgets.look import SIDE_COLUMN, TILES_COLUMN, WRAPPING_ROW
 from cnnviz_widgets.widgets.parts.channel_tiles import ChannelTiles
 from cnnviz_widgets.widgets.parts.layer_facts import LayerFacts
 from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker
 from cnnviz_widgets.widgets.parts.status import StatusLine
 from cnnviz_widgets.widgets.parts.unit_detail import UnitDetail
 
-from .session_explorer import SIDE, WRAPPING, SessionExplorer
-
-WIDE = ipywidgets.Layout(flex="4 1 500px", min_width="320px", padding="0 0 0 8px")
+from .session_explorer import SessionExplorer
 
 
 class ActivationExplorer(SessionExplorer):
@@ -36,5 +35,5 @@ class ActivationExplorer(SessionExplorer):
     def _arranged(self):
         left = [self.network_picker.widget, self.image_picker.widget, self.layer_picker.widget, self.tiles.order]
         right = [self.status.widget, self.tiles.widget, self.tiles.dead, self.detail.widget, self.status.notes]
-        columns = [ipywidgets.VBox(left, layout=SIDE), ipywidgets.VBox(right, layout=WIDE)]
-        return ipywidgets.Box(columns, layout=WRAPPING)
+        columns = [ipywidgets.VBox(left, layout=SIDE_COLUMN), ipywidgets.VBox(right, layout=TILES_COLUMN)]
+        return ipywidgets.Box(columns, layout=WRAPPING_ROW)

@@ -7,14 +7,25 @@ from cnnviz_widgets.anatomy.keras_plot import can_plot, plotted
 from cnnviz_widgets.widgets.charts.diagram_scene import without_steps
 from cnnviz_widgets.widgets.front.diagram import Diagram
 from cnnviz_widgets.widgets.front.layer_table import LayerTable
+from cnnviz_widgets.widgets.look import (
+    DIAGRAM_COLUMN,
+    HEADING,
+    LAYER_COLUMN,
+    LAYER_FACTS,
+    NETWORK_COLUMN,
+    PICKER_ABOVE,
+    TABLE_COLUMN,
+    WHOLE_DRAWING,
+    WIDEST_PAGE,
+    WRAPPING_ROW,
+)
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.layer_words import sentences
 from cnnviz_widgets.widgets.parts.selectors import NetworkPicker
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
-from .session_explorer import WRAPPING, SessionExplorer
+from .session_explorer import SessionExplorer
 
-WIDEST = "1500px"
 PICK_ONE = "Pick a layer in the table or in the diagram to read about it."
 
 
@@ -27,7 +38,7 @@ class ArchitectureExplorer(SessionExplorer):
 
     def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None):
         super().__init__(network, image, method, layer, target, session)
-        self.layout.max_width = WIDEST
+        self.layout = WIDEST_PAGE
         self.view = self.add(AnatomyView(self.session))
         self.network_picker = self.add(NetworkPicker(self.session))
         self.children = (self._arranged(),)
@@ -38,15 +49,13 @@ class ArchitectureExplorer(SessionExplorer):
 
     def _arranged(self):
         view, picker = self.view, self.network_picker.widget
-        picker.layout = ipywidgets.Layout(width="100%", max_width="320px")
-        network = ipywidgets.VBox([picker, view.status], layout=_column("1 1 280px", "min(100%, 280px)"))
-        layer = ipywidgets.VBox([view.title, view.facts], layout=_column("4 1 400px", "min(100%, 300px)"))
-        above = ipywidgets.Box([network, layer], layout=WRAPPING)
-        table = ipywidgets.VBox([view.table], layout=_column("3 1 520px", "min(100%, 420px)"))
-        diagram = ipywidgets.VBox(
-            [view.diagram, view.plot_button, view.plot], layout=_column("3 1 420px", "min(100%, 340px)")
-        )
-        return ipywidgets.VBox([above, ipywidgets.Box([table, diagram], layout=WRAPPING)])
+        picker.layout = PICKER_ABOVE
+        network = ipywidgets.VBox([picker, view.status], layout=NETWORK_COLUMN)
+        layer = ipywidgets.VBox([view.title, view.facts], layout=LAYER_COLUMN)
+        above = ipywidgets.Box([network, layer], layout=WRAPPING_ROW)
+        table = ipywidgets.VBox([view.table], layout=TABLE_COLUMN)
+        diagram = ipywidgets.VBox([view.diagram, view.plot_button, view.plot], layout=DIAGRAM_COLUMN)
+        return ipywidgets.VBox([above, ipywidgets.Box([table, diagram], layout=WRAPPING_ROW)])
 
 
 class AnatomyView(Bound):
@@ -55,15 +64,14 @@ class AnatomyView(Bound):
     def __init__(self, session):
         super().__init__(session)
         self.table, self.diagram = LayerTable(), Diagram()
-        self.status, self.title = paragraph(), paragraph(css="font-weight:600")
-        # Of a height, so that what is below does not jump from layer to layer.
-        self.facts = paragraph(css="white-space:pre-line;min-height:5.4em;margin-bottom:6px")
+        self.status, self.title = paragraph(), paragraph(css=HEADING)
+        self.facts = paragraph(css=LAYER_FACTS)
         self.plot = ipywidgets.VBox()  # the picture that Keras makes, once it is asked for
         self.plot_button = ipywidgets.Button(
             description="Plot by Keras",
             tooltip="The picture that keras.utils.plot_model makes, by graphviz.",
             disabled=True,
-            layout=ipywidgets.Layout(display=None if can_plot() else "none"),
+            layout={"display": None if can_plot() else "none"},
         )
         self._reader = session.runner.beside()
         self._network = self._anatomy = None
@@ -117,7 +125,7 @@ class AnatomyView(Bound):
 
     def _show_plot(self, svg):
         # In an img element, where a drawing's own links and scripts are dead.
-        self.plot.children = (ipywidgets.Image(value=svg, format="svg+xml", layout={"max_width": "100%"}),)
+        self.plot.children = (ipywidgets.Image(value=svg, format="svg+xml", layout=WHOLE_DRAWING),)
 
     def _show_layer(self):
         session, known = self.session, self._anatomy
@@ -137,7 +145,3 @@ class AnatomyView(Bound):
     def _choose(self, path):
         if path:
             self.session.layer = path
-
-
-def _column(flex, least):
-    return ipywidgets.Layout(flex=flex, min_width=least, padding="0 8px 0 0")

@@ -10,8 +10,9 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import RELU
+from cnnviz_widgets.widgets.look import BELOW_SLIDER, COLUMN_WIDE, LABEL, LONG_SLIDER, SWITCHES_ROW, buttons, label
 from cnnviz_widgets.widgets.parts.bound import Bound
-from cnnviz_widgets.widgets.parts.controls import STYLE, ParameterControls
+from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 from cnnviz_widgets.words import percent
 
@@ -38,10 +39,10 @@ class CAMExplorer(Comparison):
         self.mode = ipywidgets.ToggleButtons(
             options=[("Three rules", "rules"), ("Class by class", "classes")],
             tooltips=["One class, three rules for the gradient at a ReLU.", "One rule, every class in a row."],
-            style={"button_width": "112px"},
+            style=buttons(112),
         )
         self.count = ipywidgets.IntSlider(
-            value=6, min=2, max=FEW, description="classes", style=STYLE, tooltip="The likeliest ones."
+            value=6, min=2, max=FEW, description="classes", style=LABEL, tooltip="The likeliest ones."
         )
         super().__init__(network, image, method, layer, target, session, scale=scale)
         self.layer_slider = self.add(LayerSlider(self.session))
@@ -51,8 +52,7 @@ class CAMExplorer(Comparison):
         part.act(self.mode, "value", lambda _: self._change_mode())
         part.act(self.count, "value", lambda _: self.session.again())
         part.follow(self._show_mode, "network")
-        apart = ipywidgets.Layout(flex_flow="row wrap", justify_content="space-between", margin="4px 0")
-        switches = ipywidgets.HBox([self.mode, self.panels.scale], layout=apart)
+        switches = ipywidgets.HBox([self.mode, self.panels.scale], layout=SWITCHES_ROW)
         self.arrange([self.controls.widget, self.rule.widget, self.count], [switches, self.layer_slider.widget])
 
     def variants(self, settings):
@@ -103,7 +103,7 @@ class LayerSlider(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._paths = ()
-        self._name = paragraph(css="font-variant-numeric:tabular-nums;margin-left:48px")
+        self._name = paragraph(css=BELOW_SLIDER)
         self.widget = ipywidgets.VBox()
         self.follow(self._show, "network", "layer")
 
@@ -129,8 +129,8 @@ class LayerSlider(Bound):
             max=len(paths) - 1,
             readout=False,
             description="Layer",
-            style={"description_width": "44px"},
-            layout=ipywidgets.Layout(width="auto", margin="2px 12px 2px 2px"),
+            style=label(44),
+            layout=LONG_SLIDER,
             tooltip="From the first layer, fine and without meaning, to the last, coarse and full of it.",
         )
         self.act(self._slider, "value", partial(self._choose, paths))
@@ -149,8 +149,8 @@ class RulePicker(Bound):
         self.widget = ipywidgets.Dropdown(
             options=[(name, rule) for rule, name in RULES.items()],
             description="relu",
-            style=STYLE,
-            layout=ipywidgets.Layout(width="auto"),
+            style=LABEL,
+            layout=COLUMN_WIDE,
             tooltip=" ".join(f"{RULES[rule]}: {sentence}" for rule, sentence in RELU.items()),
         )
         self.follow(self._show, "method")

@@ -2,16 +2,12 @@
 
 import ipywidgets
 
+from cnnviz_widgets.widgets.look import BESIDE_PANELS, PANELS_COLUMN, PICTURES_FIRST
 from cnnviz_widgets.widgets.parts.panels import Panels
 from cnnviz_widgets.widgets.parts.selectors import ImagePicker, NetworkPicker, TargetPicker
 from cnnviz_widgets.widgets.parts.status import StatusLine
 
 from .session_explorer import SessionExplorer
-
-LEFT = ipywidgets.Layout(flex="1 1 220px", min_width="210px", max_width="300px", padding="0 12px 0 0")
-# On a narrow page the pictures come first: the rows are in reverse, so their ends are their tops.
-PICTURES_FIRST = ipywidgets.Layout(display="flex", flex_flow="row wrap-reverse", align_items="flex-end", width="100%")
-RIGHT = ipywidgets.Layout(flex="3 1 380px", min_width="300px", max_width="900px")
 
 
 class Comparison(SessionExplorer):
@@ -39,5 +35,5 @@ class Comparison(SessionExplorer):
         """Two columns that wrap on a narrow page: pickers with `left` among them; panels, `above` and `below`."""
         pickers = [self.network_picker.widget, self.image_picker.widget, *left, self.target_picker.widget]
         shown = [self.status.widget, *above, self.panels.widget, self.panels.notes, *below]
-        columns = [ipywidgets.VBox(pickers, layout=LEFT), ipywidgets.VBox(shown, layout=RIGHT)]
+        columns = [ipywidgets.VBox(pickers, layout=BESIDE_PANELS), ipywidgets.VBox(shown, layout=PANELS_COLUMN)]
         self.children = (ipywidgets.Box(columns, layout=PICTURES_FIRST),)

@@ -4,6 +4,7 @@ import ipywidgets
 
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.widgets.charts.figures import ResultFigure
+from cnnviz_widgets.widgets.look import TO_BOTH_ENDS, buttons
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
@@ -35,7 +36,7 @@ class Explorer(SessionExplorer):
         view = ipywidgets.ToggleButtons(
             options=[("Live", False), ("Figure", True)],
             tooltips=["Drawn in the browser: fast.", "A matplotlib figure: axes, zoom, pan, save."],
-            style={"button_width": "72px"},
+            style=buttons(72),
         )
         view.observe(lambda change: self._switch(change["new"]), "value")
         self.figure.widget.layout.display = "none"
@@ -46,9 +47,7 @@ class Explorer(SessionExplorer):
             self.controls.widget,
             self.layer_picker.widget,
         ]
-        above = ipywidgets.HBox(
-            [view, self.live_view.choice], layout=ipywidgets.Layout(justify_content="space-between")
-        )
+        above = ipywidgets.HBox([view, self.live_view.choice], layout=TO_BOTH_ENDS)
         middle = [above, self.status.widget, self.live_view.widget, self.figure.widget, self.status.notes]
         return self.columns(left, middle, [self.target_picker.widget])
 

@@ -3,6 +3,7 @@
 import ipywidgets
 
 from cnnviz_widgets.methods.filters import Filters
+from cnnviz_widgets.widgets.look import RULE
 from cnnviz_widgets.widgets.parts.channel_tiles import FilterTiles
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.filter_detail import FilterDetail
@@ -37,7 +38,5 @@ class FilterExplorer(SessionExplorer):
         left = [self.network_picker.widget, self.image_picker.widget]
         right = [self.layer_picker.widget, self.controls.widget, self.tiles.order]
         middle = [self.status.widget, self.tiles.widget, self.tiles.dead, self.status.notes]
-        line = ipywidgets.HTML(
-            '<hr style="margin:4px 0 8px;border:0;border-top:1px solid var(--jp-border-color2,#ddd)">'
-        )
+        line = ipywidgets.HTML(f'<hr style="{RULE}">')
         return self.columns(left, middle, right), line, self.detail.widget

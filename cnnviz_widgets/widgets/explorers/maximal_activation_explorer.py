@@ -6,6 +6,7 @@ import ipywidgets
 
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.networks import favourites
+from cnnviz_widgets.widgets.look import CENTRED_ROW, COUNT_FIELD, LONGER_BUTTON, buttons
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.made_pictures import MadePictures
@@ -75,7 +76,7 @@ class MaximalActivationExplorer(SessionExplorer):
         many = ipywidgets.ToggleButtons(
             options=[("One", False), ("All classes", True)],
             tooltips=["A picture for one class, channel or unit.", "A picture for every chosen class, one by one."],
-            style={"button_width": "96px"},
+            style=buttons(96),
         )
         self.classes.act(many, "value", self.show_all)
         self.classes.widget.layout.display = "none"
@@ -119,13 +120,13 @@ class GoOn(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._button = ipywidgets.Button(
-            description="Continue", layout=ipywidgets.Layout(width="96px"), tooltip="Go on from this picture."
+            description="Continue", layout=LONGER_BUTTON, tooltip="Go on from this picture."
         )
         self._steps = ipywidgets.BoundedIntText(
-            128, min=1, max=10_000, layout=ipywidgets.Layout(width="84px"), tooltip="How many more steps."
+            128, min=1, max=10_000, layout=COUNT_FIELD, tooltip="How many more steps."
         )
         row = [self._button, self._steps, ipywidgets.Label("more steps")]
-        self.widget = ipywidgets.HBox(row, layout=ipywidgets.Layout(align_items="center"))
+        self.widget = ipywidgets.HBox(row, layout=CENTRED_ROW)
         self.follow(self._show, "status")
         self.click(self._button, self._go_on)
 

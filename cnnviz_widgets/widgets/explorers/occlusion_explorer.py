@@ -3,6 +3,15 @@
 import ipywidgets
 
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.widgets.look import (
+    ASIDE,
+    BESIDE_THREE,
+    HEADING,
+    ONE_OF_THREE,
+    THREE_PICTURES,
+    WIDE_PAGE,
+    WRAPPING_ROW,
+)
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
@@ -11,14 +20,7 @@ from cnnviz_widgets.widgets.parts.selectors import ImagePicker, NetworkPicker, T
 from cnnviz_widgets.widgets.parts.status import StatusLine
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
-from .session_explorer import WRAPPING, SessionExplorer
-
-HEADING = "font-weight:600"
-QUIET = "font-size:12px;opacity:.75"
-# Three pictures in a row beside the pickers, for one sees what a hand does to the others; narrow pages wrap.
-PICKERS = ipywidgets.Layout(flex="1 1 230px", min_width="220px", max_width="290px", padding="0 8px 0 0")
-PICTURES = ipywidgets.Layout(flex="4 1 620px", min_width="290px", max_width="1130px", padding="0 8px")
-PICTURE = ipywidgets.Layout(flex="1 1 190px", min_width="190px", max_width="370px", padding="0 8px 0 0")
+from .session_explorer import SessionExplorer
 
 
 class OcclusionExplorer(SessionExplorer):
@@ -32,7 +34,7 @@ class OcclusionExplorer(SessionExplorer):
 
     def __init__(self, network=None, image=None, method=None, target=None, session=None):
         super().__init__(network, image, method, None, target, session)
-        self.layout.max_width = "1400px"
+        self.layout = WIDE_PAGE
         self.by_hand = self.add(OcclusionByHand(self.session, self.session.method.fill))
         self.heat_map = self.add(LiveView(self.session))
         self.class_map = self.add(LiveView(self.session))
@@ -80,17 +82,17 @@ class OcclusionExplorer(SessionExplorer):
             _titled("Class map", "which class wins when covered", self.class_map),
             _titled("Try it by hand", "what the network then says", self.by_hand),
         ]
-        hint = paragraph("Point at a map to try its window by hand; click to keep the window there.", QUIET)
-        self._beside = ipywidgets.Box(self._pictures, layout=WRAPPING)
+        hint = paragraph("Point at a map to try its window by hand; click to keep the window there.", ASIDE)
+        self._beside = ipywidgets.Box(self._pictures, layout=WRAPPING_ROW)
         main = [self.status.widget, self.caption, hint, self._beside, self.status.notes]
-        columns = ((left, PICKERS), (main, PICTURES))
-        return ipywidgets.Box([ipywidgets.VBox(parts, layout=layout) for parts, layout in columns], layout=WRAPPING)
+        columns = ((left, BESIDE_THREE), (main, THREE_PICTURES))
+        return ipywidgets.Box([ipywidgets.VBox(parts, layout=layout) for parts, layout in columns], layout=WRAPPING_ROW)
 
 
 def _titled(title, question, part):
     # Titles of one line each, so that the pictures stand at one height; what is shown is said above them.
     part.widget.add_class("cnnviz-untitled")
-    return ipywidgets.VBox([paragraph(title, HEADING), paragraph(question, QUIET), part.widget], layout=PICTURE)
+    return ipywidgets.VBox([paragraph(title, HEADING), paragraph(question, ASIDE), part.widget], layout=ONE_OF_THREE)
 
 
 class Pointing(Bound):

@@ -6,8 +6,9 @@ import ipywidgets
 
 from cnnviz_widgets.methods.gradient import RELU, Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
+from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE, LABEL
 from cnnviz_widgets.widgets.parts.bound import Bound
-from cnnviz_widgets.widgets.parts.controls import STYLE, ParameterControls
+from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
 from .comparison_explorer import Comparison
@@ -65,11 +66,11 @@ class ConventionPicker(Bound):
         self._dropdown = ipywidgets.Dropdown(
             options=list(CONVENTIONS),
             description="Convention",
-            style=STYLE,
-            layout=ipywidgets.Layout(width="auto"),
+            style=LABEL,
+            layout=COLUMN_WIDE,
             tooltip=" ".join(f"{name}: {sentence}" for name, (_, sentence) in CONVENTIONS.items()),
         )
-        self._sentence = paragraph(css="font-size:12px;opacity:.75")
+        self._sentence = paragraph(css=ASIDE)
         self.widget = ipywidgets.VBox([self._dropdown, self._sentence])
         self.follow(self._show, "method")
         self.act(self._dropdown, "value", self._choose)

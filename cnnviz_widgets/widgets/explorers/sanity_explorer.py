@@ -9,8 +9,19 @@ from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.widgets.charts.faithfulness_curves import FaithfulnessCurves
 from cnnviz_widgets.widgets.charts.similarity_curves import SimilarityCurves
+from cnnviz_widgets.widgets.look import (
+    DIGITS,
+    LABEL,
+    LONG_DROPDOWN,
+    LONG_SLIDER,
+    LOOSE_ROW,
+    SEED_FIELD,
+    WHOLE_LABEL,
+    buttons,
+    label,
+)
 from cnnviz_widgets.widgets.parts.bound import Bound
-from cnnviz_widgets.widgets.parts.controls import STYLE, MethodPicker, ParameterControls
+from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.selectors import LayerPicker
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
@@ -47,7 +58,7 @@ class SanityExplorer(Comparison):
         self.question = ipywidgets.ToggleButtons(
             options=[(title, name) for name, (title, _) in QUESTIONS.items()],
             tooltips=[sentence for _, sentence in QUESTIONS.values()],
-            style={"button_width": "172px"},
+            style=buttons(172),
         )
         self.similarity.act(self.question, "value", self._ask)
         with self.session.runner.lock:  # the worker may be showing something already
@@ -88,13 +99,13 @@ class Destruction(Bound):
         super().__init__(session)
         self._choice, self._destroy = choice, destroy
         self._slider, self._paths = None, ()
-        self._words = paragraph(css="font-variant-numeric:tabular-nums")
+        self._words = paragraph(css=DIGITS)
         self._alone = ipywidgets.Dropdown(
             options=[("all layers down to this one", False), ("this layer alone", True)],
             value=choice()[2],
             description="shuffle",
-            style=STYLE,
-            layout=ipywidgets.Layout(width="320px"),
+            style=LABEL,
+            layout=LONG_DROPDOWN,
             tooltip="The paper calls these cascading and independent randomisation.",
         )
         self._seed = ipywidgets.BoundedIntText(
@@ -102,12 +113,12 @@ class Destruction(Bound):
             min=0,
             max=10**6,
             description="seed",
-            style={"description_width": "36px"},
-            layout=ipywidgets.Layout(width="110px"),
+            style=label(36),
+            layout=SEED_FIELD,
             tooltip="Another seed is another shuffle.",
         )
         self._row = ipywidgets.VBox()
-        options = ipywidgets.HBox([self._alone, self._seed], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        options = ipywidgets.HBox([self._alone, self._seed], layout=LOOSE_ROW)
         self.widget = ipywidgets.VBox([self._row, options])
         self.follow(self._offer, "network")
         self.follow(self._show, "network", "results")
@@ -134,8 +145,8 @@ class Destruction(Bound):
             value=min(self._choice()[0], count),
             readout=False,
             description="Randomise weights from the top",
-            style={"description_width": "initial"},
-            layout=ipywidgets.Layout(width="auto", margin="2px 12px 2px 2px"),
+            style=WHOLE_LABEL,
+            layout=LONG_SLIDER,
             tooltip="How many layers, from the output back to the image, lose what they have learned.",
         )
         self.act(self._slider, "value", lambda _: self._tell())

@@ -4,10 +4,8 @@ import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.widgets.look import PAGE, PICTURE_COLUMN, SIDE_COLUMN, WRAPPING_ROW
 from cnnviz_widgets.widgets.parts.linked import Linked
-
-SIDE = ipywidgets.Layout(flex="1 1 240px", min_width="220px", max_width="320px", padding="0 8px 0 0")
-WRAPPING = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", width="100%")
 
 
 class SessionExplorer(ipywidgets.VBox):
@@ -22,7 +20,7 @@ class SessionExplorer(ipywidgets.VBox):
     first_method = None  # the method class of an explorer that asks one question; None shows any
 
     def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None):
-        super().__init__(layout=ipywidgets.Layout(width="100%", max_width="1180px"))
+        super().__init__(layout=PAGE)
         self._parts = []
         method = method or self.first_method
         if session is None:
@@ -52,12 +50,11 @@ class SessionExplorer(ipywidgets.VBox):
             part.close()
         super().close()
 
-    def columns(self, *columns, widest=540):
-        """Lists of widgets as columns that wrap on a narrow page; the second one, up to `widest` px, is the picture."""
-        middle = ipywidgets.Layout(flex="2 1 400px", min_width="320px", max_width=f"{widest}px", padding="0 8px")
-        layouts = [SIDE, middle, SIDE]
+    def columns(self, *columns):
+        """Lists of widgets as columns that wrap on a narrow page; the second one is the picture."""
+        layouts = [SIDE_COLUMN, PICTURE_COLUMN, SIDE_COLUMN]
         boxes = [ipywidgets.VBox(list(column), layout=layout) for column, layout in zip(columns, layouts, strict=False)]
-        return ipywidgets.Box(boxes, layout=WRAPPING)
+        return ipywidgets.Box(boxes, layout=WRAPPING_ROW)
 
     def _new_session(self, network, image, method, layer, target):
         if isinstance(image, (str, bytes)) or hasattr(image, "__fspath__"):

@@ -11,8 +11,8 @@ from cnnviz_widgets.core.parameters import parameters_of
 from cnnviz_widgets.core.result import COLOUR_TILES, TILES
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.widgets.look import CAPTION, COLUMN_WIDE, LABEL
 
-from .controls import STYLE, WIDE
 from .live_view import LiveView
 from .text import paragraph, say
 
@@ -56,11 +56,11 @@ class ChannelTiles(LiveView):
         self.order = ipywidgets.Dropdown(
             options=list(options),
             description="order",
-            style=STYLE,
-            layout=WIDE,
+            style=LABEL,
+            layout=COLUMN_WIDE,
             tooltip="The order of the tiles. " + " ".join(f"{name}: {text}" for name, text in options.items()),
         )
-        self.dead = paragraph(css="font-size:12px;opacity:.85")
+        self.dead = paragraph(css=CAPTION)
         super().__init__(session)
         facts.tell(self._show_result)
         self.follow(self._show_order, "method")

@@ -3,6 +3,7 @@
 import ipywidgets
 
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+from cnnviz_widgets.widgets.look import FITTED
 from cnnviz_widgets.words import number
 
 from .bound import Bound
@@ -19,7 +20,7 @@ class Against(Bound):
     def __init__(self, session, classes):
         super().__init__(session)
         self._classes = classes
-        self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=ipywidgets.Layout(width="auto"))
+        self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=FITTED)
         self._list = PickList(label="Rather than", placeholder="search the other class", by_value=True, height=160)
         self.widget = ipywidgets.VBox([self._button])
         self.follow(self._show_classes, "network")

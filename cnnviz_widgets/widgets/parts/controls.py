@@ -5,13 +5,12 @@ from functools import partial
 import ipywidgets
 
 from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
+from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE, LABEL, LABEL_WIDTH
 
 from .bound import Bound
 from .text import paragraph, say
 
-WIDE = ipywidgets.Layout(width="auto")  # as wide as the column, less the control's margins
-LABEL, LONGEST, LETTER = 100, 150, 7  # px: the labels of a column, as wide as they may get, a letter
-STYLE = {"description_width": f"{LABEL}px"}
+LONGEST, LETTER = 150, 7  # px: a label as wide as it may get, a letter of it
 # The browser's slider gives 0.09999999999999999 back for 0.1: not a choice of the person's.
 DECIMALS = 9
 CUSTOM = "custom"  # what the presets' dropdown says of parameters that are nobody's preset
@@ -29,8 +28,8 @@ class ParameterControls(Bound):
         self._hidden = hidden
         self._presets = ipywidgets.Dropdown(
             description="preset",
-            style=STYLE,
-            layout=ipywidgets.Layout(width="auto"),  # its own, since it is hidden at times
+            style=LABEL,
+            layout=COLUMN_WIDE,
             tooltip="Parameters that go together; change any of them and they are your own.",
         )
         self._preset_methods = {}
@@ -74,7 +73,7 @@ class ParameterControls(Bound):
         self.widget.children = (self._presets, *self._controls.values())
         longest = max((len(control.description) for control in self._controls.values()), default=0)
         for control in self.widget.children:
-            control.style.description_width = f"{min(max(LABEL, LETTER * longest), LONGEST)}px"
+            control.style.description_width = f"{min(max(LABEL_WIDTH, LETTER * longest), LONGEST)}px"
 
     def _change(self, name, control, value):
         if control is not self._controls.get(name):
@@ -105,11 +104,11 @@ class MethodPicker(Bound):
         self._dropdown = ipywidgets.Dropdown(
             options=[(method.title, method) for method in methods],
             description="Method",
-            style=STYLE,
-            layout=WIDE,
+            style=LABEL,
+            layout=COLUMN_WIDE,
             tooltip="The question to ask the network.",
         )
-        self._summary = paragraph(css="font-size:12px;opacity:.75")
+        self._summary = paragraph(css=ASIDE)
         self.widget = ipywidgets.VBox([self._dropdown, self._summary])
         self.follow(self._show, "method")
         self.act(self._dropdown, "value", session.choose_method)
@@ -123,7 +122,7 @@ class MethodPicker(Bound):
 def _control(name, parameter, value, ends):
     words = name.replace("_", " ")
     unit = f" ({parameter.unit})" if getattr(parameter, "unit", "") else ""
-    common = {"description": words + unit, "style": STYLE, "layout": WIDE, "tooltip": parameter.help}
+    common = {"description": words + unit, "style": LABEL, "layout": COLUMN_WIDE, "tooltip": parameter.help}
     if isinstance(parameter, Switch):
         return ipywidgets.Checkbox(value=value, indent=False, **common)
     if isinstance(parameter, Choice):

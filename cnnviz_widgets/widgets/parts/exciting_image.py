@@ -9,6 +9,7 @@ from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.settings import suited
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.widgets.look import CAPTION, FITTED, PROGRESS_BAR_ABOVE
 
 from .bound import Bound
 from .text import paragraph, say, say_notes
@@ -27,11 +28,11 @@ class ExcitingImage(Bound):
         self.live_image = LiveImage(compact=True)
         self._button = ipywidgets.Button(
             description=MAKE,
-            layout=ipywidgets.Layout(width="auto"),
+            layout=FITTED,
             tooltip="Maximal activation: an image is changed step by step to raise the channel's mean.",
         )
-        self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=ipywidgets.Layout(width="98%", height="8px"))
-        self._words = paragraph(css="font-size:12px;opacity:.85")
+        self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=PROGRESS_BAR_ABOVE)
+        self._words = paragraph(css=CAPTION)
         self.widget = ipywidgets.VBox([self._button, self._progress, self.live_image, self._words])
         self.follow(self._show, "status", "message", "progress", "result")
         self.click(self._button, self._press)

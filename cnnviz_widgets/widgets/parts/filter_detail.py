@@ -7,16 +7,13 @@ from cnnviz_widgets.maps.channels import without_weights
 from cnnviz_widgets.maps.patches import cut_out, strongest_cells
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.front.number_grids import NumberGrids, grid
+from cnnviz_widgets.widgets.look import CAPTION, CARD, FITTED, HEADING, TITLE, TITLE_ROW, WRAPPING_ROW
 from cnnviz_widgets.words import number
 
 from .bound import Bound
 from .exciting_image import ExcitingImage
 from .text import paragraph, say
 
-CARD = ipywidgets.Layout(flex="1 1 250px", min_width="220px", max_width="380px", padding="0 12px 12px 0")
-CARDS = ipywidgets.Layout(display="flex", flex_flow="row wrap", align_items="flex-start", width="100%")
-HEADING = "font-weight:600"
-SMALL = "font-size:12px;opacity:.85"
 PATCHES = 9
 # Kernels up to this side are shown as numbers.
 READABLE = 7
@@ -30,15 +27,15 @@ class FilterDetail(Bound):
     def __init__(self, session, tiles, facts):
         super().__init__(session)
         self._tiles, self._facts = tiles, facts
-        self.title = paragraph(css="font-size:15px;font-weight:600")
+        self.title = paragraph(css=TITLE)
         self.target = ipywidgets.Button(
             description="Use as target",
             tooltip="Explain this channel instead of a class, in every explorer on this session.",
-            layout=ipywidgets.Layout(width="auto"),
+            layout=FITTED,
         )
         self.numbers, self.colours = NumberGrids(), LiveImage(compact=True)
         self.map, self.patches = LiveImage(compact=True), LiveImage(compact=True, enlarges=False)
-        self.about_weights, self.about_map, self.about_patches = (paragraph(css=SMALL) for _ in range(3))
+        self.about_weights, self.about_map, self.about_patches = (paragraph(css=CAPTION) for _ in range(3))
         self.exciting = ExcitingImage(session)
         self._places = ()
         self._shown = None
@@ -55,9 +52,7 @@ class FilterDetail(Bound):
         self.exciting.close()
 
     def _headed(self):
-        return ipywidgets.HBox(
-            [self.title, self.target], layout=ipywidgets.Layout(align_items="center", grid_gap="12px")
-        )
+        return ipywidgets.HBox([self.title, self.target], layout=TITLE_ROW)
 
     def _cards(self):
         cards = [
@@ -67,7 +62,7 @@ class FilterDetail(Bound):
             ("An image made to excite it", self.exciting.widget),
         ]
         boxes = [ipywidgets.VBox([paragraph(name, HEADING), *parts], layout=CARD) for name, *parts in cards]
-        return ipywidgets.Box(boxes, layout=CARDS)
+        return ipywidgets.Box(boxes, layout=WRAPPING_ROW)
 
     # ---- What is shown
 

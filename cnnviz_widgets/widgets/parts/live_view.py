@@ -10,6 +10,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE, PICTURES, TILES
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.widgets.look import buttons
 from cnnviz_widgets.words import percent
 
 from .bound import Bound
@@ -33,7 +34,7 @@ class LiveView(Bound):
                 "How much the score drops at each place.",
                 "Which class wins when the window stands at each place.",
             ],
-            style={"button_width": "96px"},
+            style=buttons(96),
         )
         self.widget = self.live_image
         self._image = None

@@ -7,6 +7,7 @@ from cnnviz_widgets.core.result import PICTURE, Result
 from cnnviz_widgets.widgets.charts.score_curve import curve
 from cnnviz_widgets.widgets.front.gallery import Gallery
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.widgets.look import ASIDE, SMALL_PICTURE
 from cnnviz_widgets.words import number, percent
 
 from .bound import Bound
@@ -30,9 +31,10 @@ class MadePictures(Bound):
         self.grid.layout.display = "none"
         self.course = ipywidgets.HTML()
         self._notes = paragraph()
-        self._sample, self._about_sample = LiveImage(compact=True), paragraph(css="font-size:12px;opacity:.75")
-        self.sample = ipywidgets.VBox([self._about_sample, self._sample])
-        self.sample.layout = ipywidgets.Layout(width="200px", visibility="hidden")
+        self._sample, self._about_sample = LiveImage(compact=True), paragraph(css=ASIDE)
+        self.sample = ipywidgets.VBox(
+            [self._about_sample, self._sample], layout=SMALL_PICTURE | {"visibility": "hidden"}
+        )
         self.widgets = (self.live_image, self._notes, self.grid)
         self.shown = None
         self._picked = None  # (network, target) that the person picked in the grid

@@ -6,6 +6,7 @@ import ipywidgets
 
 from cnnviz_widgets.core.failures import reporting
 from cnnviz_widgets.runner import SETTLE
+from cnnviz_widgets.widgets.look import ASIDE, BUTTON, CENTRED_ROW, THIN_PROGRESS_BAR
 
 from .bound import Bound
 from .text import paragraph, say
@@ -25,15 +26,11 @@ class Measurement(Bound):
         self._job, self.state = job, "idle"
         self.runner = session.runner.beside(SETTLE)
         self._button = ipywidgets.Button(
-            description="Stop", layout=ipywidgets.Layout(width="84px"), tooltip="Stop measuring; what is known stays."
+            description="Stop", layout=BUTTON, tooltip="Stop measuring; what is known stays."
         )
-        self._progress = ipywidgets.FloatProgress(
-            min=0, max=1, layout=ipywidgets.Layout(flex="1 1 80px", height="12px")
-        )
-        self._words = paragraph(css="font-size:12px;opacity:.75")
-        self.widget = ipywidgets.HBox(
-            [self._button, self._progress, self._words], layout=ipywidgets.Layout(align_items="center")
-        )
+        self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=THIN_PROGRESS_BAR)
+        self._words = paragraph(css=ASIDE)
+        self.widget = ipywidgets.HBox([self._button, self._progress, self._words], layout=CENTRED_ROW)
         self.click(self._button, self._press)
         self._show("idle")
 

@@ -7,6 +7,7 @@ from cnnviz_widgets.answering import results_among
 from cnnviz_widgets.core.display import limits
 from cnnviz_widgets.core.result import MAP, Result
 from cnnviz_widgets.widgets.front.live_image import LiveImage
+from cnnviz_widgets.widgets.look import ASIDE, CUT_OFF, PANELS_GRID, PICTURE_NAME, REFUSED, buttons
 from cnnviz_widgets.words import percent
 
 from .bound import Bound
@@ -16,7 +17,6 @@ from .text import paragraph, say, say_notes
 # Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
 FAINT = 0.1
 ONE_NUMBER = "Only maps with one number for each place can be compared side by side."
-REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:8px;font-size:12px"
 
 
 class Panels(Bound):
@@ -44,11 +44,9 @@ class Panels(Bound):
                 "Each picture from its least value to its greatest, as in the article: weak ones show their shape.",
             ],
             value=scale,
-            style={"button_width": "112px"},
+            style=buttons(112),
         )
-        self._row = ipywidgets.GridBox(
-            layout=ipywidgets.Layout(grid_template_columns="repeat(auto-fit, minmax(150px, 1fr))", grid_gap="10px 14px")
-        )
+        self._row = ipywidgets.GridBox(layout=PANELS_GRID)
         self.widget = ipywidgets.VBox([self._row, self.hands])
         self.follow(self._show, "network", "image", "results")
         self.follow(self._show_status, "status")
@@ -137,8 +135,8 @@ class Panel:
     def __init__(self, picture):
         self.picture = picture
         self.words = paragraph()
-        self._title = paragraph(css="font:600 13px/1.4 var(--jp-ui-font-family,sans-serif);margin:0 2px 6px")
-        self.widget = ipywidgets.VBox(layout=ipywidgets.Layout(overflow="hidden"))
+        self._title = paragraph(css=PICTURE_NAME)
+        self.widget = ipywidgets.VBox(layout=CUT_OFF)
 
     def name(self, title):
         """What stands above."""
@@ -160,7 +158,7 @@ class Panel:
         )
         share = np.nanmax(np.abs(result.array)) / shared[1]
         faint = 0 < share < FAINT and not own
-        self.words.css = "font-size:12px;opacity:.75"
+        self.words.css = ASIDE
         say(self.words, f"At most {percent(share)} of the shared scale." if faint else "")
         self.widget.children = (self.picture, self.words)
 

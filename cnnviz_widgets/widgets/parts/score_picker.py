@@ -4,6 +4,7 @@ import ipywidgets
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+from cnnviz_widgets.widgets.look import NUMBER_FIELD, buttons, label
 
 from .bound import Bound
 from .text import paragraph, say
@@ -13,7 +14,6 @@ KINDS = {
     "channel": "A channel of a layer: its mean over all positions.",
     "unit": "One unit of a channel: the one in this row and column of the layer's grid.",
 }
-NARROW = {"description_width": "60px"}
 
 
 class ScorePicker(Bound):
@@ -23,9 +23,7 @@ class ScorePicker(Bound):
         super().__init__(session)
         self._usual = usual
         self._layers = ()
-        self._kind = ipywidgets.ToggleButtons(
-            options=list(KINDS), tooltips=list(KINDS.values()), style={"button_width": "72px"}
-        )
+        self._kind = ipywidgets.ToggleButtons(options=list(KINDS), tooltips=list(KINDS.values()), style=buttons(72))
         self._classes = PickList(label="Class", placeholder="search classes", height=260)
         self._layer = PickList(label="Layer", placeholder="search layers", height=150)
         self._channel, self._row, self._column = (_number(name) for name in ("channel", "row", "column"))
@@ -118,9 +116,7 @@ class ScorePicker(Bound):
 
 
 def _number(name):
-    return ipywidgets.BoundedIntText(
-        description=name, min=0, max=0, style=NARROW, layout=ipywidgets.Layout(width="150px")
-    )
+    return ipywidgets.BoundedIntText(description=name, min=0, max=0, style=label(60), layout=NUMBER_FIELD)
 
 
 def _show_number(control, value, count):

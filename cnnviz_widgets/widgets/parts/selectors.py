@@ -8,10 +8,10 @@ from cnnviz_widgets.networks import names, samples
 from cnnviz_widgets.widgets.front.gallery import Gallery
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
 from cnnviz_widgets.widgets.front.upload import Upload
+from cnnviz_widgets.widgets.look import CENTRED_ROW, COLUMN_WIDE, LABEL, NUMBER_FIELD, PATH, label
 
 from .bound import Bound
 from .contrast_picker import Against, rather_than, readings_for, show_readings
-from .controls import STYLE, WIDE
 from .text import paragraph, say
 
 
@@ -21,7 +21,7 @@ class NetworkPicker(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._dropdown = ipywidgets.Dropdown(
-            description="Network", style=STYLE, layout=WIDE, tooltip="The network to look into."
+            description="Network", style=LABEL, layout=COLUMN_WIDE, tooltip="The network to look into."
         )
         self._own = {}  # networks that are not bundled, by name
         self.widget = self._dropdown
@@ -129,12 +129,12 @@ class TargetPicker(Bound):
             description="or channel",
             min=0,
             max=0,
-            style={"description_width": "72px"},
-            layout=ipywidgets.Layout(width="150px"),
+            style=label(72),
+            layout=NUMBER_FIELD,
             tooltip="Explain one channel of this layer instead of a class.",
         )
-        self._of_layer = paragraph(css="font-size:12px;overflow-wrap:anywhere")
-        channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=ipywidgets.Layout(align_items="center"))
+        self._of_layer = paragraph(css=PATH)
+        channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=CENTRED_ROW)
         self.widget = ipywidgets.VBox([self._list, self._against.widget, channel_row])
         self.follow(self._show_channels, "network", "target", "layer", "result")
         self.act(self._channel, "value", self._choose_channel)

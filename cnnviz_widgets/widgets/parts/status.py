@@ -2,10 +2,10 @@
 
 import ipywidgets
 
+from cnnviz_widgets.widgets.look import ASIDE_IN_A_LINE, BUTTON, CENTRED_ROW, ERROR, MESSAGE, PROGRESS_BAR
+
 from .bound import Bound
 from .text import paragraph, say, say_notes
-
-BUTTON = ipywidgets.Layout(width="84px")
 
 
 class StatusLine(Bound):
@@ -15,19 +15,15 @@ class StatusLine(Bound):
         super().__init__(session)
         self._message = paragraph()
         self.notes = paragraph()
-        self._progress = ipywidgets.FloatProgress(
-            min=0, max=1, layout=ipywidgets.Layout(flex="1 1 80px", height="16px")
-        )
-        self._time = paragraph(css="font-size:12px;opacity:.75;white-space:nowrap")
+        self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=PROGRESS_BAR)
+        self._time = paragraph(css=ASIDE_IN_A_LINE)
         self._stop = ipywidgets.Button(
             description="Stop", layout=BUTTON, tooltip="Stop computing; what is shown so far stays."
         )
         self._back = ipywidgets.Button(
             description="Back", layout=BUTTON, tooltip="Go back to the picture before this one."
         )
-        row = ipywidgets.HBox(
-            [self._back, self._stop, self._progress, self._time], layout=ipywidgets.Layout(align_items="center")
-        )
+        row = ipywidgets.HBox([self._back, self._stop, self._progress, self._time], layout=CENTRED_ROW)
         self.widget = ipywidgets.VBox([row, self._message])
         self.follow(self._show, "status", "message", "progress", "seconds_left")
         self.follow(self._show_result, "result")
@@ -37,7 +33,7 @@ class StatusLine(Bound):
     def _show(self):
         session = self.session
         failed = session.status == "failed"
-        self._message.css = "color:var(--jp-error-color1,#c62828)" if failed else "opacity:.85"
+        self._message.css = ERROR if failed else MESSAGE
         self._message.role = "alert" if failed else None
         say(self._message, session.message)
         running = session.status == "running"

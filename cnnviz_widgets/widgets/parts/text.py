@@ -4,6 +4,8 @@ import html
 
 import ipywidgets
 
+from cnnviz_widgets.widgets.look import PARAGRAPH
+
 from .why import with_reasons
 
 
@@ -27,6 +29,6 @@ def say_notes(widget, parts):
 
 def _show(widget, inside):
     role = f' role="{widget.role}"' if widget.role else ""
-    value = f'<div{role} style="line-height:1.35;{widget.css}">{inside}</div>' if inside else ""
+    value = f'<div{role} style="{PARAGRAPH};{widget.css}">{inside}</div>' if inside else ""
     if widget.value != value:
         widget.value = value

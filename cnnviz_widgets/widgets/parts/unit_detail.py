@@ -7,11 +7,10 @@ import ipywidgets
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.widgets.charts.arithmetic_view import arithmetic
 from cnnviz_widgets.widgets.front.number_grids import NumberGrids
+from cnnviz_widgets.widgets.look import CAPTION, CENTRED_ROW, FITTED, TITLE
 
 from .bound import Bound
 from .text import paragraph, say
-
-BUTTON = ipywidgets.Layout(width="auto")
 
 
 class UnitDetail(Bound):
@@ -20,23 +19,21 @@ class UnitDetail(Bound):
     def __init__(self, session, tiles, facts):
         super().__init__(session)
         self._tiles, self._facts = tiles, facts
-        self.title = paragraph(css="font-size:15px;font-weight:600")
+        self.title = paragraph(css=TITLE)
         self.about = paragraph()
         self.numbers = NumberGrids()
         self.channel_button = ipywidgets.Button(
             description="Use channel as target",
             tooltip="Explain the mean of this channel instead of a class, in every explorer on this session.",
-            layout=BUTTON,
+            layout=FITTED,
         )
         self.unit_button = ipywidgets.Button(
             description="Use unit as target",
             tooltip="Explain this one number instead of a class, in every explorer on this session.",
-            layout=BUTTON,
+            layout=FITTED,
         )
-        self.target = paragraph(css="font-size:12px;opacity:.85")
-        row = ipywidgets.HBox(
-            [self.channel_button, self.unit_button, self.target], layout=ipywidgets.Layout(align_items="center")
-        )
+        self.target = paragraph(css=CAPTION)
+        row = ipywidgets.HBox([self.channel_button, self.unit_button, self.target], layout=CENTRED_ROW)
         self.widget = ipywidgets.VBox([self.title, row, self.about, self.numbers])
         tiles.live_image.tells_hover = True
         tiles.tell(self._show)

@@ -9,6 +9,7 @@ import re
 from functools import cache
 
 from cnnviz_widgets.core.notes import PAGE
+from cnnviz_widgets.widgets.look import REASON, REASONS, REASONS_BUTTON, REASONS_TEXT
 
 
 def with_reasons(parts):
@@ -36,9 +37,8 @@ def _reasons(link):
     paragraphs = explanation(link)
     if not paragraphs:
         return ""
-    told = "".join(f"<p style='margin:.3em 0'>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
+    told = "".join(f"<p style='{REASON}'>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
     return (
-        " <details style='display:inline'>"
-        "<summary style='display:inline;cursor:pointer;text-decoration:underline;opacity:.75'>why?</summary>"
-        f"<div style='margin:.3em 0 .6em 1em;max-width:46em;opacity:.85'>{told}</div></details>"
+        f" <details style='{REASONS}'><summary style='{REASONS_BUTTON}'>why?</summary>"
+        f"<div style='{REASONS_TEXT}'>{told}</div></details>"
     )
