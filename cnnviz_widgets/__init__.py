@@ -40,22 +40,15 @@ _HOMES = {
     "Session": "session",
     "Inline": "runner",
     "LatestWins": "runner",
-    "Explorer": "widgets.explorers.explorer",
-    "ArchitectureExplorer": "widgets.explorers.architecture_explorer",
-    "FilterExplorer": "widgets.explorers.filters_explorer",
-    "ActivationExplorer": "widgets.explorers.activations_explorer",
-    "MaximalActivationExplorer": "widgets.explorers.maximal_activation_explorer",
-    "OcclusionExplorer": "widgets.explorers.occlusion_explorer",
-    "SaliencyExplorer": "widgets.explorers.saliency_explorer",
-    "CAMExplorer": "widgets.explorers.cam_explorer",
-    "SanityExplorer": "widgets.explorers.sanity_explorer",
 }
 
 
 def __getattr__(name):
-    """Public names and the method classes, imported at their first use."""
+    """Public names, the explorers and the method classes, imported at their first use."""
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name.endswith("Explorer") and name in (explorers := _explorers()):
+        return explorers[name]
     if name[:1].isupper():
         for method in import_module(f"{__name__}.methods").all_methods():
             if method.__name__ == name:
@@ -65,4 +58,8 @@ def __getattr__(name):
 
 def __dir__():
     methods = import_module(f"{__name__}.methods").all_methods()
-    return sorted({*globals(), *_HOMES, *(method.__name__ for method in methods)})
+    return sorted({*globals(), *_HOMES, *_explorers(), *(method.__name__ for method in methods)})
+
+
+def _explorers():
+    return import_module(f"{__name__}.widgets.explorers").all_explorers()

@@ -42,11 +42,11 @@ from .request import steps as steps
 from .runner import Inline as Inline
 from .runner import LatestWins as LatestWins
 from .session import Session as Session
-from .widgets.explorers.activations_explorer import ActivationExplorer as ActivationExplorer
+from .widgets.explorers.activation_explorer import ActivationExplorer as ActivationExplorer
 from .widgets.explorers.architecture_explorer import ArchitectureExplorer as ArchitectureExplorer
 from .widgets.explorers.cam_explorer import CAMExplorer as CAMExplorer
 from .widgets.explorers.explorer import Explorer as Explorer
-from .widgets.explorers.filters_explorer import FilterExplorer as FilterExplorer
+from .widgets.explorers.filter_explorer import FilterExplorer as FilterExplorer
 from .widgets.explorers.maximal_activation_explorer import MaximalActivationExplorer as MaximalActivationExplorer
 from .widgets.explorers.occlusion_explorer import OcclusionExplorer as OcclusionExplorer
 from .widgets.explorers.saliency_explorer import SaliencyExplorer as SaliencyExplorer

@@ -8,6 +8,7 @@ A test compares the file with the package, and says to run this when they differ
 from pathlib import Path
 
 import cnnviz_widgets
+from cnnviz_widgets.widgets.explorers import all_explorers
 
 STUB = Path(cnnviz_widgets.__file__).with_suffix(".pyi")
 HEAD = '''"""The public names, for editors and type checkers. Written by tools/write_stub.py."""
@@ -18,8 +19,8 @@ HEAD = '''"""The public names, for editors and type checkers. Written by tools/w
 def stub():
     """The text of the file: each name, imported from its home."""
     homes = dict(cnnviz_widgets._HOMES)
-    for method in cnnviz_widgets.all_methods():
-        homes[method.__name__] = method.__module__.removeprefix("cnnviz_widgets.")
+    for found in (*all_explorers().values(), *cnnviz_widgets.all_methods()):
+        homes[found.__name__] = found.__module__.removeprefix("cnnviz_widgets.")
     lines = sorted(f"from .{home} import {name} as {name}" for name, home in homes.items())
     return HEAD + "\n".join([*lines, "", "__version__: str", ""])
 

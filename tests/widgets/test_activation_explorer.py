@@ -7,7 +7,7 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.activations_explorer import ActivationExplorer
+from cnnviz_widgets.widgets.explorers.activation_explorer import ActivationExplorer
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from cnnviz_widgets.runner import Inline, LatestWins
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers import architecture_explorer as architecture
 from cnnviz_widgets.widgets.explorers.architecture_explorer import ArchitectureExplorer
+from cnnviz_widgets.widgets.parts import anatomy_view
 
 from .conftest import small_network
 
@@ -79,21 +79,21 @@ def test_a_network_that_cannot_be_read_gets_a_sentence(network, image, monkeypat
     def refuse(network):
         raise ValueError("This one must be easier to read. Received: riddles.")
 
-    monkeypatch.setattr(architecture, "anatomy", refuse)
+    monkeypatch.setattr(anatomy_view, "anatomy", refuse)
     explorer = ArchitectureExplorer(session=Session(network, image, runner=Inline()))
     assert "easier to read" in explorer.view.status.value
 
 
 def test_reading_a_network_does_not_hold_up_the_page(network, image, monkeypatch):
     go_on, reading = threading.Event(), threading.Event()
-    read = architecture.anatomy
+    read = anatomy_view.anatomy
 
     def slowly(network):
         reading.set()
         assert go_on.wait(60)
         return read(network)
 
-    monkeypatch.setattr(architecture, "anatomy", slowly)
+    monkeypatch.setattr(anatomy_view, "anatomy", slowly)
     session = Session(network, image, runner=LatestWins(), variants=lambda settings: ())
     explorer = ArchitectureExplorer(session=session)
     there = threading.Event()
@@ -111,10 +111,10 @@ def test_reading_a_network_does_not_hold_up_the_page(network, image, monkeypatch
 
 
 def test_the_plot_by_keras_is_offered_only_where_it_can_be_made(session, monkeypatch):
-    monkeypatch.setattr(architecture, "can_plot", lambda: False)
+    monkeypatch.setattr(anatomy_view, "can_plot", lambda: False)
     assert ArchitectureExplorer(session=session).view.plot_button.layout.display == "none"
-    monkeypatch.setattr(architecture, "can_plot", lambda: True)
-    monkeypatch.setattr(architecture, "plotted", lambda model: f"<svg>{model.name}</svg>".encode())
+    monkeypatch.setattr(anatomy_view, "can_plot", lambda: True)
+    monkeypatch.setattr(anatomy_view, "plotted", lambda model: f"<svg>{model.name}</svg>".encode())
     explorer = ArchitectureExplorer(session=session)
     assert explorer.view.plot_button.layout.display is None
     explorer.view.plot_button.click()
@@ -125,7 +125,7 @@ def test_a_plot_that_fails_gets_a_sentence(session, monkeypatch):
     def refuse(model):
         raise OSError("dot must run. Received: nothing.")
 
-    monkeypatch.setattr(architecture, "plotted", refuse)
+    monkeypatch.setattr(anatomy_view, "plotted", refuse)
     explorer = ArchitectureExplorer(session=session)
     explorer.view.plot_button.click()
     assert "dot must run" in explorer.view.status.value

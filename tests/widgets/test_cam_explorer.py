@@ -14,7 +14,7 @@ from cnnviz_widgets.networks import load, samples
 from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer, opening_layer
+from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer
 from cnnviz_widgets.words import percent
 
 from .conftest import small_network
@@ -31,7 +31,7 @@ def titles(explorer):
 
 def test_it_shows_grad_cam_under_each_rule_and_the_original(explorer, network, image):
     *ruled, original = explorer.results
-    layer = opening_layer(network)
+    layer = CAMExplorer.opening_layer(network)
     for rule, result in zip(("standard", "guided", "deconvnet"), ruled, strict=True):
         np.testing.assert_array_equal(result.array, compute(GradCAM(relu=rule), network, image, None, layer).array)
     np.testing.assert_array_equal(original.array, compute(CAM(), network, image).array)
@@ -39,8 +39,8 @@ def test_it_shows_grad_cam_under_each_rule_and_the_original(explorer, network, i
 
 
 def test_it_opens_at_the_last_layer_behind_which_the_rules_differ(network):
-    assert opening_layer(network) == "pool1"  # conv2 reads it; behind conv2 itself there is no ReLU left
-    assert opening_layer(load("digits")) == "pool_dropout"  # the dense layer has a ReLU
+    assert CAMExplorer.opening_layer(network) == "pool1"  # conv2 reads it; behind conv2 itself there is no ReLU left
+    assert CAMExplorer.opening_layer(load("digits")) == "pool_dropout"  # the dense layer has a ReLU
 
 
 def test_without_any_relu_it_opens_at_the_methods_own_layer(image):
@@ -130,7 +130,7 @@ def test_another_explorers_layer_that_is_no_grid_is_not_taken_over(session):
     explorer = CAMExplorer(session=session)
     session.layer = "predictions"
     assert explorer.session.status == "done"
-    assert explorer.results[0].request.layer == opening_layer(session.network)
+    assert explorer.results[0].request.layer == CAMExplorer.opening_layer(session.network)
 
 
 def test_another_image_is_explained_by_all_panels(explorer, session, network):

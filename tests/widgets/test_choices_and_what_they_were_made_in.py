@@ -14,9 +14,9 @@ from cnnviz_widgets.methods.smooth_grad import SmoothGrad
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.activations_explorer import ActivationExplorer
+from cnnviz_widgets.widgets.explorers.activation_explorer import ActivationExplorer
 from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer
-from cnnviz_widgets.widgets.explorers.filters_explorer import FilterExplorer
+from cnnviz_widgets.widgets.explorers.filter_explorer import FilterExplorer
 from cnnviz_widgets.widgets.explorers.occlusion_explorer import OcclusionExplorer
 from cnnviz_widgets.widgets.explorers.sanity_explorer import SanityExplorer
 from cnnviz_widgets.widgets.parts.controls import ParameterControls

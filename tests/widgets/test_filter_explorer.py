@@ -9,7 +9,7 @@ from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.filters_explorer import FilterExplorer
+from cnnviz_widgets.widgets.explorers.filter_explorer import FilterExplorer
 from cnnviz_widgets.widgets.parts.channel_tiles import BY_ACTIVATION
 
 from .conftest import CLASSES, small_network

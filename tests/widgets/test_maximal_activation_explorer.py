@@ -50,7 +50,7 @@ def test_it_opens_with_a_picture_of_the_first_class_and_says_so(explorer):
     assert result.request.target == Target(0)
     np.testing.assert_array_equal(large(explorer), InputImage(result.array).rgb())
     assert explorer.pictures.live_image.title.startswith("cat · ")
-    assert "The picture scores" in words(explorer.pictures._notes)
+    assert "The picture scores" in words(explorer.pictures.notes)
     assert "<svg" in explorer.pictures.course.value
 
 
@@ -93,7 +93,7 @@ def test_all_classes_become_a_grid_and_one_is_chosen_by_a_click(explorer):
     assert explorer.result.request.target == Target(2)
     grid.selected = 1
     assert explorer.result.request.target == Target(1)
-    assert "<img" not in words(explorer.pictures._notes)  # escaped, it is not markup
+    assert "<img" not in words(explorer.pictures.notes)  # escaped, it is not markup
     explorer.show_all(False)
     assert explorer.result.request.target == Target(0)
     assert not explorer.pictures.many
@@ -101,7 +101,7 @@ def test_all_classes_become_a_grid_and_one_is_chosen_by_a_click(explorer):
 
 def test_the_set_of_classes_can_be_edited(explorer):
     explorer.show_all(True)
-    explorer.classes._tags.value = ["dog", "cat"]
+    explorer.class_set._tags.value = ["dog", "cat"]
     assert [result.request.target.index for result in explorer.session.results] == [2, 0]
 
 

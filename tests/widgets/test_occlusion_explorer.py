@@ -35,7 +35,7 @@ def test_heat_map_and_class_map_show_one_result(explorer):
     names = [category["name"] for category in explorer.class_map.live_image.categories]
     winners = np.array(explorer.session.network.class_names)[result.class_map]
     np.testing.assert_array_equal(np.array(names)[numbers(explorer.class_map).astype(int)], winners)
-    assert result.request.caption in explorer.caption.value
+    assert result.request.caption in explorer.pictures.caption.value
 
 
 @pytest.mark.parametrize("which", ["heat_map", "class_map"])

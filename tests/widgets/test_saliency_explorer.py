@@ -12,7 +12,8 @@ from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.explorers.saliency_explorer import CONVENTIONS, SaliencyExplorer
+from cnnviz_widgets.widgets.explorers.saliency_explorer import SaliencyExplorer
+from cnnviz_widgets.widgets.parts.convention_picker import CONVENTIONS
 
 RULES = ("standard", "guided", "deconvnet")
 

@@ -57,32 +57,32 @@ def test_it_shows_the_network_s_map_and_that_of_the_network_with_its_top_layer_s
 
 def test_the_slider_walks_down_the_layers_by_name_and_the_left_map_stays(explorer, network, image):
     left = shown(explorer)[0]
-    slider = explorer.destruction._slider
+    slider = explorer.randomization._slider
     assert (slider.min, slider.max, slider.value) == (0, len(LAYERS), 1)
     for count, path in enumerate(LAYERS, 1):
         slider.value = count
-        assert f"{count} of 3 · down to {path}" in explorer.destruction._words.value
+        assert f"{count} of 3 · down to {path}" in explorer.randomization._words.value
         np.testing.assert_array_equal(shown(explorer)[0], left)
         top = int(network.logits(image).argmax())
         np.testing.assert_allclose(
             shown(explorer)[1], np.abs(network.randomised(count).gradient(image, top)).max(axis=-1), atol=1e-7
         )
     slider.value = 0
-    assert "the network as it is" in explorer.destruction._words.value
+    assert "the network as it is" in explorer.randomization._words.value
     np.testing.assert_array_equal(shown(explorer)[1], left)
 
 
 def test_one_layer_can_lose_its_weights_alone_and_another_seed_is_another_shuffle(explorer, network, image):
-    explorer.destruction._slider.value = 2
+    explorer.randomization._slider.value = 2
     cascade = shown(explorer)[1]
-    explorer.destruction._alone.value = True
+    explorer.randomization._alone.value = True
     top = int(network.logits(image).argmax())
     alone = np.abs(network.randomised(2, alone=True).gradient(image, top)).max(axis=-1)
     np.testing.assert_allclose(shown(explorer)[1], alone, atol=1e-7)
     assert not np.allclose(alone, cascade)
-    assert "only conv2" in explorer.destruction._words.value
+    assert "only conv2" in explorer.randomization._words.value
     assert explorer.panels.panels[1].picture.title == "layer 2 randomised"
-    explorer.destruction._seed.value = 5
+    explorer.randomization._seed.value = 5
     assert not np.allclose(shown(explorer)[1], alone)
 
 
@@ -152,7 +152,7 @@ def test_another_class_image_or_seed_begins_afresh(explorer):
     explorer.session.choose_method(GradCAM)
     explorer.session.target = 2
     assert names(explorer.similarity) == ["Grad-CAM · conv2"]
-    explorer.destruction._seed.value = 1
+    explorer.randomization._seed.value = 1
     assert names(explorer.similarity) == ["Grad-CAM · conv2"]
     assert len(points(explorer)) == 4
 
@@ -225,18 +225,18 @@ def test_without_an_image_it_says_so_and_measures_nothing(network):
     assert explorer.session.status == "empty"
     assert "Choose an image" in explorer.status._message.value
     assert explorer.similarity.measurement.state == "idle"
-    assert explorer.destruction._slider.max == len(LAYERS)
+    assert explorer.randomization._slider.max == len(LAYERS)
 
 
 def test_another_network_has_its_own_layers_on_the_slider(explorer):
-    explorer.destruction._slider.value = 3
+    explorer.randomization._slider.value = 3
     layers = keras.layers
     first = layers.Conv2D(3, 3, name="only")
     two = keras.Sequential([keras.Input((32, 32, 3)), first, layers.Flatten(), layers.Dense(2)])
     explorer.session.open(Network(two, name="two"))
     assert explorer.session.status == "done"
-    assert explorer.destruction._slider.max == 2
-    assert "2 of 2 · down to only" in explorer.destruction._words.value
+    assert explorer.randomization._slider.max == 2
+    assert "2 of 2 · down to only" in explorer.randomization._words.value
     assert len(points(explorer)) == 3
 
 
@@ -255,7 +255,7 @@ def test_the_user_s_model_is_as_it_was(session):
     before = [np.asarray(weight).tobytes() for weight in model.weights], sorted(vars(model)), str(model.get_config())
     explorer = SanityExplorer(session=session)
     for count in (0, 3):
-        explorer.destruction._slider.value = count
+        explorer.randomization._slider.value = count
     explorer.question.value = "faithfulness"
     after = [np.asarray(weight).tobytes() for weight in model.weights], sorted(vars(model)), str(model.get_config())
     assert after == before
@@ -289,7 +289,7 @@ def test_the_curve_fills_in_point_by_point(slow):
 
 def test_it_makes_way_for_the_slider_and_goes_on_with_what_is_missing(slow):
     slow.similarity.measurement.runner.step(2)
-    slow.destruction._slider.value = 2
+    slow.randomization._slider.value = 2
     assert sorted(points(slow)) == [0, 3]
     slow.similarity.measurement.runner.step(1)
     assert sorted(points(slow)) == [0, 1, 3]
@@ -300,7 +300,7 @@ def test_stop_lasts_until_the_person_goes_on_or_chooses_another_method(slow):
     measurement.runner.step(1)
     measurement._button.click()
     assert (measurement.state, measurement._button.description) == ("stopped", "Continue")
-    slow.destruction._slider.value = 3
+    slow.randomization._slider.value = 3
     assert measurement.runner.steps is None
     measurement._button.click()
     measurement.runner.step(1)
@@ -347,7 +347,7 @@ def test_training_in_the_middle_of_a_line_ends_it(question, image):
     measurement.runner.step(1)
     assert measurement.state == "failed"
     assert "trained meanwhile" in measurement._words.value
-    explorer.destruction._slider.value = 2
+    explorer.randomization._slider.value = 2
     assert measurement.state == "running"
 
 

@@ -106,9 +106,9 @@ def test_every_explorer_takes_a_regression_network(quantities, image):
 
 def test_there_is_no_class_map_of_quantities(quantities, image, session):
     explorer = OcclusionExplorer(session=Session(quantities, image, Occlusion(8, 8), runner=Inline()))
-    assert len(explorer._beside.children) == 2
+    assert len(explorer.pictures.widget.children) == 2
     explorer.session.open(session.network)
-    assert len(explorer._beside.children) == 3
+    assert len(explorer.pictures.widget.children) == 3
 
 
 def test_a_probability_that_does_not_exist_is_a_sentence_in_the_status_line(quantities, image):

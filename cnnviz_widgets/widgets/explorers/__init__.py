@@ -1,1 +1,17 @@
-"""The widgets that a person displays: each is one question, all are made of the same parts around one session."""
+"""The widgets that a person displays, one a file: one dropped in here is in `cnnviz`, by the name of its class."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from .session_explorer import SessionExplorer
+
+
+def all_explorers():
+    """{name: class} of the explorers: those that have a page."""
+    modules = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]
+    found = [each for module in modules for each in vars(module).values() if _is_explorer(each)]
+    return {each.__name__: each for each in found if each.page}
+
+
+def _is_explorer(thing):
+    return isinstance(thing, type) and issubclass(thing, SessionExplorer)

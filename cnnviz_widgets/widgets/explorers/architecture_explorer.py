@@ -1,32 +1,17 @@
 """`ArchitectureExplorer`: what a network is made of, as a table and as a diagram; a layer picked is the session's."""
 
-import ipywidgets
-
-from cnnviz_widgets.anatomy.anatomy import anatomy
-from cnnviz_widgets.anatomy.keras_plot import can_plot, plotted
-from cnnviz_widgets.widgets.charts.diagram_scene import without_steps
-from cnnviz_widgets.widgets.front.diagram import Diagram
-from cnnviz_widgets.widgets.front.layer_table import LayerTable
 from cnnviz_widgets.widgets.look import (
     DIAGRAM_COLUMN,
-    HEADING,
     LAYER_COLUMN,
-    LAYER_FACTS,
     NETWORK_COLUMN,
     PICKER_ABOVE,
     TABLE_COLUMN,
-    WHOLE_DRAWING,
     WIDEST_PAGE,
-    WRAPPING_ROW,
 )
-from cnnviz_widgets.widgets.parts.bound import Bound
-from cnnviz_widgets.widgets.parts.layer_words import sentences
+from cnnviz_widgets.widgets.parts.anatomy_view import AnatomyView
 from cnnviz_widgets.widgets.parts.selectors import NetworkPicker
-from cnnviz_widgets.widgets.parts.text import paragraph, say
 
-from .session_explorer import SessionExplorer
-
-PICK_ONE = "Pick a layer in the table or in the diagram to read about it."
+from .session_explorer import SessionExplorer, column, columns, part
 
 
 class ArchitectureExplorer(SessionExplorer):
@@ -34,114 +19,29 @@ class ArchitectureExplorer(SessionExplorer):
 
     Picking a layer makes it the session's layer, in every explorer on that session. The explorer's own session, when
     none is given, computes nothing; to look at a layer beside it, give this explorer the session of the other one.
+    Arguments as for `SessionExplorer`.
     """
 
-    def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None):
-        super().__init__(network, image, method, layer, target, session)
-        self.layout = WIDEST_PAGE
-        self.view = self.add(AnatomyView(self.session))
-        self.network_picker = self.add(NetworkPicker(self.session))
-        self.children = (self._arranged(),)
+    page_layout = WIDEST_PAGE
+    view = part(AnatomyView)
+    network_picker = part(NetworkPicker)
+    page = (
+        column(
+            columns(
+                column("network_picker", "view.status", layout=NETWORK_COLUMN),
+                column("view.title", "view.facts", layout=LAYER_COLUMN),
+            ),
+            columns(
+                column("view.table", layout=TABLE_COLUMN),
+                column("view.diagram", "view.plot_button", "view.plot", layout=DIAGRAM_COLUMN),
+            ),
+        ),
+    )
 
     def variants(self, settings):
         """Nothing: what a network is made of needs no picture."""
         return ()
 
-    def _arranged(self):
-        view, picker = self.view, self.network_picker.widget
-        picker.layout = PICKER_ABOVE
-        network = ipywidgets.VBox([picker, view.status], layout=NETWORK_COLUMN)
-        layer = ipywidgets.VBox([view.title, view.facts], layout=LAYER_COLUMN)
-        above = ipywidgets.Box([network, layer], layout=WRAPPING_ROW)
-        table = ipywidgets.VBox([view.table], layout=TABLE_COLUMN)
-        diagram = ipywidgets.VBox([view.diagram, view.plot_button, view.plot], layout=DIAGRAM_COLUMN)
-        return ipywidgets.VBox([above, ipywidgets.Box([table, diagram], layout=WRAPPING_ROW)])
-
-
-class AnatomyView(Bound):
-    """Table, diagram and the facts of the picked layer, of the network that the session has open."""
-
-    def __init__(self, session):
-        super().__init__(session)
-        self.table, self.diagram = LayerTable(), Diagram()
-        self.status, self.title = paragraph(), paragraph(css=HEADING)
-        self.facts = paragraph(css=LAYER_FACTS)
-        self.plot = ipywidgets.VBox()  # the picture that Keras makes, once it is asked for
-        self.plot_button = ipywidgets.Button(
-            description="Plot by Keras",
-            tooltip="The picture that keras.utils.plot_model makes, by graphviz.",
-            disabled=True,
-            layout={"display": None if can_plot() else "none"},
-        )
-        self._reader = session.runner.beside()
-        self._network = self._anatomy = None
-        self.follow(self._show_network, "network")
-        self.follow(self._show_status, "status", "message")
-        self.follow(self._show_layer, "network", "layer", "result")
-        for widget in (self.table, self.diagram):
-            self.act(widget, "selected", self._choose)
-        self.click(self.plot_button, lambda: self._read(lambda: plotted(self._network.model), self._show_plot))
-
-    def close(self):
-        """Follow the session no more, and end the reading."""
-        super().close()
-        self._reader.close()
-
-    def _show_network(self):
-        network = self.session.network
-        if network is not None:
-            self._network, self._anatomy = network, None
-            self._offer()
-            self._show_status()
-            self._read(lambda: without_steps(anatomy(network)), self._take)
-
-    def _show_status(self):
-        session = self.session
-        reading = self._network is not None and self._anatomy is None
-        words = f"Reading {self._network.name} …" if reading else ""
-        say(self.status, session.message if session.status in ("loading", "failed") else words)
-
-    def _read(self, find_out, show):
-        """Find something out beside the page, then show it; whatever goes wrong becomes a sentence."""
-
-        def job():
-            found = find_out()
-            yield lambda: show(found)
-
-        self.submit(self._reader, job)
-
-    def _take(self, found):
-        self._anatomy = found
-        self._offer()
-        self._show_status()
-        self._show_layer()
-
-    def _offer(self):
-        network = self._network
-        size = "×".join("?" if n is None else str(n) for n in network.input_shape)
-        self.table.show_anatomy(self._anatomy)
-        self.diagram.show_anatomy(self._anatomy, name=network.name, image_size=size)
-        self.plot_button.disabled, self.plot.children = self._anatomy is None, ()
-
-    def _show_plot(self, svg):
-        # In an img element, where a drawing's own links and scripts are dead.
-        self.plot.children = (ipywidgets.Image(value=svg, format="svg+xml", layout=WHOLE_DRAWING),)
-
-    def _show_layer(self):
-        session, known = self.session, self._anatomy
-        if known is None or session.network is not self._network:
-            say(self.title, "")
-            say(self.facts, "")
-            return
-        request = session.result.request if session.result else None
-        seen = request.layer if request and request.network is session.network else None
-        path = session.layer or seen or ""
-        path = path if isinstance(path, str) else ""  # several layers, fused into one map
-        self.table.selected = self.diagram.selected = path
-        facts = next((one for one in (*known.layers, *known.containers) if one.path == path), None)
-        say(self.title, "" if facts is None else f"{facts.path} · {facts.info.kind}")
-        say(self.facts, PICK_ONE if facts is None else "\n".join(sentences(facts, known)))
-
-    def _choose(self, path):
-        if path:
-            self.session.layer = path
+    def connect(self, bound):
+        """The picker stands above the table, where there is more room than in a column of pickers."""
+        self.network_picker.widget.layout = PICKER_ABOVE

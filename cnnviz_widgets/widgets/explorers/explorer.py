@@ -4,13 +4,13 @@ import ipywidgets
 
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.widgets.charts.figures import ResultFigure
-from cnnviz_widgets.widgets.look import TO_BOTH_ENDS, buttons
+from cnnviz_widgets.widgets.look import PICTURE_COLUMN, SIDE_COLUMN, TO_BOTH_ENDS, buttons
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
 from cnnviz_widgets.widgets.parts.status import StatusLine
 
-from .session_explorer import SessionExplorer
+from .session_explorer import SessionExplorer, column, columns, own, part, row
 
 
 class Explorer(SessionExplorer):
@@ -19,37 +19,42 @@ class Explorer(SessionExplorer):
     Arguments as for `SessionExplorer`.
     """
 
-    def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None):
-        super().__init__(network, image, method, layer, target, session)
-        self.live_view = self.add(LiveView(self.session))
-        self.figure = self.add(ResultFigure(self.session, self.live_view.live_image))
-        self.status = self.add(StatusLine(self.session))
-        self.method_picker = self.add(MethodPicker(self.session, all_methods()))
-        self.controls = self.add(ParameterControls(self.session))
-        self.network_picker = self.add(NetworkPicker(self.session))
-        self.image_picker = self.add(ImagePicker(self.session))
-        self.layer_picker = self.add(LayerPicker(self.session))
-        self.target_picker = self.add(TargetPicker(self.session))
-        self.children = (self._arranged(),)
+    view = own(
+        ipywidgets.ToggleButtons,
+        options=[("Live", False), ("Figure", True)],
+        tooltips=["Drawn in the browser: fast.", "A matplotlib figure: axes, zoom, pan, save."],
+        style=buttons(72),
+    )
+    live_view = part(LiveView)
+    figure = part(ResultFigure, "live_view.live_image")
+    status = part(StatusLine)
+    method_picker = part(MethodPicker, "methods")
+    controls = part(ParameterControls)
+    network_picker = part(NetworkPicker)
+    image_picker = part(ImagePicker)
+    layer_picker = part(LayerPicker)
+    target_picker = part(TargetPicker)
+    page = (
+        columns(
+            column("network_picker", "image_picker", "method_picker", "controls", "layer_picker", layout=SIDE_COLUMN),
+            column(
+                row("view", "live_view.choice", layout=TO_BOTH_ENDS),
+                *("status", "live_view", "figure", "status.notes"),
+                layout=PICTURE_COLUMN,
+            ),
+            column("target_picker", layout=SIDE_COLUMN),
+        ),
+    )
 
-    def _arranged(self):
-        view = ipywidgets.ToggleButtons(
-            options=[("Live", False), ("Figure", True)],
-            tooltips=["Drawn in the browser: fast.", "A matplotlib figure: axes, zoom, pan, save."],
-            style=buttons(72),
-        )
-        view.observe(lambda change: self._switch(change["new"]), "value")
+    @property
+    def methods(self):
+        """The method classes to choose from, also those of the person's own."""
+        return all_methods()
+
+    def connect(self, bound):
+        """The live view stands on the page, or the figure."""
         self.figure.widget.layout.display = "none"
-        left = [
-            self.network_picker.widget,
-            self.image_picker.widget,
-            self.method_picker.widget,
-            self.controls.widget,
-            self.layer_picker.widget,
-        ]
-        above = ipywidgets.HBox([view, self.live_view.choice], layout=TO_BOTH_ENDS)
-        middle = [above, self.status.widget, self.live_view.widget, self.figure.widget, self.status.notes]
-        return self.columns(left, middle, [self.target_picker.widget])
+        bound.act(self.view, "value", self._switch)
 
     def _switch(self, to_figure):
         self.live_view.widget.layout.display = "none" if to_figure else None

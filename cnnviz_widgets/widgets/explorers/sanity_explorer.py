@@ -9,23 +9,13 @@ from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.widgets.charts.faithfulness_curves import FaithfulnessCurves
 from cnnviz_widgets.widgets.charts.similarity_curves import SimilarityCurves
-from cnnviz_widgets.widgets.look import (
-    DIGITS,
-    LABEL,
-    LONG_DROPDOWN,
-    LONG_SLIDER,
-    LOOSE_ROW,
-    SEED_FIELD,
-    WHOLE_LABEL,
-    buttons,
-    label,
-)
-from cnnviz_widgets.widgets.parts.bound import Bound
+from cnnviz_widgets.widgets.look import buttons
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.selectors import LayerPicker
-from cnnviz_widgets.widgets.parts.text import paragraph, say
+from cnnviz_widgets.widgets.parts.weight_randomization_controls import WeightRandomizationControls
 
-from .comparison_explorer import Comparison
+from .comparison_explorer import ComparisonExplorer, comparing
+from .session_explorer import option, own, part
 
 QUESTIONS = {
     "similarity": (
@@ -36,7 +26,7 @@ QUESTIONS = {
 }
 
 
-class SanityExplorer(Comparison):
+class SanityExplorer(ComparisonExplorer):
     """A method's map of the network as it is, and of the network after its weights were shuffled, from the top down.
 
     Below, how similar the two are for every number of layers, a line a method; or the curves of deletion and insertion
@@ -44,42 +34,56 @@ class SanityExplorer(Comparison):
     """
 
     first_method = Gradient
+    scale = option("own")
+    count = option(1)
+    looks = own(dict)  # of the lines: a method looks the same in all charts
+    question = own(
+        ipywidgets.ToggleButtons,
+        options=[(title, name) for name, (title, _) in QUESTIONS.items()],
+        tooltips=[sentence for _, sentence in QUESTIONS.values()],
+        style=buttons(172),
+    )
+    method_picker = part(MethodPicker, "methods")
+    controls = part(ParameterControls)
+    layer_picker = part(LayerPicker)
+    randomization = part(WeightRandomizationControls, "choice", "randomise")
+    similarity = part(SimilarityCurves, "choice", "looks")
+    faithfulness = part(FaithfulnessCurves, "looks")
+    page = comparing(
+        pickers=("method_picker", "controls", "layer_picker"),
+        above=("randomization", "panels.scale"),
+        below=("question", "similarity", "faithfulness"),
+    )
+    _choice = None
 
-    def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None, count=1):
-        self._choice = (count, 0, False)  # first of all: the session may ask for variants at once
-        super().__init__(network, image, method, layer, target, session, scale="own")
-        self.method_picker = self.add(MethodPicker(self.session, maps_of_an_image()))
-        self.controls = self.add(ParameterControls(self.session))
-        self.layer_picker = self.add(LayerPicker(self.session))
-        self.destruction = self.add(Destruction(self.session, lambda: self._choice, self.destroy))
-        looks = {}  # a method looks the same in all charts
-        self.similarity = self.add(SimilarityCurves(self.session, lambda: self._choice, looks))
-        self.faithfulness = self.add(FaithfulnessCurves(self.session, looks))
-        self.question = ipywidgets.ToggleButtons(
-            options=[(title, name) for name, (title, _) in QUESTIONS.items()],
-            tooltips=[sentence for _, sentence in QUESTIONS.values()],
-            style=buttons(172),
-        )
-        self.similarity.act(self.question, "value", self._ask)
+    def connect(self, bound):
+        """Show the charts of one question at a time."""
+        bound.act(self.question, "value", self._ask)
         with self.session.runner.lock:  # the worker may be showing something already
             self._ask(self.question.value)
-        left = [self.method_picker.widget, self.controls.widget, self.layer_picker.widget]
-        below = [self.question, self.similarity.widget, self.faithfulness.widget]
-        self.arrange(left, [self.destruction.widget, self.panels.scale], below)
+
+    @property
+    def methods(self):
+        """The method classes to choose from."""
+        return maps_of_an_image()
+
+    def choice(self):
+        """(count, seed, alone) of `Network.randomised`, as they are now."""
+        return self._choice or (self.count, 0, False)
 
     def variants(self, settings):
-        """The network as it is, and with destroyed weights; both explain the same class."""
-        network, (count, seed, alone) = settings.network, self._choice
+        """The network as it is, and with randomised weights; both explain the same class."""
+        network, (count, seed, alone) = settings.network, self.choice()
         target = network.target(settings.target, settings.image)
-        destroyed = network.randomised(min(count, len(network.weighted_layers)), seed, alone)
-        return replace(settings, target=target), replace(settings, target=target, network=destroyed)
+        randomised = network.randomised(min(count, len(network.weighted_layers)), seed, alone)
+        return replace(settings, target=target), replace(settings, target=target, network=randomised)
 
     def name_of(self, asked):
-        """What has been done to the network."""
+        """The words for what has been done to the network."""
         network = self.session.network
         return "as trained" if asked.network is network else asked.network.name.removeprefix(f"{network.name}, ")
 
-    def destroy(self, count, seed=0, alone=False):
+    def randomise(self, count, seed=0, alone=False):
         """Shuffle the weights of the last `count` layers, or only of the last of these; see `Network.randomised`."""
         with self.session.runner.lock:  # what is shown meanwhile is of the choice before
             self._choice = (count, seed, alone)
@@ -90,73 +94,6 @@ class SanityExplorer(Comparison):
             part = getattr(self, each)
             part.widget.layout.display = None if each == name else "none"
             part.show(each == name)
-
-
-class Destruction(Bound):
-    """How the weights are destroyed: how many layers from the top, all of them or only the last one, and the seed."""
-
-    def __init__(self, session, choice, destroy):
-        super().__init__(session)
-        self._choice, self._destroy = choice, destroy
-        self._slider, self._paths = None, ()
-        self._words = paragraph(css=DIGITS)
-        self._alone = ipywidgets.Dropdown(
-            options=[("all layers down to this one", False), ("this layer alone", True)],
-            value=choice()[2],
-            description="shuffle",
-            style=LABEL,
-            layout=LONG_DROPDOWN,
-            tooltip="The paper calls these cascading and independent randomisation.",
-        )
-        self._seed = ipywidgets.BoundedIntText(
-            value=choice()[1],
-            min=0,
-            max=10**6,
-            description="seed",
-            style=label(36),
-            layout=SEED_FIELD,
-            tooltip="Another seed is another shuffle.",
-        )
-        self._row = ipywidgets.VBox()
-        options = ipywidgets.HBox([self._alone, self._seed], layout=LOOSE_ROW)
-        self.widget = ipywidgets.VBox([self._row, options])
-        self.follow(self._offer, "network")
-        self.follow(self._show, "network", "results")
-        self.act(self._alone, "value", lambda _: self._tell())
-        self.act(self._seed, "value", lambda _: self._tell())
-
-    def _show(self):
-        if self._slider is None:
-            return
-        paths = self._paths
-        self._slider.value = count = min(self._choice()[0], len(paths))
-        where = f"down to {paths[count - 1]}" if not self._alone.value else f"only {paths[count - 1]}"
-        say(self._words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
-
-    def _offer(self):
-        """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
-        if self.session.network is None:
-            return
-        self._paths = self.session.network.weighted_layers
-        count = len(self._paths)
-        self._slider = ipywidgets.IntSlider(
-            min=0,
-            max=count,
-            value=min(self._choice()[0], count),
-            readout=False,
-            description="Randomise weights from the top",
-            style=WHOLE_LABEL,
-            layout=LONG_SLIDER,
-            tooltip="How many layers, from the output back to the image, lose what they have learned.",
-        )
-        self.act(self._slider, "value", lambda _: self._tell())
-        self._row.children = (self._slider, self._words)
-
-    def _tell(self):
-        if self._slider is not None:
-            self._destroy(self._slider.value, self._seed.value, self._alone.value)
-            with self.following():
-                self._show()
 
 
 def maps_of_an_image():

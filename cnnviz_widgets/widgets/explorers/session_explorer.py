@@ -1,15 +1,33 @@
-"""What all explorers have in common: a session, parts that follow it, three columns."""
+"""`SessionExplorer`, the base of all explorers: they declare their parts and their page, and here these are built.
+
+class MapExplorer(SessionExplorer):
+    first_method = Gradient
+    live_view = part(LiveView)
+    status = part(StatusLine)
+    image_picker = part(ImagePicker)
+    page = (
+        columns(
+            column("image_picker", layout=SIDE_COLUMN),
+            column("status", "live_view", "status.notes", layout=PICTURE_COLUMN),
+        ),
+    )
+"""
+
+from dataclasses import dataclass
+from inspect import Parameter, Signature, signature
+from operator import attrgetter
 
 import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.look import PAGE, PICTURE_COLUMN, SIDE_COLUMN, WRAPPING_ROW
+from cnnviz_widgets.widgets.look import PAGE, WRAPPING_ROW
+from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.linked import Linked
 
 
 class SessionExplorer(ipywidgets.VBox):
-    """A session on the page. Subclasses add their parts and say where these stand.
+    """A session on the page. Subclasses declare options, widgets of their own, parts, and where these stand.
 
     `network` is whatever `cnnviz.load` takes (the bundled ImageNet network if nothing is given), `image` an
     InputImage, an array, a path, or nothing for a sample. `method` is a method or a method class, `target` a class
@@ -18,21 +36,40 @@ class SessionExplorer(ipywidgets.VBox):
     """
 
     first_method = None  # the method class of an explorer that asks one question; None shows any
+    page = ()  # names of parts, and `row`, `column` and `columns` of them, from top to bottom
+    page_layout = PAGE
+    _parts = ()
 
-    def __init__(self, network=None, image=None, method=None, layer=None, target=None, session=None):
-        super().__init__(layout=PAGE)
+    def __init__(self, network=None, image=None, *, method=None, target=None, layer=None, session=None, **options):
+        super().__init__(layout=self.page_layout)
         self._parts = []
-        method = method or self.first_method
-        if session is None:
-            self.session = self._new_session(network, image, method, layer, target)
-        elif self.first_method is None:
-            self.session = session
-        else:
-            self.session = self.add(Linked(session, method, self.variants)).own
+        self._take(options)
+        for name, one in declared(type(self), _Own).items():
+            setattr(self, name, one.make(*one.arguments, **one.options))
+        self.session = self._opened(network, image, method, target, layer, session)
+        for name, one in declared(type(self), _Part).items():
+            arguments = [attrgetter(path)(self) for path in one.arguments]
+            setattr(self, name, self.add(one.make(self.session, *arguments, **one.options)))
+        self.connect(self.add(Bound(self.session)))
+        self.children = tuple(self._built(item) for item in self.page)
+
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        _, *common, _ = signature(SessionExplorer.__init__).parameters.values()
+        options = [Parameter(name, Parameter.KEYWORD_ONLY, default=one.default) for name, one in _options(cls)]
+        cls.__signature__ = Signature([*common, *options])  # what a notebook shows
+
+    def connect(self, bound):
+        """Tie widgets of the explorer's own to the session: `bound` follows it, and acts on what the person does."""
 
     def variants(self, settings):
         """What is computed for what was chosen, see `Session`; several questions for explorers that compare."""
         return (settings,)
+
+    @property
+    def opening_method(self):
+        """The method of an explorer that was given none: the class leaves its parameters to the session."""
+        return self.first_method
 
     @property
     def result(self):
@@ -50,13 +87,101 @@ class SessionExplorer(ipywidgets.VBox):
             part.close()
         super().close()
 
-    def columns(self, *columns):
-        """Lists of widgets as columns that wrap on a narrow page; the second one is the picture."""
-        layouts = [SIDE_COLUMN, PICTURE_COLUMN, SIDE_COLUMN]
-        boxes = [ipywidgets.VBox(list(column), layout=layout) for column, layout in zip(columns, layouts, strict=False)]
-        return ipywidgets.Box(boxes, layout=WRAPPING_ROW)
+    def _take(self, options):
+        known = dict(_options(type(self)))
+        for name in options.keys() - known.keys():
+            raise TypeError(
+                f"{type(self).__name__} takes network, image, method, target, layer, session"
+                f"{''.join(f', {option}' for option in known)}. Received: {name}."
+            )
+        for name, one in known.items():
+            setattr(self, name, options.get(name, one.default))
 
-    def _new_session(self, network, image, method, layer, target):
+    def _opened(self, network, image, method, target, layer, session):
+        """The session that is given, one of the explorer's own beside it, or a new one."""
+        if session is not None and self.first_method is None:
+            return session
+        method = method or self.opening_method
+        if session is not None:
+            return self.add(Linked(session, method, self.variants)).own
         if isinstance(image, (str, bytes)) or hasattr(image, "__fspath__"):
             image = InputImage.open(image)
-        return Session(network or "efficientnet_lite0", image, method, target, layer, variants=self.variants)
+        network = network or "efficientnet_lite0"
+        return Session(network, image, method=method, target=target, layer=layer, variants=self.variants)
+
+    def _built(self, item):
+        if isinstance(item, _Box):
+            return item.make([self._built(each) for each in item.items], layout=item.layout)
+        found = attrgetter(item)(self)
+        return found if isinstance(found, ipywidgets.Widget) else found.widget
+
+
+# ---- What subclasses declare
+
+
+def option(default):
+    """A keyword of the constructor; the explorer has its value under the same name."""
+    return _Option(default)
+
+
+def own(make, *arguments, **options):
+    """Something that needs no session, made by `make`: before the session, which may ask for `variants` at once."""
+    return _Own(make, arguments, options)
+
+
+def part(make, *names, **options):
+    """A part, made by `make(session, *values, **options)`: the values of the explorer's attributes of these names."""
+    return _Part(make, names, options)
+
+
+def column(*items, layout=None):
+    """Items below each other."""
+    return _Box(ipywidgets.VBox, items, layout or {})
+
+
+def row(*items, layout=None):
+    """Items beside each other."""
+    return _Box(ipywidgets.HBox, items, layout or {})
+
+
+def columns(*items, layout=WRAPPING_ROW):
+    """Columns that wrap on a narrow page."""
+    return _Box(ipywidgets.Box, items, layout)
+
+
+def declared(explorer, kind):
+    """{name: declaration} of one kind, those of the base classes first."""
+    bases = [base for base in reversed(explorer.__mro__) if issubclass(base, SessionExplorer)]
+    names = dict.fromkeys(name for base in bases for name in vars(base))
+    return {name: one for name in names if isinstance(one := getattr(explorer, name), kind)}
+
+
+def _options(explorer):
+    return declared(explorer, _Option).items()
+
+
+@dataclass(frozen=True)
+class _Option:
+    default: object
+
+
+@dataclass(frozen=True)
+class _Made:
+    make: object
+    arguments: tuple
+    options: dict
+
+
+class _Own(_Made):
+    """Its arguments are values."""
+
+
+class _Part(_Made):
+    """Its arguments are names."""
+
+
+@dataclass(frozen=True)
+class _Box:
+    make: type
+    items: tuple
+    layout: dict

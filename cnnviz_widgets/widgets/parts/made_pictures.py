@@ -20,7 +20,7 @@ class MadePictures(Bound):
     """Follows the results of a session whose axes are PICTURE.
 
     `shown` is the one that is large: while they are made the one that grows, afterwards the one that the person picked.
-    `widgets` stand below each other; `course` and `sample` beside them.
+    `live_image`, `notes` and `grid` stand below each other; `course` and `sample` beside them.
     """
 
     def __init__(self, session):
@@ -30,12 +30,11 @@ class MadePictures(Bound):
         self.grid = Gallery(label="Pictures", side=THUMBNAIL, named=True)
         self.grid.layout.display = "none"
         self.course = ipywidgets.HTML()
-        self._notes = paragraph()
+        self.notes = paragraph()
         self._sample, self._about_sample = LiveImage(compact=True), paragraph(css=ASIDE)
         self.sample = ipywidgets.VBox(
             [self._about_sample, self._sample], layout=SMALL_PICTURE | {"visibility": "hidden"}
         )
-        self.widgets = (self.live_image, self._notes, self.grid)
         self.shown = None
         self._picked = None  # (network, target) that the person picked in the grid
         self._small = ()  # the results of which the grid shows a picture
@@ -65,7 +64,7 @@ class MadePictures(Bound):
         notes = {note.kind: note for note in result.notes}
         self.live_image.show_image(_rgb(result))
         self.live_image.title = caption(result)
-        say_notes(self._notes, result.notes)
+        say_notes(self.notes, result.notes)
         reached = notes["score_reached"].numbers if "score_reached" in notes else {}
         self.course.value = curve(result.course, reached.get("best")) if result.course else ""
         self._show_sample(result.request.network, reached)

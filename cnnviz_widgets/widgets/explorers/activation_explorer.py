@@ -1,0 +1,33 @@
+"""`ActivationExplorer`: the feature maps of a layer, down to the arithmetic of one number."""
+
+from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.widgets.look import SIDE_COLUMN, TILES_COLUMN
+from cnnviz_widgets.widgets.parts.channel_tiles import ChannelTiles
+from cnnviz_widgets.widgets.parts.layer_facts import LayerFacts
+from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker
+from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.unit_detail import UnitDetail
+
+from .session_explorer import SessionExplorer, column, columns, part
+
+
+class ActivationExplorer(SessionExplorer):
+    """Feature maps of a layer as tiles: click one, then a cell of it to see which patch and weights made its number.
+
+    Arguments as for `SessionExplorer`.
+    """
+
+    first_method = Activations
+    facts = part(LayerFacts, arithmetic=True)
+    tiles = part(ChannelTiles, "facts")
+    detail = part(UnitDetail, "tiles", "facts")
+    status = part(StatusLine)
+    network_picker = part(NetworkPicker)
+    image_picker = part(ImagePicker)
+    layer_picker = part(LayerPicker)
+    page = (
+        columns(
+            column("network_picker", "image_picker", "layer_picker", "tiles.order", layout=SIDE_COLUMN),
+            column("status", "tiles", "tiles.dead", "detail", "status.notes", layout=TILES_COLUMN),
+        ),
+    )

@@ -1,0 +1,41 @@
+"""`FilterExplorer`: the kernels that a convolution has learned, and all there is to know of one of them."""
+
+import ipywidgets
+
+from cnnviz_widgets.methods.filters import Filters
+from cnnviz_widgets.widgets.look import PICTURE_COLUMN, RULE, SIDE_COLUMN
+from cnnviz_widgets.widgets.parts.channel_tiles import FilterTiles
+from cnnviz_widgets.widgets.parts.controls import ParameterControls
+from cnnviz_widgets.widgets.parts.filter_detail import FilterDetail
+from cnnviz_widgets.widgets.parts.layer_facts import LayerFacts
+from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker
+from cnnviz_widgets.widgets.parts.status import StatusLine
+
+from .session_explorer import SessionExplorer, column, columns, own, part
+
+
+class FilterExplorer(SessionExplorer):
+    """Filters of a convolution as tiles, sorted, the dead ones marked; click one for its weights, map and patches.
+
+    Arguments as for `SessionExplorer`.
+    """
+
+    first_method = Filters
+    rule = own(ipywidgets.HTML, f'<hr style="{RULE}">')
+    facts = part(LayerFacts)
+    tiles = part(FilterTiles, "facts")
+    detail = part(FilterDetail, "tiles", "facts")
+    status = part(StatusLine)
+    controls = part(ParameterControls, hidden=("order",))
+    network_picker = part(NetworkPicker)
+    image_picker = part(ImagePicker)
+    layer_picker = part(LayerPicker)
+    page = (
+        columns(
+            column("network_picker", "image_picker", layout=SIDE_COLUMN),
+            column("status", "tiles", "tiles.dead", "status.notes", layout=PICTURE_COLUMN),
+            column("layer_picker", "controls", "tiles.order", layout=SIDE_COLUMN),
+        ),
+        "rule",
+        "detail",
+    )

@@ -1,0 +1,58 @@
+"""A slider over the layers of a network, for walking from the first to the last."""
+
+from functools import partial
+
+import ipywidgets
+
+from cnnviz_widgets.widgets.look import BELOW_SLIDER, LONG_SLIDER, label
+
+from .bound import Bound
+from .text import paragraph, say
+
+
+class LayerSlider(Bound):
+    """A slider over the layers in order of execution; arrow keys walk, Home and End go to either end.
+
+    `opening` is a function of a Network: the path of the layer that is shown while none has been chosen.
+    """
+
+    def __init__(self, session, opening):
+        super().__init__(session)
+        self._opening = opening
+        self._paths = ()
+        self._name = paragraph(css=BELOW_SLIDER)
+        self.widget = ipywidgets.VBox()
+        self.follow(self._show, "network", "layer")
+
+    def _show(self):
+        network = self.session.network
+        if network is None:
+            return
+        paths = tuple(info.path for info in network.spatial_layers)
+        path = self.session.layer or self._opening(network)
+        if path not in paths:
+            return
+        if paths != self._paths:
+            self._offer(paths)
+        self._slider.value = paths.index(path)
+        info = network.layer(path)
+        say(self._name, f"{path} · {info.kind} · {info.size} · {paths.index(path) + 1} of {len(paths)}")
+
+    def _offer(self, paths):
+        """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
+        self._paths = paths
+        self._slider = ipywidgets.IntSlider(
+            min=0,
+            max=len(paths) - 1,
+            readout=False,
+            description="Layer",
+            style=label(44),
+            layout=LONG_SLIDER,
+            tooltip="From the first layer, fine and without meaning, to the last, coarse and full of it.",
+        )
+        self.act(self._slider, "value", partial(self._choose, paths))
+        self.widget.children = (self._slider, self._name)
+
+    def _choose(self, paths, index):
+        if paths == self._paths:  # else the slider was moved in the moment in which another network was opened
+            self.session.layer = paths[index]

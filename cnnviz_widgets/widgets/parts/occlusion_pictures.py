@@ -1,0 +1,49 @@
+"""The three pictures of an occlusion in a row: heat map, class map, and the image to cover by hand."""
+
+import ipywidgets
+
+from cnnviz_widgets.widgets.look import ASIDE, HEADING, ONE_OF_THREE, WRAPPING_ROW
+
+from .bound import Bound
+from .text import paragraph, say
+
+HINT = "Point at a map to try its window by hand; click to keep the window there."
+# Both maps are of one image: they are looked at in one way.
+IN_COMMON = ("opacity", "show", "zoom", "center")
+
+
+class OcclusionPictures(Bound):
+    """Two LiveViews and an OcclusionByHand of one session, with titles. Below a `caption` and the `hint`."""
+
+    def __init__(self, session, heat_map, class_map, by_hand):
+        super().__init__(session)
+        class_map.choice.value = "classes"
+        class_map.live_image.compact = True
+        self.caption, self.hint = paragraph(css=HEADING), paragraph(HINT, ASIDE)
+        self._heat_map = _titled("Heat map", "how far covering lowers the score", heat_map)
+        self._class_map = _titled("Class map", "which class wins when covered", class_map)
+        self._by_hand = _titled("Try it by hand", "what the network then says", by_hand)
+        self.widget = ipywidgets.Box(layout=WRAPPING_ROW)
+        # Between the two only the browser is needed.
+        one, other = heat_map.live_image, class_map.live_image
+        self._links = [ipywidgets.jslink((one, name), (other, name)) for name in IN_COMMON]
+        self.follow(self._show, "result")
+
+    def close(self):
+        """Follow no more, and take the pictures apart."""
+        for link in self._links:
+            link.unlink()
+        super().close()
+
+    def _show(self):
+        result = self.session.result
+        say(self.caption, result.request.caption if result else "")
+        # Among quantities none wins: there is no class map.
+        without = result is not None and result.class_map is None
+        self.widget.children = (self._heat_map, *([] if without else [self._class_map]), self._by_hand)
+
+
+def _titled(title, question, part):
+    # Titles of one line each, so that the pictures stand at one height; what is shown is said above them.
+    part.widget.add_class("cnnviz-untitled")
+    return ipywidgets.VBox([paragraph(title, HEADING), paragraph(question, ASIDE), part.widget], layout=ONE_OF_THREE)

@@ -1,0 +1,28 @@
+"""A map to point at: the window at the cell under the pointer is tried by hand."""
+
+from cnnviz_widgets.methods.occlusion import Occlusion
+
+from .bound import Bound
+
+
+class Pointing(Bound):
+    """Puts the occluder of an OcclusionByHand at the cell of a LiveView that a person points at, or clicks."""
+
+    def __init__(self, session, view, by_hand):
+        super().__init__(session)
+        self._by_hand, self._map = by_hand, view.live_image
+        self._map.tells_hover = True
+        self.act(self._map, "hovered", self._point)
+        self.act(self._map, "clicked", lambda cell: self._point(cell, keep=True))
+
+    def _point(self, cell, keep=False):
+        session, request = self.session, self.session.result and self.session.result.request
+        if request is None or not isinstance(request.method, Occlusion):
+            return
+        if (request.network, request.image) != (session.network, session.fitted):  # another image than by hand
+            return
+        if cell:
+            _, row, column = cell
+            self._by_hand.point_at(request.method, row, column, keep)
+        elif not keep:
+            self._by_hand.point_away()

@@ -1,0 +1,87 @@
+"""Controls for the randomisation of a network's weights, from the top down or one layer alone."""
+
+import ipywidgets
+
+from cnnviz_widgets.widgets.look import (
+    DIGITS,
+    LABEL,
+    LONG_DROPDOWN,
+    LONG_SLIDER,
+    LOOSE_ROW,
+    SEED_FIELD,
+    WHOLE_LABEL,
+    label,
+)
+
+from .bound import Bound
+from .text import paragraph, say
+
+
+class WeightRandomizationControls(Bound):
+    """A slider for the number of layers from the top, a choice of all of them or only the last one, and a seed.
+
+    `choice()` is (count, seed, alone) of `Network.randomised`; a person's choice is told to `randomise(*choice)`.
+    """
+
+    def __init__(self, session, choice, randomise):
+        super().__init__(session)
+        self._choice, self._randomise = choice, randomise
+        self._slider, self._paths = None, ()
+        self._words = paragraph(css=DIGITS)
+        self._alone = ipywidgets.Dropdown(
+            options=[("all layers down to this one", False), ("this layer alone", True)],
+            value=choice()[2],
+            description="shuffle",
+            style=LABEL,
+            layout=LONG_DROPDOWN,
+            tooltip="The paper calls these cascading and independent randomisation.",
+        )
+        self._seed = ipywidgets.BoundedIntText(
+            value=choice()[1],
+            min=0,
+            max=10**6,
+            description="seed",
+            style=label(36),
+            layout=SEED_FIELD,
+            tooltip="Another seed is another shuffle.",
+        )
+        self._row = ipywidgets.VBox()
+        options = ipywidgets.HBox([self._alone, self._seed], layout=LOOSE_ROW)
+        self.widget = ipywidgets.VBox([self._row, options])
+        self.follow(self._offer, "network")
+        self.follow(self._show, "network", "results")
+        self.act(self._alone, "value", lambda _: self._tell())
+        self.act(self._seed, "value", lambda _: self._tell())
+
+    def _show(self):
+        if self._slider is None:
+            return
+        paths = self._paths
+        self._slider.value = count = min(self._choice()[0], len(paths))
+        where = f"down to {paths[count - 1]}" if not self._alone.value else f"only {paths[count - 1]}"
+        say(self._words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
+
+    def _offer(self):
+        """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
+        if self.session.network is None:
+            return
+        self._paths = self.session.network.weighted_layers
+        count = len(self._paths)
+        self._slider = ipywidgets.IntSlider(
+            min=0,
+            max=count,
+            value=min(self._choice()[0], count),
+            readout=False,
+            description="Randomise weights from the top",
+            style=WHOLE_LABEL,
+            layout=LONG_SLIDER,
+            tooltip="How many layers, from the output back to the image, lose what they have learned.",
+        )
+        self.act(self._slider, "value", lambda _: self._tell())
+        self._row.children = (self._slider, self._words)
+
+    def _tell(self):
+        if self._slider is not None:
+            self._randomise(self._slider.value, self._seed.value, self._alone.value)
+            with self.following():
+                self._show()
