@@ -21,7 +21,7 @@ from cnnviz_widgets.widgets.explorers.occlusion_explorer import OcclusionExplore
 from cnnviz_widgets.widgets.explorers.sanity_explorer import SanityExplorer
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
-from cnnviz_widgets.widgets.parts.made_pictures import MadePictures
+from cnnviz_widgets.widgets.parts.maximal_activation_gallery import MaximalActivationGallery
 from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand
 
 from .conftest import ByHand, small_network
@@ -176,7 +176,7 @@ def test_a_picture_picked_for_one_network_is_not_picked_for_another(network):
         return tuple(replace(settings, target=Target(index)) for index in (0, 1))
 
     session = Session(network, method=QUICK, runner=Inline(), variants=both)
-    pictures = MadePictures(session)
+    pictures = MaximalActivationGallery(session)
     pictures.grid.selected = 0
     assert pictures.shown.request.target == Target(0)
     session.open(small_network("second", seed=1))

@@ -115,7 +115,7 @@ def test_the_button_makes_the_channel_the_target(explorer):
 
 
 def test_the_image_that_excites_it_is_made_on_request_and_goes_with_the_next_filter(explorer):
-    exciting = explorer.detail.exciting
+    exciting = explorer.detail.maximal_activation
     assert exciting.session.result is None
     exciting._button.click()
     result = exciting.session.result

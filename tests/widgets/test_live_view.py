@@ -103,7 +103,7 @@ def test_a_position_in_settings_is_part_of_what_was_chosen():
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_the_figure_shows_pictures_as_they_are(session, count):
-    from cnnviz_widgets.widgets.charts.figures import ResultFigure
+    from cnnviz_widgets.widgets.charts.result_figure import ResultFigure
 
     view = LiveView(session)
     figure = ResultFigure(session, view.live_image)

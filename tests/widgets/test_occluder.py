@@ -242,7 +242,7 @@ def session_image(array):
 
 
 def test_the_caption_tells_of_a_rise_as_a_rise(session):
-    place = occlusion_by_hand.Place("grey", tuple(RECTANGLE))
+    place = occlusion_by_hand.CoveredArea("grey", tuple(RECTANGLE))
     found = expected(session)
     for score, word in ((found.clean_score - 1, "logit drop 1."), (found.clean_score + 1, "logit rise 1.")):
         answer = type(found)(found.clean, found.now, found.clean_score, score)

@@ -124,7 +124,7 @@ def test_options_and_own_widgets_are_there_when_the_session_first_asks(network, 
 def test_a_file_dropped_in_the_folder_is_a_widget_of_the_package(tmp_path, monkeypatch):
     (tmp_path / "calm_explorer.py").write_text(
         "from .session_explorer import SessionExplorer, part\n"
-        "from cnnviz_widgets.widgets.parts.status import StatusLine\n\n\n"
+        "from cnnviz_widgets.widgets.parts.status_line import StatusLine\n\n\n"
         "class CalmExplorer(SessionExplorer):\n"
         "    status = part(StatusLine)\n"
         "    page = ('status',)\n"

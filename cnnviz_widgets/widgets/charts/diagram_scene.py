@@ -22,7 +22,7 @@ HANGING = ("norm", "activation")
 
 
 @dataclass
-class Part:
+class DiagramPart:
     """Boxes and lines with places, in px from the part's own corner."""
 
     width: float = 0
@@ -45,12 +45,12 @@ class Part:
 
 
 @dataclass
-class Item:
+class DiagramItem:
     """What the layout places as one: a card of layers, a closed group, an open one."""
 
     key: str
     paths: list  # of its layers
-    part: Part
+    part: DiagramPart
 
 
 def without_steps(anatomy):
@@ -118,7 +118,7 @@ class _Drawing:
                 self.consumers[source].append(path)
 
     def level(self, members, depth):
-        """The Part of what stands side by side inside one group, or in the network as a whole."""
+        """The DiagramPart of what stands side by side inside one group, or in the network as a whole."""
         items = {item.key: item for item in self._items(members, depth)}
         owner = {path: item.key for item in items.values() for path in item.paths}
         edges, outs = [], []
@@ -140,13 +140,13 @@ class _Drawing:
     def _items(self, members, depth):
         """Cards, closed groups, open ones."""
         if depth == 0:
-            yield Item(IMAGE, [IMAGE], self._image())
+            yield DiagramItem(IMAGE, [IMAGE], self._image())
         for card in self._cards([member for member in members if isinstance(member, str)]):
-            yield Item(card[0], card, self._card(card))
+            yield DiagramItem(card[0], card, self._card(card))
         for group in members:
             if not isinstance(group, str):
                 part = self._open(group, depth) if group.path in self.opened else self._closed(group)
-                yield Item(group.path, list(group.layers), part)
+                yield DiagramItem(group.path, list(group.layers), part)
 
     def _cards(self, layers):
         """Layers, each with those that hang below it: a list of lists of paths."""
@@ -164,7 +164,7 @@ class _Drawing:
     def _image(self):
         width = max(NARROWEST, len(self.image_size) * LETTER)
         hint = f"The image, {self.image_size}" if self.image_size else "The image"
-        return Part(width, CARD, [_node(IMAGE, width, CARD, "image", "image", self.image_size, hint)])
+        return DiagramPart(width, CARD, [_node(IMAGE, width, CARD, "image", "image", self.image_size, hint)])
 
     def _card(self, paths):
         infos = [self.facts[path].info for path in paths]
@@ -173,14 +173,14 @@ class _Drawing:
         beside = [len(name) + len(detail) + 2 for name, detail in zip(names[1:], details[1:], strict=True)]
         width = max(len(names[0]) * LETTER, max(len(details[0]), *beside, 0) * LETTER * SMALL) + 22
         width = min(max(NARROWEST, width), WIDEST)
-        part = Part(width)
+        part = DiagramPart(width)
         for info, name, detail in zip(infos, names, details, strict=True):
             height = STRIP if part.nodes else CARD
             letters = (width - 20) / LETTER if height == CARD else (width - 20) / LETTER / SMALL - len(detail) - 2
             name = shortened(_behind(names[0], name) if part.nodes and len(name) > letters else name, letters)
             hint = in_short(self.facts[info.path])
             node = _node(info.path, width, height, family(info.kind), name, detail, hint)
-            part.take(Part(nodes=[node | {"layer": True}]), 0, part.height)
+            part.take(DiagramPart(nodes=[node | {"layer": True}]), 0, part.height)
             part.height += height
         return part
 
@@ -192,12 +192,12 @@ class _Drawing:
         hint = f"{group.title} · {len(paths)} layers · output {last.size} · {count:,} parameters · double click to open"
         title = shortened(group.title, (width - 40) / LETTER)
         node = _node(group.path, width, CARD, "group", title, detail, hint)
-        return Part(width, CARD, [node | {"group": True, "layer": group.path in self.facts}])
+        return DiagramPart(width, CARD, [node | {"group": True, "layer": group.path in self.facts}])
 
     def _open(self, group, depth):
         inside = self.level(group.members, depth + 1)
         width = max(inside.width + 2 * SIDE, len(group.title) * LETTER + 60)
-        part = Part(width, HEAD + inside.height + FOOT)
+        part = DiagramPart(width, HEAD + inside.height + FOOT)
         part.take(inside, (width - inside.width) / 2, HEAD)
         part.ports = _across(inside.ports, width)
         for edge in part.edges:  # those that go through the frame begin or end there
@@ -242,14 +242,14 @@ def _ends(edge, items):
     """How far from the middles of its boxes an edge begins and ends: at the ports of those that are open."""
     offsets = []
     for key, side in ((edge[0], "out"), (edge[1], "in")):
-        part = items[key].part if key in items else Part()
+        part = items[key].part if key in items else DiagramPart()
         offsets.append(part.ports.get((side, edge[2]), part.width / 2) - part.width / 2)
     return tuple(offsets)
 
 
 def _assembled(items, layout):
     """The boxes and lines of a level where the layout wants them."""
-    part = Part(layout.width, layout.height)
+    part = DiagramPart(layout.width, layout.height)
     for key, item in items.items():
         part.take(item.part, *layout.corners[key])
     for (start, end, *_), points in layout.routes.items():

@@ -7,7 +7,7 @@ from cnnviz_widgets.maps.faithfulness import ORDERS, STEPS, deletion_and_inserti
 from cnnviz_widgets.widgets.look import LABEL, LOOSE_ROW, SHORT_DROPDOWN
 from cnnviz_widgets.widgets.parts.text import paragraph
 
-from .kept_lines import KeptLines, check_weights
+from .curves_by_method import CurvesByMethod, check_weights
 from .line_chart import CHANCE, Legend, Line, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
@@ -25,7 +25,7 @@ class FaithfulnessCurves(MeasuredCurves):
     def __init__(self, session, looks=None):
         super().__init__(session, shown=False)
         self._current = None  # (what the current line is about, the result with the map)
-        self.lines = KeptLines(lambda found: found is not None and found.progress >= 1, looks)
+        self.lines = CurvesByMethod(lambda found: found is not None and found.progress >= 1, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
         self.fill = ipywidgets.Dropdown(

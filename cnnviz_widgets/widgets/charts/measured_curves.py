@@ -3,7 +3,7 @@
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.measurement import Measurement
 
-from .kept_lines import shown_pair
+from .curves_by_method import shown_pair
 
 
 class MeasuredCurves(Bound):

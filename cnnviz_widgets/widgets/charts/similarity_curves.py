@@ -11,7 +11,7 @@ from cnnviz_widgets.request import Request, steps
 from cnnviz_widgets.widgets.look import BUTTON, HEADING, TO_BOTH_ENDS
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
-from .kept_lines import KeptLines, check_weights
+from .curves_by_method import CurvesByMethod, check_weights
 from .line_chart import Legend, Line, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
@@ -54,7 +54,7 @@ class SimilarityCurves(MeasuredCurves):
         super().__init__(session, shown=True)
         self._choice = choice
         self._current = None  # the line that is measured
-        self.lines = KeptLines(lambda line: line.complete, looks)
+        self.lines = CurvesByMethod(lambda line: line.complete, looks)
         self._charts = ipywidgets.HTML()
         self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
         self._now = paragraph()

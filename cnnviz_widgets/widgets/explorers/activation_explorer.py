@@ -3,9 +3,9 @@
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.widgets.look import SIDE_COLUMN, TILES_COLUMN
 from cnnviz_widgets.widgets.parts.channel_tiles import ChannelTiles
-from cnnviz_widgets.widgets.parts.layer_facts import LayerFacts
-from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker
-from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.layer_facts_reader import LayerFactsReader
+from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker
+from cnnviz_widgets.widgets.parts.status_line import StatusLine
 from cnnviz_widgets.widgets.parts.unit_detail import UnitDetail
 
 from .session_explorer import SessionExplorer, column, columns, part
@@ -18,7 +18,7 @@ class ActivationExplorer(SessionExplorer):
     """
 
     first_method = Activations
-    facts = part(LayerFacts, arithmetic=True)
+    facts = part(LayerFactsReader, arithmetic=True)
     tiles = part(ChannelTiles, "facts")
     detail = part(UnitDetail, "tiles", "facts")
     status = part(StatusLine)

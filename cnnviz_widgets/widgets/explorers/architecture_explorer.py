@@ -9,7 +9,7 @@ from cnnviz_widgets.widgets.look import (
     WIDEST_PAGE,
 )
 from cnnviz_widgets.widgets.parts.anatomy_view import AnatomyView
-from cnnviz_widgets.widgets.parts.selectors import NetworkPicker
+from cnnviz_widgets.widgets.parts.pickers import NetworkPicker
 
 from .session_explorer import SessionExplorer, column, columns, part
 

@@ -2,8 +2,8 @@
 
 from cnnviz_widgets.widgets.look import BESIDE_PANELS, PANELS_COLUMN, PICTURES_FIRST
 from cnnviz_widgets.widgets.parts.panels import Panels
-from cnnviz_widgets.widgets.parts.selectors import ImagePicker, NetworkPicker, TargetPicker
-from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.pickers import ImagePicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.widgets.parts.status_line import StatusLine
 
 from .session_explorer import SessionExplorer, column, columns, option, part
 

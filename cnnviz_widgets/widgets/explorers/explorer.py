@@ -3,12 +3,12 @@
 import ipywidgets
 
 from cnnviz_widgets.methods import all_methods
-from cnnviz_widgets.widgets.charts.figures import ResultFigure
+from cnnviz_widgets.widgets.charts.result_figure import ResultFigure
 from cnnviz_widgets.widgets.look import PICTURE_COLUMN, SIDE_COLUMN, TO_BOTH_ENDS, buttons
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
-from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
-from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.widgets.parts.status_line import StatusLine
 
 from .session_explorer import SessionExplorer, column, columns, own, part, row
 

@@ -7,9 +7,9 @@ from cnnviz_widgets.widgets.look import PICTURE_COLUMN, RULE, SIDE_COLUMN
 from cnnviz_widgets.widgets.parts.channel_tiles import FilterTiles
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.filter_detail import FilterDetail
-from cnnviz_widgets.widgets.parts.layer_facts import LayerFacts
-from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker
-from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.layer_facts_reader import LayerFactsReader
+from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker
+from cnnviz_widgets.widgets.parts.status_line import StatusLine
 
 from .session_explorer import SessionExplorer, column, columns, own, part
 
@@ -22,7 +22,7 @@ class FilterExplorer(SessionExplorer):
 
     first_method = Filters
     rule = own(ipywidgets.HTML, f'<hr style="{RULE}">')
-    facts = part(LayerFacts)
+    facts = part(LayerFactsReader)
     tiles = part(FilterTiles, "facts")
     detail = part(FilterDetail, "tiles", "facts")
     status = part(StatusLine)

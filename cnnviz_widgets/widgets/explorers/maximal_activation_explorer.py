@@ -10,10 +10,10 @@ from cnnviz_widgets.widgets.look import PICTURE_COLUMN, SIDE_COLUMN, buttons
 from cnnviz_widgets.widgets.parts.class_set import ClassSet
 from cnnviz_widgets.widgets.parts.continue_controls import ContinueControls
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
-from cnnviz_widgets.widgets.parts.made_pictures import MadePictures
+from cnnviz_widgets.widgets.parts.maximal_activation_gallery import MaximalActivationGallery
+from cnnviz_widgets.widgets.parts.pickers import NetworkPicker
 from cnnviz_widgets.widgets.parts.score_picker import ScorePicker
-from cnnviz_widgets.widgets.parts.selectors import NetworkPicker
-from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.status_line import StatusLine
 
 from .session_explorer import SessionExplorer, column, columns, option, own, part
 
@@ -36,7 +36,7 @@ class MaximalActivationExplorer(SessionExplorer):
         tooltips=["A picture for one class, channel or unit.", "A picture for every chosen class, one by one."],
         style=buttons(96),
     )
-    pictures = part(MadePictures)
+    pictures = part(MaximalActivationGallery)
     status = part(StatusLine)
     controls = part(ParameterControls)
     network_picker = part(NetworkPicker)

@@ -6,9 +6,9 @@ from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 from cnnviz_widgets.widgets.parts.occlusion_by_hand import OcclusionByHand
 from cnnviz_widgets.widgets.parts.occlusion_pictures import OcclusionPictures
+from cnnviz_widgets.widgets.parts.pickers import ImagePicker, NetworkPicker, TargetPicker
 from cnnviz_widgets.widgets.parts.pointing import Pointing
-from cnnviz_widgets.widgets.parts.selectors import ImagePicker, NetworkPicker, TargetPicker
-from cnnviz_widgets.widgets.parts.status import StatusLine
+from cnnviz_widgets.widgets.parts.status_line import StatusLine
 
 from .session_explorer import SessionExplorer, column, columns, part
 

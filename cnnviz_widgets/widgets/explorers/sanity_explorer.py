@@ -11,7 +11,7 @@ from cnnviz_widgets.widgets.charts.faithfulness_curves import FaithfulnessCurves
 from cnnviz_widgets.widgets.charts.similarity_curves import SimilarityCurves
 from cnnviz_widgets.widgets.look import buttons
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
-from cnnviz_widgets.widgets.parts.selectors import LayerPicker
+from cnnviz_widgets.widgets.parts.pickers import LayerPicker
 from cnnviz_widgets.widgets.parts.weight_randomization_controls import WeightRandomizationControls
 
 from .comparison_explorer import ComparisonExplorer, comparing

@@ -11,7 +11,7 @@ from .bound import Bound
 RATHER_THAN = "rather than …"
 
 
-class Against(Bound):
+class ContrastPicker(Bound):
     """A button that opens a second list of classes: the target becomes the difference to the one picked there.
 
     `classes` is a function: the numbers of the class and of the one that it is set against, None where there is none.

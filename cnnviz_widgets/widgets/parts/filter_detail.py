@@ -11,7 +11,7 @@ from cnnviz_widgets.widgets.look import CAPTION, CARD, FITTED, HEADING, TITLE, T
 from cnnviz_widgets.words import number
 
 from .bound import Bound
-from .exciting_image import ExcitingImage
+from .filter_maximal_activation import FilterMaximalActivation
 from .text import paragraph, say
 
 PATCHES = 9
@@ -22,7 +22,7 @@ LARGEST = 5
 
 
 class FilterDetail(Bound):
-    """Follows the picked channel of `FilterTiles` and the `LayerFacts` of the same session."""
+    """Follows the picked channel of `FilterTiles` and the `LayerFactsReader` of the same session."""
 
     def __init__(self, session, tiles, facts):
         super().__init__(session)
@@ -36,7 +36,7 @@ class FilterDetail(Bound):
         self.numbers, self.colours = NumberGrids(), LiveImage(compact=True)
         self.map, self.patches = LiveImage(compact=True), LiveImage(compact=True, enlarges=False)
         self.about_weights, self.about_map, self.about_patches = (paragraph(css=CAPTION) for _ in range(3))
-        self.exciting = ExcitingImage(session)
+        self.maximal_activation = FilterMaximalActivation(session)
         self._places = ()
         self._shown = None
         self.widget = ipywidgets.VBox([self._headed(), self._cards()])
@@ -49,7 +49,7 @@ class FilterDetail(Bound):
     def close(self):
         """Follow the session no more, and end what is being made."""
         super().close()
-        self.exciting.close()
+        self.maximal_activation.close()
 
     def _headed(self):
         return ipywidgets.HBox([self.title, self.target], layout=TITLE_ROW)
@@ -59,7 +59,7 @@ class FilterDetail(Bound):
             ("Its weights", self.colours, self.numbers, self.about_weights),
             ("Its map of this image", self.map, self.about_map),
             ("The parts of this image that excite it most", self.patches, self.about_patches),
-            ("An image made to excite it", self.exciting.widget),
+            ("An image made to excite it", self.maximal_activation.widget),
         ]
         boxes = [ipywidgets.VBox([paragraph(name, HEADING), *parts], layout=CARD) for name, *parts in cards]
         return ipywidgets.Box(boxes, layout=WRAPPING_ROW)
@@ -82,7 +82,7 @@ class FilterDetail(Bound):
             self._show_map(facts, channel)
             self._show_patches(facts, channel)
             own = self._has_map(facts)
-            self.exciting.aim(facts.network, selection.target() if own else None)
+            self.maximal_activation.aim(facts.network, selection.target() if own else None)
             self.target.disabled = not own
 
     def _has_map(self, facts):

@@ -20,7 +20,7 @@ TOP = 5  # classes of the uncovered image whose bars are shown
 
 
 @dataclass(frozen=True)
-class Place:
+class CoveredArea:
     """What covers the image: `rectangle` and the `window` in its middle, [top, left, height, width] or []."""
 
     fill: str
@@ -49,7 +49,7 @@ class OcclusionByHand(Bound):
         options = parameters_of(Occlusion)["fill"].options
         self.widget = Occluder(fills=options, fill=fill)
         self._runner = session.runner.beside()
-        self._kept = self._shown = Place(fill)
+        self._kept = self._shown = CoveredArea(fill)
         self._drawn = None  # while there is no network, or no image
         self.follow(self._follow_settings, "network", "image", "target")
         self.act(self.widget, "asked", lambda _: self._dragged())
@@ -58,7 +58,7 @@ class OcclusionByHand(Bound):
     def point_at(self, method, row, column, keep=False):
         """Cover what an Occlusion covers at a pixel; with `keep` until the person does something else."""
         window, covered = method.place(self.session.fitted.shape, row, column)
-        place = Place(method.fill, _numbers(covered), _numbers(window))
+        place = CoveredArea(method.fill, _numbers(covered), _numbers(window))
         if keep:
             self._kept = place
         self._show(place)
@@ -75,7 +75,7 @@ class OcclusionByHand(Bound):
     # ---- What is covered
 
     def _dragged(self):
-        self._kept = Place(self.widget.fill, tuple(self.widget.rectangle))
+        self._kept = CoveredArea(self.widget.fill, tuple(self.widget.rectangle))
         self._show(self._kept)
 
     def _show(self, place):
@@ -89,7 +89,7 @@ class OcclusionByHand(Bound):
     def _follow_settings(self):
         self._draw()
         if self._drawn is not None:
-            self._kept = self._shown = Place(self.widget.fill, tuple(self.widget.rectangle))
+            self._kept = self._shown = CoveredArea(self.widget.fill, tuple(self.widget.rectangle))
             self._ask()
 
     def _draw(self):

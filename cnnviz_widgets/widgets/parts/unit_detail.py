@@ -14,7 +14,7 @@ from .text import paragraph, say
 
 
 class UnitDetail(Bound):
-    """Follows the picked unit of `ChannelTiles` and the `LayerFacts` of the same session; outlines on their image."""
+    """Follows the picked unit of `ChannelTiles` and the `LayerFactsReader` of one session; outlines on their image."""
 
     def __init__(self, session, tiles, facts):
         super().__init__(session)

@@ -15,7 +15,7 @@ from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.pick_list import NOTHING
-from cnnviz_widgets.widgets.parts.selectors import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
 from cnnviz_widgets.words import number
 
 from .conftest import CLASSES, small_network
@@ -221,7 +221,7 @@ def is_open(against):
 
 
 def test_one_class_rather_than_another_is_their_difference(session, picker):
-    against = picker._against
+    against = picker._contrast
     assert not is_open(against)
     against._button.value = True
     assert is_open(against)
@@ -236,7 +236,7 @@ def test_one_class_rather_than_another_is_their_difference(session, picker):
 @pytest.mark.parametrize("way", ["the button", "the first row", "the class itself"])
 def test_there_are_ways_back_to_the_class_alone(way, session, picker):
     session.target = Target(0) - Target(2)
-    against = picker._against
+    against = picker._contrast
     assert against._button.value
     assert against._list.none_name == "no other: cat alone"
     if way == "the button":
@@ -250,10 +250,10 @@ def test_there_are_ways_back_to_the_class_alone(way, session, picker):
 
 
 def test_picking_the_class_itself_as_the_other_leaves_it_alone(session, picker):
-    picker._against._button.value = True
-    picker._against._list.selected = 0
+    picker._contrast._button.value = True
+    picker._contrast._list.selected = 0
     assert session.target == Target(0)
-    assert picker._against._list.selected == -1
+    assert picker._contrast._list.selected == -1
     assert session.status == "done"
 
 
@@ -261,8 +261,8 @@ def test_the_top_class_is_set_against_another_by_its_name(session, picker):
     session.target = None
     top = int(session.probabilities.argmax())
     other = (top + 1) % 3
-    picker._against._button.value = True
-    picker._against._list.selected = other
+    picker._contrast._button.value = True
+    picker._contrast._list.selected = other
     assert session.target == Target(top) - Target(other)
     assert picker._list.selected == top
     picker._list.selected = -1  # the row "Top class"
@@ -282,8 +282,8 @@ def test_one_channel_or_sum_is_named_and_set_against_no_class(session, picker):
         session.target = target
         assert picker._list.label == f"Class · now: {name}"
         assert picker._list.selected == NOTHING
-        assert picker._against._button.disabled
-        assert not is_open(picker._against)
+        assert picker._contrast._button.disabled
+        assert not is_open(picker._contrast)
     session.target = Target("conv1", 3) - Target("conv1", 2)
     assert picker._list.label == "Class · now: channel 3 of conv1 rather than channel 2 of conv1"
 
@@ -302,19 +302,19 @@ def fast(method):
 
 
 def test_the_button_has_a_tooltip_and_back_undoes_the_difference(session, picker):
-    assert "for this class and not for another" in picker._against._button.tooltip
+    assert "for this class and not for another" in picker._contrast._button.tooltip
     session.target = Target(0) - Target(2)
-    assert picker._against._button.tooltip == "Back to the class alone."
+    assert picker._contrast._button.tooltip == "Back to the class alone."
     session.undo()
     assert session.target == Target(0)
-    assert picker._against._list.selected == -1
+    assert picker._contrast._list.selected == -1
 
 
 def test_another_network_closes_the_second_list(session, picker):
     session.target = Target(0) - Target(2)
     session.open(small_network("two_classes", classes=["left", "right"], seed=3))
-    assert not is_open(picker._against)
-    assert picker._against._list.names == ["left", "right"]
+    assert not is_open(picker._contrast)
+    assert picker._contrast._list.names == ["left", "right"]
     assert session.target is None
 
 
@@ -356,7 +356,7 @@ def test_both_sides_of_a_sigmoid_can_be_picked(image):
     picker = TargetPicker(session)
     (yes,) = network.outputs(image)[1]
     np.testing.assert_allclose(np.frombuffer(picker._list.values, "<f4"), [1 - yes, yes], rtol=1e-5)
-    assert picker._against.widget.layout.display == "none"
+    assert picker._contrast.widget.layout.display == "none"
     picker._list.selected = 0
     assert session.target == -Target(0)
     assert session.result.request.caption.endswith(" · cat")

@@ -11,7 +11,7 @@ from cnnviz_widgets.widgets.front.upload import Upload
 from cnnviz_widgets.widgets.look import CENTRED_ROW, COLUMN_WIDE, LABEL, NUMBER_FIELD, PATH, label
 
 from .bound import Bound
-from .contrast_picker import Against, rather_than, readings_for, show_readings
+from .contrast_picker import ContrastPicker, rather_than, readings_for, show_readings
 from .text import paragraph, say
 
 
@@ -124,7 +124,7 @@ class TargetPicker(Bound):
     def __init__(self, session):
         super().__init__(session)
         self._list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
-        self._against = Against(session, self._classes)
+        self._contrast = ContrastPicker(session, self._classes)
         self._channel = ipywidgets.BoundedIntText(
             description="or channel",
             min=0,
@@ -135,7 +135,7 @@ class TargetPicker(Bound):
         )
         self._of_layer = paragraph(css=PATH)
         channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=CENTRED_ROW)
-        self.widget = ipywidgets.VBox([self._list, self._against.widget, channel_row])
+        self.widget = ipywidgets.VBox([self._list, self._contrast.widget, channel_row])
         self.follow(self._show_channels, "network", "target", "layer", "result")
         self.act(self._channel, "value", self._choose_channel)
         self.follow(self._show_classes, "network")
@@ -145,7 +145,7 @@ class TargetPicker(Bound):
 
     def close(self):
         """Follow no more."""
-        self._against.close()
+        self._contrast.close()
         super().close()
 
     def _show_classes(self):

@@ -45,7 +45,7 @@ class Facts:
         return frozenset() if self.activity is None else frozenset(np.flatnonzero(self.activity.dead).tolist())
 
 
-class LayerFacts(Bound):
+class LayerFactsReader(Bound):
     """Keeps `facts` of the session's network, image and layer, and calls those back who asked by `tell`.
 
     With `arithmetic` it also takes the convolution apart; without, the `Facts` leave that out.

@@ -5,7 +5,7 @@ from cnnviz_widgets.core.result import MAP, Result
 from .line_chart import LOOKS
 
 
-class KeptLines:
+class CurvesByMethod:
     """One line a method, in the order in which they came; each has its look for as long as it stays.
 
     `about` is what the lines have in common: when it changes they are all forgotten. `is_done` tells of a line whether

@@ -16,7 +16,7 @@ from .text import paragraph, say, say_notes
 THUMBNAIL = 104  # px
 
 
-class MadePictures(Bound):
+class MaximalActivationGallery(Bound):
     """Follows the results of a session whose axes are PICTURE.
 
     `shown` is the one that is large: while they are made the one that grows, afterwards the one that the person picked.

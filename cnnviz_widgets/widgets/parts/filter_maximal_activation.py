@@ -17,7 +17,7 @@ from .text import paragraph, say, say_notes
 MAKE, STOP = "Make the image that excites it", "Stop"
 
 
-class ExcitingImage(Bound):
+class FilterMaximalActivation(Bound):
     """A button, and the picture that grows when it is pressed. `aim` says for which network and Target."""
 
     def __init__(self, session):
