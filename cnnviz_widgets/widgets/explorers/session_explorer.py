@@ -1,29 +1,37 @@
 """`SessionExplorer`, the base of all explorers: they declare their parts and their page, and here these are built.
 
-class MapExplorer(SessionExplorer):
-    first_method = Gradient
-    live_view = part(LiveView)
-    status = part(StatusLine)
-    image_picker = part(ImagePicker)
-    page = (
-        columns(
-            column("image_picker", layout=SIDE_COLUMN),
-            column("status", "live_view", "status.notes", layout=PICTURE_COLUMN),
-        ),
-    )
+    class MapExplorer(SessionExplorer):
+        first_method = Gradient
+        live_view = part(LiveView)
+        status = part(StatusLine)
+        image_picker = part(ImagePicker)
+        page = (
+            columns(
+                column("image_picker", layout=SIDE_COLUMN),
+                column("status", "live_view", "status.notes", layout=PICTURE_COLUMN),
+            ),
+        )
+
+In a page, the name of a part stands for its widget; a dotted name is a widget that the part holds besides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import Parameter, Signature, signature
 from operator import attrgetter
+from typing import Any, TypeVar, cast
 
 import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import PAGE, WRAPPING_ROW
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.linked import Linked
+
+Made = TypeVar("Made")
 
 
 class SessionExplorer(ipywidgets.VBox):
@@ -40,7 +48,17 @@ class SessionExplorer(ipywidgets.VBox):
     page_layout = PAGE
     _parts = ()
 
-    def __init__(self, network=None, image=None, *, method=None, target=None, layer=None, session=None, **options):
+    def __init__(
+        self,
+        network: Any = None,
+        image: Any = None,
+        *,
+        method: Method | type[Method] | None = None,
+        target: Target | str | int | None = None,
+        layer: str | tuple[str, ...] | None = None,
+        session: Session | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(layout=self.page_layout)
         self._parts = []
         self._take(options)
@@ -116,22 +134,22 @@ class SessionExplorer(ipywidgets.VBox):
         return found if isinstance(found, ipywidgets.Widget) else found.widget
 
 
-# ---- What subclasses declare
+# ---- What subclasses declare. The types are those of what an explorer then has.
 
 
-def option(default):
+def option(default: Any) -> Any:
     """A keyword of the constructor; the explorer has its value under the same name."""
     return _Option(default)
 
 
-def own(make, *arguments, **options):
+def own(make: Callable[..., Made], *arguments: Any, **options: Any) -> Made:
     """Something that needs no session, made by `make`: before the session, which may ask for `variants` at once."""
-    return _Own(make, arguments, options)
+    return cast(Made, _Own(make, arguments, options))
 
 
-def part(make, *names, **options):
+def part(make: Callable[..., Made], *names: str, **options: Any) -> Made:
     """A part, made by `make(session, *values, **options)`: the values of the explorer's attributes of these names."""
-    return _Part(make, names, options)
+    return cast(Made, _Part(make, names, options))
 
 
 def column(*items, layout=None):
