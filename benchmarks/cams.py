@@ -28,7 +28,7 @@ def rows():
 def of_a_new_image(network, image, bare):
     """Return the Row of Grad-CAM for a new image, its notes included."""
     ours, theirs = alternate(
-        lambda: cnnviz.compute(cnnviz.GradCAM(), network, image, CAT, LAST),
+        lambda: cnnviz.compute(cnnviz.GradCAM(), network, image, target=CAT, layer=LAST),
         lambda: bare.grad_cam(CAT),
         rounds=31,
         before=network.cache.clear,
@@ -39,7 +39,9 @@ def of_a_new_image(network, image, bare):
 def new_class(method, network, image, layer, goal):
     """Return the Row of a new class, where image and layer are known."""
     classes = itertools.count()
-    (ours,) = alternate(lambda: cnnviz.compute(method, network, image, next(classes), layer), rounds=61, warm_up=5)
+    (ours,) = alternate(
+        lambda: cnnviz.compute(method, network, image, target=next(classes), layer=layer), rounds=61, warm_up=5
+    )
     return Row(f"{method.title}, new class, last convolution", ours, goal=goal)
 
 
@@ -47,7 +49,7 @@ def in_the_middle(method, network, image, bare):
     """Return the Row of a new class at a layer half way, where half of the network runs forward and back."""
     classes = itertools.count()
     ours, full = alternate(
-        lambda: cnnviz.compute(method, network, image, next(classes), MIDDLE),
+        lambda: cnnviz.compute(method, network, image, target=next(classes), layer=MIDDLE),
         lambda: bare.gradient(CAT),
         rounds=21,
         warm_up=3,

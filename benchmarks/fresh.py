@@ -57,7 +57,7 @@ def measured(name):
     layer = "head_activation" if CASES[name][2] else None
 
     def call(target):
-        cnnviz.compute(_method(name), network, image, target, layer)
+        cnnviz.compute(_method(name), network, image, target=target, layer=layer)
         watch.lap("first" if "first" not in watch.times else "second")
 
     if peak.can_measure():

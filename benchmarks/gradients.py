@@ -48,7 +48,7 @@ def rows():
 def of_a_new_image(network, image, bare):
     """Return the Row of the gradient for a new image."""
     ours, beside = alternate(
-        lambda: cnnviz.compute(cnnviz.Gradient(), network, image, CAT),
+        lambda: cnnviz.compute(cnnviz.Gradient(), network, image, target=CAT),
         lambda: bare.gradient(CAT),
         rounds=21,
         before=network.cache.clear,
@@ -61,7 +61,7 @@ def _row(case, network, image, bare, best):
     """Return the Row of a method: one gradient beside the bare one of one image, many beside the best batch."""
     many, classes = case.gradients > 1, itertools.count()
     ours, beside = alternate(
-        lambda: cnnviz.compute(case.method, network, image, next(classes), case.layer),
+        lambda: cnnviz.compute(case.method, network, image, target=next(classes), layer=case.layer),
         best.work if many else lambda: bare.gradient(CAT),
         rounds=case.rounds,
         warm_up=1 if many else 3,

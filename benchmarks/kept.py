@@ -13,7 +13,7 @@ def rows():
     """Yield a Row for `compute` and one for a session whose slider moves to and fro."""
     network, image, _ = opened()
     method = cnnviz.Occlusion(window=WINDOW, stride=STRIDE)
-    (ours,) = alternate(lambda: cnnviz.compute(method, network, image, CAT), rounds=61)
+    (ours,) = alternate(lambda: cnnviz.compute(method, network, image, target=CAT), rounds=61)
     yield Row("occlusion that is kept, computed again", ours, goal=0.001)
     yield in_a_session(network, image)
 
@@ -21,7 +21,7 @@ def rows():
 def in_a_session(network, image):
     """Return the Row from the change of a parameter to the session's result; `page` measures the pixels."""
     methods = [cnnviz.Gradient(reduce=reduce) for reduce in ("sum", "max_abs")]
-    session = cnnviz.Session(network, image, methods[0], CAT, runner=Inline())
+    session = cnnviz.Session(network, image, method=methods[0], target=CAT, runner=Inline())
     turns = itertools.cycle(methods[::-1])
 
     def move():

@@ -24,7 +24,7 @@ def rows():
     yield Fact(f"A bare forward pass takes {best.words}.")
     for method, layer, passes in CASES:
         ours, beside = alternate(
-            lambda method=method, layer=layer: cnnviz.compute(method, network, image, CAT, layer),
+            lambda method=method, layer=layer: cnnviz.compute(method, network, image, target=CAT, layer=layer),
             best.work,
             rounds=7,
             warm_up=1,

@@ -29,7 +29,7 @@ def rows():
         ("occlusion 32/16", cnnviz.Occlusion(32, 16), of_occlusion),
         ("gradient", cnnviz.Gradient(), of_gradient),
     ):
-        events = profiled(lambda method=method: cnnviz.compute(method, network, image, CAT), network.cache.clear)
+        events = profiled(lambda method=method: cnnviz.compute(method, network, image, target=CAT), network.cache.clear)
         if events is None:
             yield Fact("Not measured: this TensorFlow does not ship what reads its profiles.")
             return

@@ -82,7 +82,7 @@ def _row(case, network, image, peers):
 
     def ours():
         if "image" in case.method.uses:
-            return cnnviz.compute(case.method, network, image, CAT, case.layer)
+            return cnnviz.compute(case.method, network, image, target=CAT, layer=case.layer)
         return cnnviz.compute(replace(case.method, seed=next(seeds)), network, target=CAT)
 
     times = alternate(

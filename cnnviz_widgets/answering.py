@@ -53,6 +53,6 @@ def _request(variant, weights):
     with ExitStack() as steady:
         for network, version in weights.items():
             steady.enter_context(network.frozen_weights(version))
-        request = Request.of(variant.method, variant.network, variant.image, variant.target, variant.layer)
+        request = Request.of(variant.method, variant.network, variant.image, target=variant.target, layer=variant.layer)
     weights.setdefault(request.network, request.weights)
     return request

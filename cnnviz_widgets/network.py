@@ -28,6 +28,7 @@ class Network(Questions):
     def __init__(
         self,
         model,
+        *,
         class_names=None,
         preprocess=None,
         value_range=(0, 255),

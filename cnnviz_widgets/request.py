@@ -27,7 +27,7 @@ class Request:
     weights: int
 
     @classmethod
-    def of(cls, method, network, image=None, target=None, layer=None):
+    def of(cls, method, network, image=None, *, target=None, layer=None):
         """The request with everything settled: image fitted, target and layer found, or a refusal in a sentence."""
         check_kinds(method, network)
         uses = method.uses
@@ -104,7 +104,7 @@ class Request:
             return next(run, None)
 
 
-def steps(method, network, image=None, target=None, layer=None):
+def steps(method, network, image=None, *, target=None, layer=None):
     """Yield results from rough to complete. Leave the loop to cancel.
 
     `target` is a class index, a class name, a Target, or None for the image's top class; `layer` is a path, or None
@@ -112,12 +112,12 @@ def steps(method, network, image=None, target=None, layer=None):
     several paths: the result is the mean of the layers' maps on the finest of their grids, each divided by its own
     largest absolute value. Raises TypeError or ValueError, in a sentence, for what cannot be done.
     """
-    yield from Request.of(method, network, image, target, layer).steps()
+    yield from Request.of(method, network, image, target=target, layer=layer).steps()
 
 
-def compute(method, network, image=None, target=None, layer=None):
+def compute(method, network, image=None, *, target=None, layer=None):
     """The complete result; arguments as for `steps`."""
-    *_, result = Request.of(method, network, image, target, layer).steps()
+    *_, result = Request.of(method, network, image, target=target, layer=layer).steps()
     return result
 
 

@@ -65,6 +65,7 @@ class Session(HasTraits):
         self,
         network=None,
         image=None,
+        *,
         method=None,
         target=None,
         layer=None,

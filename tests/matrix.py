@@ -33,20 +33,16 @@ def verdict(method, name, opened, image):
     """The Verdict of a method on the kind `name`; `opened` and `image` are the fixtures of these names."""
     kind, network = opened(name)
     picture = image(kind)
-    asked = (
-        quick(method.suited_to(SIDE)),
-        network,
-        picture if "image" in method.uses else None,
-        0 if "target" in method.uses else None,
-    )
+    asked, target = (quick(method.suited_to(SIDE)), network), 0 if "target" in method.uses else None
+    asked += (picture if "image" in method.uses else None,)
     before = _untouched(network.model, kind, picture)
     try:
-        result = compute(*asked)
+        result = compute(*asked, target=target)
     except ValueError as error:
         return Verdict(str(error), tuple(_faults_of_sentence(str(error))))
     network.cache.clear()
     faults = list(_faults_of_result(result, picture, network))
-    if not np.array_equal(compute(*asked).array, result.array):
+    if not np.array_equal(compute(*asked, target=target).array, result.array):
         faults.append("asked again it gives other numbers")
     if _fingerprint(network.model, kind, picture) != before:
         faults.append("the model is not as it was")
@@ -94,8 +90,8 @@ def _differences(method, kind, network, plain, picture):
                 quick(method.suited_to(SIDE)),
                 each,
                 picture if "image" in method.uses else None,
-                0 if "target" in method.uses else None,
-                layer,
+                target=0 if "target" in method.uses else None,
+                layer=layer,
             ).array
             for each, layer in ((network, own), (plain, others))
         )

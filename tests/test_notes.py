@@ -141,12 +141,12 @@ def climbed(network, target=0, steps=30):
 RGB = np.random.default_rng(0).integers(0, 255, (20, 60, 3), np.uint8)
 CLEAR = np.dstack([RGB, np.zeros((20, 60), np.uint8)])
 GIVEN = {
-    "conservation": lambda: compute(LRP(), small(), noise(), 0),
-    "barely_about_the_class": lambda: compute(LRP(rule="z-plus"), small(), noise(), 0),
-    "unlikely_target": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), 1),
-    "saturated": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), 0),
+    "conservation": lambda: compute(LRP(), small(), noise(), target=0),
+    "barely_about_the_class": lambda: compute(LRP(rule="z-plus"), small(), noise(), target=0),
+    "unlikely_target": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), target=1),
+    "saturated": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), target=0),
     "hidden_head": lambda: compute(Gradient(), small("softmax_by_hand"), noise()),
-    "overflow": lambda: compute(GradCAM(), small("mixed_float16", overflowing), noise(), 0),
+    "overflow": lambda: compute(GradCAM(), small("mixed_float16", overflowing), noise(), target=0),
     "outside_value_range": lambda: compute(Gradient(), small(), InputImage(np.full((12, 12, 3), 90.0))),
     "cropped": lambda: compute(Gradient(), small(), opened(RGB, "PNG")),
     "shrunk": lambda: compute(Gradient(), small("any_size"), opened(RGB.repeat(2, axis=0).repeat(10, axis=1), "PNG")),
@@ -155,21 +155,21 @@ GIVEN = {
     "first_frame": lambda: compute(
         Gradient(), small(), opened(RGB, "GIF", save_all=True, append_images=[Image.fromarray(255 - RGB)])
     ),
-    "not_finite": lambda: compute(Gradient(), small(change=dense(np.nan)), noise(), 0),
-    "constant": lambda: compute(Gradient(), small(change=dense(0)), noise(), 0),
+    "not_finite": lambda: compute(Gradient(), small(change=dense(np.nan)), noise(), target=0),
+    "constant": lambda: compute(Gradient(), small(change=dense(0)), noise(), target=0),
     "coverage": lambda: compute(Occlusion(4, 2), small(), noise()),
     "relus_rewritten": lambda: compute(Gradient(relu="guided"), small(), noise()),
     "barely_about_weights": lambda: compute(Gradient(relu="guided"), small(), noise()),
-    "nothing_positive": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), 0, "maps"),
-    "single_cell": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), 1, "mean"),
-    "shares_the_score": lambda: compute(CAM(), pooled(), noise(4, 4, 1), 1),
+    "nothing_positive": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), target=0, layer="maps"),
+    "single_cell": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), target=1, layer="mean"),
+    "shares_the_score": lambda: compute(CAM(), pooled(), noise(4, 4, 1), target=1),
     "single_weights": lambda: compute(Filters(), pooled(), layer="maps"),
     "score_reached": lambda: climbed(silent(1)),
     "recognised": lambda: climbed(pooled(), target=1),
     "mistaken": lambda: climbed(small(change=dense(0, [9, 0, 0, 0, 0])), target=1),
     "relaxed_relus": lambda: climbed(silent(-5), steps=60),
     "unmoved": lambda: climbed(silent(-1000)),
-    "first_of_several_outputs": lambda: compute(Gradient(), small("several_outputs"), noise(), 0),
+    "first_of_several_outputs": lambda: compute(Gradient(), small("several_outputs"), noise(), target=0),
     "taken_as_logit": lambda: compute(Gradient(), one_number(), noise(4, 4, 1)),
     "completeness": lambda: compute(IntegratedGradients(steps=5), small(), noise()),
     "incomplete": lambda: compute(
@@ -178,18 +178,18 @@ GIVEN = {
     "equals_baseline": lambda: compute(
         IntegratedGradients("black", steps=5), small(), (noise(12, 12, 1).array > 0.5).repeat(3, 2)
     ),
-    "standard_error": lambda: compute(RISE(masks=20), small(), noise(), 0),
-    "mean_score": lambda: compute(RISE(masks=20), small(), noise(), 0),
+    "standard_error": lambda: compute(RISE(masks=20), small(), noise(), target=0),
+    "mean_score": lambda: compute(RISE(masks=20), small(), noise(), target=0),
     "taken_for": lambda: climbed(small(), Target(0) - Target(1), steps=2),
-    "alpha_strayed": lambda: compute(GradCAMPlusPlus(), pooled(), np.full((4, 4, 1), -1.5), 1, "maps"),
+    "alpha_strayed": lambda: compute(GradCAMPlusPlus(), pooled(), np.full((4, 4, 1), -1.5), target=1, layer="maps"),
     "cancelled_activations": lambda: compute(
-        XGradCAM(), pooled(), np.array([[[1.0], [-0.99]]] * 4).repeat(2, 1), 1, "maps"
+        XGradCAM(), pooled(), np.array([[[1.0], [-0.99]]] * 4).repeat(2, 1), target=1, layer="maps"
     ),
-    "channels_left_out": lambda: compute(ScoreCAM(channels=2), small(), noise(), 0, "conv1"),
-    "no_mask": lambda: compute(ScoreCAM(), pooled(), noise(4, 4, 1), 1, "mean"),
-    "negative_score": lambda: compute(AblationCAM(), pooled(), noise(4, 4, 1), 0, "maps"),
+    "channels_left_out": lambda: compute(ScoreCAM(channels=2), small(), noise(), target=0, layer="conv1"),
+    "no_mask": lambda: compute(ScoreCAM(), pooled(), noise(4, 4, 1), target=1, layer="mean"),
+    "negative_score": lambda: compute(AblationCAM(), pooled(), noise(4, 4, 1), target=0, layer="maps"),
     "first_component": lambda: compute(EigenCAM(), small(), noise(), layer="conv1"),
-    "fused_layers": lambda: compute(GradCAM(), small(), noise(), 0, ["relu1", "conv2"]),
+    "fused_layers": lambda: compute(GradCAM(), small(), noise(), target=0, layer=["relu1", "conv2"]),
 }
 
 
@@ -209,20 +209,22 @@ def note_of(result, kind):
 
 
 def test_saturated_names_the_class_and_its_probability_and_not_below_the_bound():
-    sure = note_of(compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), 0), "saturated")
+    sure = note_of(compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), target=0), "saturated")
     expected = np.exp(9) / (np.exp(9) + 4)
     assert sure.numbers["probability"] == pytest.approx(expected, rel=1e-5)
     assert sure.text.startswith("The network is sure of class 0, by more than 99.9 %: probabilities hardly move here")
-    almost = compute(Gradient(), small(change=dense(0, [8, 0, 0, 0, 0])), noise(), 0)  # 0.9987
+    almost = compute(Gradient(), small(change=dense(0, [8, 0, 0, 0, 0])), noise(), target=0)  # 0.9987
     assert note_of(almost, "saturated") is None
 
 
 def test_overflow_names_the_first_layer_that_overflows_and_only_where_one_does():
     network = small("mixed_float16", overflowing)
-    result = compute(Gradient(), network, noise(), 0)
+    result = compute(Gradient(), network, noise(), target=0)
     assert note_of(result, "overflow").text.startswith("Activations of conv1 are infinite, or not a number, in half")
-    assert note_of(compute(Gradient(), small("mixed_float16"), noise(), 0), "overflow") is None
-    assert note_of(compute(Gradient(), small(change=overflowing), noise(), 0), "overflow") is None  # single precision
+    assert note_of(compute(Gradient(), small("mixed_float16"), noise(), target=0), "overflow") is None
+    assert (
+        note_of(compute(Gradient(), small(change=overflowing), noise(), target=0), "overflow") is None
+    )  # single precision
     assert network.overflow(InputImage(np.zeros((12, 12, 3)))) is None  # another image
 
 
@@ -238,7 +240,7 @@ def test_overflow_is_looked_for_again_when_the_weights_change():
     ("window", "stride", "least", "most"), [(4, 4, 1, 1), (4, 2, 1, 4), (6, 2, 1, 9), (5, 3, 1, 4)]
 )
 def test_coverage_counts_the_windows_at_each_pixel(window, stride, least, most):
-    note = note_of(compute(Occlusion(window, stride), small(), noise(), 0), "coverage")
+    note = note_of(compute(Occlusion(window, stride), small(), noise(), target=0), "coverage")
     assert note.numbers == {"least": least, "most": most}
     if most > 1:
         assert f"between {least} and {most} windows" in note.text

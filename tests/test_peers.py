@@ -42,7 +42,7 @@ def test_guided_is_refused_where_there_is_no_relu(name, opened, image):
 @pytest.mark.parametrize("name", ["nested_in_sequential", "sequential", "lazily_built_sequential", "not_square"])
 def test_class_activation_maps_need_no_flat_functional_model(name, method, opened, image):
     kind, network = opened(name)
-    result = compute(method, network, image(kind), 0)
+    result = compute(method, network, image(kind), target=0)
     assert np.isfinite(result.array).all()
     assert result.array.any()
     assert result.on_image().shape == image(kind).shape[:2]
@@ -54,7 +54,9 @@ def test_occlusion_of_an_image_that_is_not_square_keeps_rows_and_columns_apart()
     weights[1, 8] = 3  # what counts is one pixel, up and to the right
     model.layers[-1].kernel.assign(weights.reshape(60, 1))
     network = Network(model, value_range=(0, 1))
-    array = compute(Occlusion(window=1, stride=1, fill="black"), network, InputImage(np.ones((6, 10, 1))), 0).array
+    array = compute(
+        Occlusion(window=1, stride=1, fill="black"), network, InputImage(np.ones((6, 10, 1))), target=0
+    ).array
     assert array.shape == (6, 10)
     assert array == pytest.approx(weights, abs=1e-6)
 
@@ -64,7 +66,8 @@ def test_a_model_in_a_model_needs_no_rebuilding(opened, image):
     plain = opened(kind.plain[0])[1]
     for own, others in kind.plain[1].items():
         found, expected = (
-            compute(GradCAM(), each, image(kind), 0, layer).array for each, layer in ((network, own), (plain, others))
+            compute(GradCAM(), each, image(kind), target=0, layer=layer).array
+            for each, layer in ((network, own), (plain, others))
         )
         assert found == pytest.approx(expected, abs=1e-6)
 
@@ -75,4 +78,4 @@ def test_the_score_is_the_logit_also_where_the_softmax_is_saturated(image):
     kernel, bias = model.get_layer("scores").get_weights()
     model.get_layer("scores").set_weights([kernel * 4000, bias])
     network = Network(model, value_range=(0, 1))
-    assert compute(GradCAM(final_relu=False), network, image(kind), None, "conv1").array.any()
+    assert compute(GradCAM(final_relu=False), network, image(kind), target=None, layer="conv1").array.any()

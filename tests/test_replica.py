@@ -31,5 +31,5 @@ def test_it_reads_the_variables_that_it_is_told_to_read(network, method, count):
     variables = origin.engine.variables
     same = origin.replica({handle: tf.Variable(known) for handle, known in variables.items()})
     zeros = origin.replica({handle: tf.Variable(tf.zeros_like(known)) for handle, known in variables.items()})
-    assert np.array_equal(compute(method, same, image, 3).array, compute(method, origin, image, 3).array)
-    assert not compute(method, zeros, image, 3).array.any()
+    assert np.array_equal(compute(method, same, image, target=3).array, compute(method, origin, image, target=3).array)
+    assert not compute(method, zeros, image, target=3).array.any()

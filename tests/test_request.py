@@ -51,11 +51,11 @@ def counts():
 def test_equal_questions_are_equal_keys(network, picture):
     same = InputImage(picture.array, name="another name")
     top = int(network.logits(picture).argmax())
-    one = Request.of(GradCAM(), network, picture, top, "conv2")
+    one = Request.of(GradCAM(), network, picture, target=top, layer="conv2")
     others = [
-        Request.of(GradCAM(relu="standard"), network, same, Target(top), "conv2"),
-        Request.of(GradCAM(), network, picture.array, network.class_names[top], None),
-        Request.of(GradCAM(), network, picture, None, None),
+        Request.of(GradCAM(relu="standard"), network, same, target=Target(top), layer="conv2"),
+        Request.of(GradCAM(), network, picture.array, target=network.class_names[top], layer=None),
+        Request.of(GradCAM(), network, picture, target=None, layer=None),
     ]
     assert {one, *others} == {one}
 
@@ -63,21 +63,25 @@ def test_equal_questions_are_equal_keys(network, picture):
 def test_different_questions_are_different_keys(network, picture):
     other_image = InputImage(picture.array * 0.5)
     asked = [
-        Request.of(GradCAM(), network, picture, 1, "conv2"),
-        Request.of(GradCAM(final_relu=False), network, picture, 1, "conv2"),
-        Request.of(GradCAM(), network, other_image, 1, "conv2"),
-        Request.of(GradCAM(), network, picture, 2, "conv2"),
-        Request.of(GradCAM(), network, picture, 1, "conv1"),
-        Request.of(GradCAM(), network, picture, Target("conv2", 1), "conv2"),
-        Request.of(GradCAM(), Network(network.model, value_range=(0, 1)), picture, 1, "conv2"),
+        Request.of(GradCAM(), network, picture, target=1, layer="conv2"),
+        Request.of(GradCAM(final_relu=False), network, picture, target=1, layer="conv2"),
+        Request.of(GradCAM(), network, other_image, target=1, layer="conv2"),
+        Request.of(GradCAM(), network, picture, target=2, layer="conv2"),
+        Request.of(GradCAM(), network, picture, target=1, layer="conv1"),
+        Request.of(GradCAM(), network, picture, target=Target("conv2", 1), layer="conv2"),
+        Request.of(GradCAM(), Network(network.model, value_range=(0, 1)), picture, target=1, layer="conv2"),
     ]
     assert len(set(asked)) == len(asked)
 
 
 def test_what_a_method_does_not_use_is_no_part_of_the_question(network, picture):
-    assert Request.of(Filters(), network, picture, 1, "conv1") == Request.of(Filters(), network, None, 2, "conv1")
-    assert Request.of(Gradient(), network, picture, 1, "conv1") == Request.of(Gradient(), network, picture, 1)
-    assert Request.of(Activations(), network, picture, 4).target is None
+    assert Request.of(Filters(), network, picture, target=1, layer="conv1") == Request.of(
+        Filters(), network, None, target=2, layer="conv1"
+    )
+    assert Request.of(Gradient(), network, picture, target=1, layer="conv1") == Request.of(
+        Gradient(), network, picture, target=1
+    )
+    assert Request.of(Activations(), network, picture, target=4).target is None
 
 
 def test_a_complete_answer_is_kept(network, picture):
@@ -115,10 +119,10 @@ def test_without_a_layer_the_result_says_which_it_was(network, picture):
 
 
 def test_the_caption_tells_method_layer_and_target(network, picture):
-    request = Request.of(GradCAM(relu="guided"), network, picture, "dog", "conv1")
+    request = Request.of(GradCAM(relu="guided"), network, picture, target="dog", layer="conv1")
     assert request.caption == "Grad-CAM (relu=guided) · conv1 · dog"
     assert Request.of(Filters(), network, layer="conv1").caption == "Filters · conv1"
-    assert Request.of(Gradient(), network, picture, Target("conv2", 3)).caption.endswith("channel 3 of conv2")
+    assert Request.of(Gradient(), network, picture, target=Target("conv2", 3)).caption.endswith("channel 3 of conv2")
 
 
 def test_what_is_kept_takes_no_more_than_its_bytes(network, monkeypatch):
@@ -202,4 +206,4 @@ def test_a_text_file_is_refused_where_an_image_is_expected(tmp_path):
 
 def test_the_layer_of_a_channel_is_the_default_where_a_layer_is_needed(network, picture):
     path = network.spatial_layers[0].path
-    assert Request.of(GradCAM(), network, picture, Target(path, 0)).layer == path
+    assert Request.of(GradCAM(), network, picture, target=Target(path, 0)).layer == path

@@ -52,12 +52,12 @@ def test_at_least_fifteen_methods_run_on_the_engine_in_numpy():
 def test_both_engines_give_the_same_map(method, target, network, twin, image):
     made = method.suited_to(16)
     try:
-        expected = cnnviz.compute(made, twin, image, target)
+        expected = cnnviz.compute(made, twin, image, target=target)
     except ValueError:
         with pytest.raises(ValueError, match="Received: "):
-            cnnviz.compute(made, network, image, target)
+            cnnviz.compute(made, network, image, target=target)
         return
-    found = cnnviz.compute(made, network, image, target)
+    found = cnnviz.compute(made, network, image, target=target)
     rounding = 1e-6 * np.abs(twin.logits(image)).max()  # a drop is the difference of two scores
     np.testing.assert_allclose(found.array, expected.array, atol=1e-5 * np.abs(expected.array).max() + rounding)
     assert (found.unit, found.signed, found.axes) == (expected.unit, expected.signed, expected.axes)
@@ -66,7 +66,7 @@ def test_both_engines_give_the_same_map(method, target, network, twin, image):
 @pytest.mark.parametrize("name", NEED_A_TRACE + NEED_A_RELU)
 def test_a_method_that_needs_more_refuses_in_a_sentence(name, network, image):
     with pytest.raises(ValueError, match="Received: |Choose"):
-        cnnviz.compute(getattr(cnnviz, name)(), network, image, 0)
+        cnnviz.compute(getattr(cnnviz, name)(), network, image, target=0)
 
 
 WITHOUT_TENSORFLOW = """
@@ -86,7 +86,7 @@ from linear_engine import LinearEngine
 
 network = cnnviz.Network.of_engine(LinearEngine(), value_range=(0, 1))
 image = cnnviz.InputImage(np.random.default_rng(1).uniform(0, 1, (16, 16, 3)))
-session = cnnviz.Session(network, image, cnnviz.GradCAM(), runner=cnnviz.Inline())
+session = cnnviz.Session(network, image, method=cnnviz.GradCAM(), runner=cnnviz.Inline())
 explorer = cnnviz.Explorer(session=session)
 for name in {names!r}:
     session.choose_method(getattr(cnnviz, name))

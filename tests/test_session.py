@@ -27,7 +27,7 @@ LONG = 60  # seconds: only a failing test waits for it
 
 @pytest.fixture
 def session(network, picture):
-    return Session(network, picture, Gradient(), runner=Inline())
+    return Session(network, picture, method=Gradient(), runner=Inline())
 
 
 def changes(session, name):
@@ -75,7 +75,7 @@ def test_the_layer_leads_to_its_result(session):
 
 
 def test_an_array_is_taken_as_an_image(network):
-    session = Session(network, np.full((12, 12, 3), 0.5), Gradient(), runner=Inline())
+    session = Session(network, np.full((12, 12, 3), 0.5), method=Gradient(), runner=Inline())
     assert isinstance(session.image, InputImage)
     assert session.status == "done"
 
@@ -202,14 +202,14 @@ def three_rules(settings):
 
 
 def test_variants_are_answered_in_order_and_the_first_is_the_result(network, picture):
-    session = Session(network, picture, Gradient(), runner=Inline(), variants=three_rules)
+    session = Session(network, picture, method=Gradient(), runner=Inline(), variants=three_rules)
     assert [result.request.method.reduce for result in session.results] == ["max_abs", "sum", "none"]
     assert session.result is session.results[0]
     assert session.status == "done"
 
 
 def test_while_variants_are_computed_the_results_grow_and_so_does_the_progress(network, picture):
-    session = Session(None, picture, Gradient(), runner=Inline(), variants=three_rules)
+    session = Session(None, picture, method=Gradient(), runner=Inline(), variants=three_rules)
     counts, progress, statuses = changes(session, "results"), changes(session, "progress"), changes(session, "status")
     session.open(network)
     assert [len(results) for results in counts] == [1, 2, 3]
@@ -228,7 +228,7 @@ def test_every_variant_is_answered_with_its_own(name, network, picture):
     }[name]()
     asked = Settings(network, picture, GradCAM(), Target(1))
     both = (asked, replace(asked, **{name: other}))
-    session = Session(network, picture, GradCAM(), runner=Inline(), variants=lambda settings: both)
+    session = Session(network, picture, method=GradCAM(), runner=Inline(), variants=lambda settings: both)
     for result, each in zip(session.results, both, strict=True):
         layer = each.layer if "layer" in each.method.uses else None
         alone = compute(each.method, each.network, each.image, target=each.target, layer=layer)
@@ -240,13 +240,13 @@ def test_the_probabilities_are_of_the_sessions_own_image(network, picture):
     def elsewhere(settings):
         return (replace(settings, image=InputImage(np.zeros((12, 12, 3)))),)
 
-    session = Session(network, picture, Gradient(), runner=Inline(), variants=elsewhere)
+    session = Session(network, picture, method=Gradient(), runner=Inline(), variants=elsewhere)
     assert session.result.request.image == InputImage(np.zeros((12, 12, 3)))
     assert np.array_equal(session.probabilities, network.probabilities(picture))
 
 
 def test_going_back_goes_back_for_all_variants(network, picture):
-    session = Session(network, picture, Gradient(), target=1, runner=Inline(), variants=three_rules)
+    session = Session(network, picture, method=Gradient(), target=1, runner=Inline(), variants=three_rules)
     first = session.results
     session.target = 2
     assert all(result.request.target == Target(2) for result in session.results)
@@ -260,7 +260,7 @@ def classes(*targets):
 
 
 def test_a_variant_that_cannot_be_answered_is_a_refusal_in_its_place(network, picture):
-    session = Session(network, picture, Gradient(), runner=Inline(), variants=classes(99, 1, "nobody", 2))
+    session = Session(network, picture, method=Gradient(), runner=Inline(), variants=classes(99, 1, "nobody", 2))
     first, second, third, fourth = session.results
     assert (first.asked.target, third.asked.target) == (Target(99), "nobody")
     assert "99" in first.sentence
@@ -272,7 +272,7 @@ def test_a_variant_that_cannot_be_answered_is_a_refusal_in_its_place(network, pi
 
 def test_where_every_variant_is_refused_the_job_has_failed_and_the_last_results_stay(network, picture):
     wanted = [1, 2]
-    session = Session(network, picture, Gradient(), runner=Inline(), variants=lambda s: classes(*wanted)(s))
+    session = Session(network, picture, method=Gradient(), runner=Inline(), variants=lambda s: classes(*wanted)(s))
     before = session.results
     wanted[:] = [98, 99]
     session.method = Gradient(reduce="sum")
@@ -329,7 +329,9 @@ def test_a_photograph_is_fitted_anew_to_another_network(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (40, 30, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     photo = InputImage.open(tmp_path / "photo.png")
-    session = Session(Network(KINDS["functional"].build(), value_range=(0, 1)), photo, Gradient(), runner=Inline())
+    session = Session(
+        Network(KINDS["functional"].build(), value_range=(0, 1)), photo, method=Gradient(), runner=Inline()
+    )
     assert session.result.array.shape == (12, 12)
     session.open(Network(KINDS["not_square"].build(), value_range=(0, 1)))
     assert session.image is photo
@@ -344,7 +346,7 @@ def test_an_array_that_another_network_cannot_take_is_put_away(session):
 
 
 def test_the_parameters_suit_the_first_image_unless_they_were_given(network, picture):
-    session = Session(network, picture, Occlusion(window=5, stride=5), runner=Inline())
+    session = Session(network, picture, method=Occlusion(window=5, stride=5), runner=Inline())
     assert session.method == Occlusion(window=5, stride=5)
     session.open(Network(KINDS["relu_activation"].build(), value_range=(0, 1)))
     assert session.method == Occlusion.suited_to(12)
@@ -387,7 +389,7 @@ GATE = {}
 def live(network, picture):
     """A session with a worker thread, on the method with a gate; the gate is shut."""
     GATE.update(begun=[], inside=threading.Event(), open=threading.Event())
-    session = Session(network, picture, Gradient(), runner=LatestWins(settle=0))
+    session = Session(network, picture, method=Gradient(), runner=LatestWins(settle=0))
     wait_for(session, lambda: session.status == "done")
     yield session
     GATE["open"].set()
@@ -459,7 +461,7 @@ class JustTooLate(Inline):
 
 
 def test_an_earlier_answer_does_not_say_done_of_settings_that_have_changed(network, picture):
-    session = Session(network, picture, Gradient(), runner=JustTooLate())
+    session = Session(network, picture, method=Gradient(), runner=JustTooLate())
     session.target = 2
     assert session.status == "running"
     session.runner.run()
@@ -468,7 +470,7 @@ def test_an_earlier_answer_does_not_say_done_of_settings_that_have_changed(netwo
 
 
 def test_an_earlier_answer_does_not_end_the_loading_of_a_network(network, picture):
-    session = Session(network, picture, Gradient(), runner=JustTooLate())
+    session = Session(network, picture, method=Gradient(), runner=JustTooLate())
     session.open(network.model)
     assert session.status == "loading"
 
@@ -508,7 +510,7 @@ def test_a_broken_view_does_not_leave_the_session_running(live):
 
 
 def test_two_sessions_do_not_share_anything(network, picture):
-    one, other = (Session(network, picture, Gradient(), runner=Inline()) for _ in range(2))
+    one, other = (Session(network, picture, method=Gradient(), runner=Inline()) for _ in range(2))
     before = other.result
     one.target = 3
     assert other.target is None

@@ -64,7 +64,7 @@ def quiet(model, chosen):
     chosen = dict(chosen)
     method, image = chosen.pop("method"), chosen.pop("image")
     target = chosen["target"] if "target" in method.uses else None
-    return compute(method, Network(model, value_range=(0, 1)), image, target, chosen["layer"])
+    return compute(method, Network(model, value_range=(0, 1)), image, target=target, layer=chosen["layer"])
 
 
 def together(*works):
@@ -155,5 +155,5 @@ def test_training_meanwhile_ends_no_session_and_leaves_nothing_old(network):
     scores.kernel.assign(scores.kernel * 2)
     for chosen in choices(0, 8):
         target = chosen["target"] if "target" in chosen["method"].uses else None
-        after = compute(chosen["method"], network, chosen["image"], target, chosen["layer"]).array
+        after = compute(chosen["method"], network, chosen["image"], target=target, layer=chosen["layer"]).array
         assert after == pytest.approx(quiet(network.model, chosen).array, rel=1e-4, abs=1e-5)

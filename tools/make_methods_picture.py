@@ -36,7 +36,10 @@ def main():
     cat = cnnviz.samples("efficientnet_lite0")[0]
     pictures = []
     for method in cnnviz.all_methods():
-        if "image" in method.uses and (result := cnnviz.compute(method(), network, cat, "Egyptian cat")).axes == MAP:
+        if (
+            "image" in method.uses
+            and (result := cnnviz.compute(method(), network, cat, target="Egyptian cat")).axes == MAP
+        ):
             pictures.append((method.title, result, result.on_image()))
             print(method.title, flush=True)
     rows = -(-(len(pictures) + 1) // COLUMNS)

@@ -26,7 +26,7 @@ def agreements(peers, network, image):
         if "gradient" in peer.tasks:
             yield _told(peer, "gradient", _same_gradient(peer, network, image), ALIKE)
         if "integrated_gradients" in peer.tasks:
-            ours = cnnviz.compute(cnnviz.IntegratedGradients(steps=STEPS), network, image, CAT).array
+            ours = cnnviz.compute(cnnviz.IntegratedGradients(steps=STEPS), network, image, target=CAT).array
             yield _told(peer, "integrated gradients", correlation(_flat(peer.array("integrated_gradients")), ours))
         if "grad_cam" in peer.tasks:
             yield _told(peer, "Grad-CAM", _same_cam(peer, network, image))
@@ -40,14 +40,14 @@ def _same_gradient(peer, network, image):
 
 
 def _same_cam(peer, network, image):
-    theirs, ours = peer.array("grad_cam"), cnnviz.compute(cnnviz.GradCAM(), network, image, CAT, LAST)
+    theirs, ours = peer.array("grad_cam"), cnnviz.compute(cnnviz.GradCAM(), network, image, target=CAT, layer=LAST)
     return correlation(theirs, ours.array if theirs.shape == ours.array.shape else ours.on_image())
 
 
 def _occlusion(peer, network, image):
     """captum's definition is ours; xplique adds up where windows overlap, so its sums are divided here."""
     method = cnnviz.Occlusion(WINDOW, STRIDE)
-    theirs, ours = peer.array("occlusion"), cnnviz.compute(method, network, image, CAT).array
+    theirs, ours = peer.array("occlusion"), cnnviz.compute(method, network, image, target=CAT).array
     if peer.name == "xplique":
         rows, columns = method.windows(image.shape)
         theirs = theirs / np.outer(rows.holds.sum(axis=0), columns.holds.sum(axis=0))

@@ -22,6 +22,7 @@ def compute_many(
     method: Method,
     network: Network,
     images: Iterable[Any],
+    *,
     targets: Any = None,
     layer: str | Sequence[str] | None = None,
     client: "Client | None" = None,

@@ -85,7 +85,7 @@ def answer(
     """Return the Answer for one image, or the sentence that says why there is none; None once `stopped()` is true."""
     own = network.replica()  # ten thousand images would drive everything else out of the network's cache
     try:
-        request = Request.of(question.method, own, image, target, question.layer)
+        request = Request.of(question.method, own, image, target=target, layer=question.layer)
         for step in request.steps():
             if stopped():
                 return None

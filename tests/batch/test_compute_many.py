@@ -85,7 +85,7 @@ def test_what_goes_wrong_inside_loses_only_one_image(network, images, caplog):
 
 def test_one_target_is_for_all_and_several_are_for_one_image_each(network, images):
     def targets(given):
-        return [result.request.target for result in compute_many(cnnviz.GradCAM(), network, images[:3], given)]
+        return [result.request.target for result in compute_many(cnnviz.GradCAM(), network, images[:3], targets=given)]
 
     assert targets("7") == [Target(7)] * 3
     difference = Target(4) - Target(9)
@@ -167,7 +167,7 @@ def test_what_concerns_all_is_said_before_the_first(arguments, error, sentence, 
 
 
 def test_a_lack_of_targets_is_noticed_where_nobody_knew_how_many_there_are(network, images):
-    results = compute_many(cnnviz.GradCAM(), network, iter(images), iter([1, 2]))
+    results = compute_many(cnnviz.GradCAM(), network, iter(images), targets=iter([1, 2]))
     assert [next(results).request.target for _ in range(2)] == [Target(1), Target(2)]
     with pytest.raises(ValueError, match=r"Received: 2 of each, and then no target\."):
         next(results)

@@ -75,12 +75,12 @@ def test_a_quantity_has_no_probability(quantities, picture):
 
 
 def test_methods_explain_a_quantity(quantities, picture):
-    gradient = compute(Gradient(reduce="none"), quantities, picture, "weight")
+    gradient = compute(Gradient(reduce="none"), quantities, picture, target="weight")
     assert gradient.array == pytest.approx(quantities.gradient(picture, Target(2)))
     maps, slope = quantities.layer_gradient(picture, "weight", "conv")
-    cam = compute(GradCAM(final_relu=False), quantities, picture, "weight").array
+    cam = compute(GradCAM(final_relu=False), quantities, picture, target="weight").array
     assert cam == pytest.approx(maps @ slope.mean(axis=(0, 1)), abs=1e-7)
-    occlusion = compute(Occlusion(window=12, stride=12, fill="black"), quantities, picture, "weight")
+    occlusion = compute(Occlusion(window=12, stride=12, fill="black"), quantities, picture, target="weight")
     drop = quantities.scores(picture, "weight") - quantities.scores(np.zeros((12, 12, 3)), "weight")
     assert occlusion.array == pytest.approx(np.full((12, 12), drop), abs=1e-6)
     assert (occlusion.unit, occlusion.class_map) == ("drop in value", None)
@@ -88,7 +88,7 @@ def test_methods_explain_a_quantity(quantities, picture):
 
 def test_occlusion_of_a_probability_is_refused_for_a_quantity(quantities, picture):
     with pytest.raises(ValueError, match="A regression network has no probabilities") as refusal:
-        compute(Occlusion(window=4, stride=4, score="probability"), quantities, picture, "age")
+        compute(Occlusion(window=4, stride=4, score="probability"), quantities, picture, target="age")
     assert "\n" not in str(refusal.value)
     assert all(preset.score == "logit" for preset in Occlusion.presets(quantities).values())
 
@@ -97,7 +97,7 @@ def test_no_note_speaks_of_classes_or_logits_where_there_are_quantities(quantiti
     single = Network(model(1), value_range=(0, 1), task="regression")
     about_classes = {"unlikely_target", "taken_as_logit", "recognised", "mistaken", "taken_for"}
     for network in (quantities, single):
-        assert not about_classes & kinds_of(compute(Gradient(), network, picture, 0).notes)
+        assert not about_classes & kinds_of(compute(Gradient(), network, picture, target=0).notes)
         assert not about_classes & kinds_of(compute(MaximalActivation(steps=1), network, target=0).notes)
 
 
@@ -129,9 +129,9 @@ def test_a_single_number_without_an_activation_is_taken_as_a_logit_and_says_so(p
     assert "task='regression'" in note.text
     for said in ({"task": "classification"}, {"class_names": ["no", "yes"]}, {"task": "regression"}):
         network = Network(model(1), value_range=(0, 1), **said)
-        assert "taken_as_logit" not in kinds_of(compute(Gradient(), network, picture, Target(0)).notes)
+        assert "taken_as_logit" not in kinds_of(compute(Gradient(), network, picture, target=Target(0)).notes)
     several = Network(model(2), value_range=(0, 1))
-    assert "taken_as_logit" not in kinds_of(compute(Gradient(), several, picture, Target(0)).notes)
+    assert "taken_as_logit" not in kinds_of(compute(Gradient(), several, picture, target=Target(0)).notes)
 
 
 @pytest.fixture(scope="module", params=["sigmoid", None])
@@ -172,14 +172,14 @@ def test_a_side_that_the_network_does_not_see_is_pointed_out(picture):
     network = Network(model(1, "sigmoid"), value_range=(0, 1), class_names=["cat", "dog"])
     kernel, _ = network.model.get_layer("head").get_weights()
     network.model.get_layer("head").set_weights([kernel * 0, np.array([9], np.float32)])
-    notes = {side: compute(Gradient(), network, picture, side).notes[0] for side in ("cat", "dog")}
+    notes = {side: compute(Gradient(), network, picture, target=side).notes[0] for side in ("cat", "dog")}
     assert notes["cat"].text.startswith("The network gives cat only 0.01 % here")
     assert notes["dog"].kind != "unlikely_target"
 
 
 def test_occlusion_in_probability_follows_the_no_side(two_sided, picture):
     method = Occlusion(window=6, stride=6, score="probability")
-    no, yes = (compute(method, two_sided, picture, side) for side in ("cat", "dog"))
+    no, yes = (compute(method, two_sided, picture, target=side) for side in ("cat", "dog"))
     assert no.array == pytest.approx(-yes.array, abs=1e-7)
     assert set(np.unique(no.class_map)) <= {0, 1}
 

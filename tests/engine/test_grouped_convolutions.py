@@ -124,12 +124,12 @@ def test_what_is_made_of_many_questions_is_there(name):
     _, _, network, images = opened(name)
     if network.input_shape[0] == 1:
         pytest.skip("has no map")
-    covered = compute(Occlusion(window=3, stride=2), network, images[0], 1)
-    relevance = compute(LRP(), network, images[0], 1)
+    covered = compute(Occlusion(window=3, stride=2), network, images[0], target=1)
+    relevance = compute(LRP(), network, images[0], target=1)
     for result in (covered, relevance):
         assert np.abs(result.array).max() > 0
     if None not in network.input_shape:
-        raised = compute(MaximalActivation(steps=4), network, None, 1)
+        raised = compute(MaximalActivation(steps=4), network, None, target=1)
         assert np.isfinite(raised.array).all()
 
 

@@ -123,12 +123,12 @@ def test_an_output_that_is_not_there_is_refused(output):
 def test_where_nobody_said_which_output_a_note_tells_that_it_is_the_first(opened, image):
     for name, noted in (("several_outputs", 1), ("the_second_of_two_outputs", 0), ("functional", 0)):
         kind, network = opened(name)
-        notes = compute(Gradient(), network, image(kind), 0).notes
+        notes = compute(Gradient(), network, image(kind), target=0).notes
         kinds = [note.kind for note in notes]
         assert kinds.count("first_of_several_outputs") == noted, name
     sentence = next(
         note
-        for note in compute(Gradient(), opened("several_outputs")[1], image(kind), 0).notes
+        for note in compute(Gradient(), opened("several_outputs")[1], image(kind), target=0).notes
         if note.kind == "first_of_several_outputs"
     )
     assert sentence.numbers == {"outputs": 2}

@@ -43,7 +43,7 @@ def test_a_layers_gradient_and_grad_cam_before_its_relu_are_the_differences(name
     picture = image(kind)
 
     def maps(target):
-        cam = compute(GradCAM(final_relu=False), network, picture, target, kind.middle).array
+        cam = compute(GradCAM(final_relu=False), network, picture, target=target, layer=kind.middle).array
         return cam, network.layer_gradient(picture, target, kind.middle)[1]
 
     for found, one, other in zip(maps(Target(1) - Target(3)), maps(1), maps(3), strict=True):
@@ -141,21 +141,21 @@ def test_a_sum_of_what_is_not_there_is_refused(target, sentence, small, picture)
 def test_a_sum_in_words(target, words, picture):
     network = Network(KINDS["functional"].build(), class_names=["cat", "dog", "bee", "cup", "pen"], value_range=(0, 1))
     assert network.describe(target) == words
-    assert Request.of(Gradient(), network, picture, target).caption.endswith(f" · {words}")
+    assert Request.of(Gradient(), network, picture, target=target).caption.endswith(f" · {words}")
 
 
 def test_occlusion_of_a_difference_is_the_difference_of_the_occlusions(small, picture):
     for score in ("logit", "probability"):
         method = Occlusion(window=4, stride=4, score=score)
-        one, other = (compute(method, small, picture, target).array for target in (1, 3))
-        found = compute(method, small, picture, Target(1) - Target(3))
+        one, other = (compute(method, small, picture, target=target).array for target in (1, 3))
+        found = compute(method, small, picture, target=Target(1) - Target(3))
         assert found.array == pytest.approx(one - other, abs=5e-6)  # a logit of 10 has as fine a grain
         assert found.unit == f"drop in {score}"
 
 
 def test_the_original_cam_of_a_difference_is_the_difference_of_the_cams(small, picture):
-    one, other = (compute(CAM(), small, picture, target).array for target in (1, 3))
-    assert far_apart(compute(CAM(), small, picture, Target(1) - Target(3)).array, one - other) < 1e-5
+    one, other = (compute(CAM(), small, picture, target=target).array for target in (1, 3))
+    assert far_apart(compute(CAM(), small, picture, target=Target(1) - Target(3)).array, one - other) < 1e-5
 
 
 def test_a_class_is_unseen_in_a_sum_only_where_the_others_are_as_well(picture):
@@ -165,7 +165,7 @@ def test_a_class_is_unseen_in_a_sum_only_where_the_others_are_as_well(picture):
     network = Network(model, class_names=["cat", "dog", "bee", "cup", "pen"], value_range=(0, 1))
 
     def unseen(target):
-        notes = compute(Gradient(), network, picture, target).notes
+        notes = compute(Gradient(), network, picture, target=target).notes
         return [note.text.split(" only")[0] for note in notes if note.kind == "unlikely_target"]
 
     assert unseen(Target(0) - Target(1)) == []
@@ -260,7 +260,9 @@ def test_without_a_softmax_the_probabilities_are_still_the_means_over_places(seg
 def test_occlusion_watches_a_region_in_logits_and_in_probabilities(segmenting, scene):
     target = Target(1, region=REGION)
     for score in ("logit", "probability"):
-        found = compute(Occlusion(window=6, stride=6, fill="black", score=score), segmenting, scene, target).array
+        found = compute(
+            Occlusion(window=6, stride=6, fill="black", score=score), segmenting, scene, target=target
+        ).array
         covered = np.zeros_like(scene)
         covered[:, 6:] = scene[:, 6:]  # the first of two windows; the second is the last column, cropped
         first = segmenting.scores(scene, target, score) - segmenting.scores(covered, target, score)

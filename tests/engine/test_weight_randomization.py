@@ -189,10 +189,10 @@ def test_kernels_and_sums_are_those_with_which_it_computes():
 
 def test_nothing_is_compiled_again():
     network, image = fresh(), noise()
-    compute(Gradient(), network, image, 0)
+    compute(Gradient(), network, image, target=0)
     kept = dict(network.engine.functions.store)
     for count in (1, 2, 3):
-        compute(Gradient(), network.randomised(count), image, 0)
+        compute(Gradient(), network.randomised(count), image, target=0)
     assert dict(network.engine.functions.store) == kept
 
 
@@ -206,8 +206,8 @@ def test_answers_are_kept_apart_in_the_store_that_is_shared():
 
 def test_the_same_question_twice_is_only_looked_up():
     network, image = fresh(), noise()
-    first = compute(Gradient(), network.randomised(2), image, 0)
-    assert compute(Gradient(), network.randomised(2), image, 0) is first
+    first = compute(Gradient(), network.randomised(2), image, target=0)
+    assert compute(Gradient(), network.randomised(2), image, target=0) is first
 
 
 def test_layers_that_are_shared_follow_the_training():
@@ -247,7 +247,7 @@ def test_guided_backpropagation_hardly_cares_for_the_top_layer_but_the_gradient_
     image = network.fit(network.samples[0])
     target, destroyed = network.target(None, image), network.randomised(1)
     change = {
-        method: Similarity.of(*(compute(method, each, image, target).array for each in (network, destroyed)))
+        method: Similarity.of(*(compute(method, each, image, target=target).array for each in (network, destroyed)))
         for method in (Gradient(reduce="sum"), Gradient(relu="guided"), Gradient(relu="guided", reduce="sum"))
     }
     assert change[Gradient(reduce="sum")].spearman < 0.5

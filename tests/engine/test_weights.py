@@ -127,10 +127,10 @@ def test_looking_for_changes_is_cheap(capsys):
 
 def test_a_request_holds_the_stamp(picture):
     model, network = functional()
-    one = Request.of(GradCAM(), network, picture, 1)
-    assert one == Request.of(GradCAM(), network, picture, 1)
+    one = Request.of(GradCAM(), network, picture, target=1)
+    assert one == Request.of(GradCAM(), network, picture, target=1)
     assign_bias(model)
-    assert one != Request.of(GradCAM(), network, picture, 1)
+    assert one != Request.of(GradCAM(), network, picture, target=1)
 
 
 def test_a_softmax_out_of_sight_is_told_by_its_numbers(opened):

@@ -64,9 +64,9 @@ def test_a_note_of_every_layer_stands_once_and_that_of_some_names_them():
 
 def test_it_is_the_mean_of_the_layers_own_maps_each_over_its_largest_value(network, picture):
     paths = ["relu1", "conv2"]
-    maps = [compute(GradCAM(final_relu=False), network, picture, 0, path).array for path in paths]
+    maps = [compute(GradCAM(final_relu=False), network, picture, target=0, layer=path).array for path in paths]
     expected = sum(resize_map(each, 10, 10) / np.abs(resize_map(each, 10, 10)).max() for each in maps) / 2
-    result = compute(GradCAM(final_relu=False), network, picture, 0, paths)
+    result = compute(GradCAM(final_relu=False), network, picture, target=0, layer=paths)
     assert maps[1].shape < result.array.shape == (10, 10)
     assert result.array == pytest.approx(expected, abs=1e-6)
     assert np.abs(result.array).max() > 0.1
@@ -76,27 +76,29 @@ def test_it_is_the_mean_of_the_layers_own_maps_each_over_its_largest_value(netwo
 
 
 def test_the_order_in_which_layers_are_named_makes_no_other_question(network, picture):
-    one = Request.of(LayerCAM(), network, picture, 0, ("relu1", "conv2"))
-    other = Request.of(LayerCAM(), network, picture, 0, ["conv2", "relu1"])
+    one = Request.of(LayerCAM(), network, picture, target=0, layer=("relu1", "conv2"))
+    other = Request.of(LayerCAM(), network, picture, target=0, layer=["conv2", "relu1"])
     assert one == other
     assert hash(one) == hash(other)
     assert one.layer == ("relu1", "conv2")
-    assert one != Request.of(LayerCAM(), network, picture, 0, ("conv1", "conv2"))
+    assert one != Request.of(LayerCAM(), network, picture, target=0, layer=("conv1", "conv2"))
 
 
 def test_one_layer_in_a_list_is_that_layer_as_it_is(network, picture):
-    assert Request.of(GradCAM(), network, picture, 0, ["conv2"]) == Request.of(GradCAM(), network, picture, 0, "conv2")
+    assert Request.of(GradCAM(), network, picture, target=0, layer=["conv2"]) == Request.of(
+        GradCAM(), network, picture, target=0, layer="conv2"
+    )
 
 
 def test_it_is_kept_and_so_is_each_layers_map(network, picture):
-    result = compute(LayerCAM(), network, picture, 0, ("relu1", "conv2"))
-    assert compute(LayerCAM(), network, picture, 0, ("relu1", "conv2")) is result
-    assert Request.of(LayerCAM(), network, picture, 0, "relu1").answered() is not None
+    result = compute(LayerCAM(), network, picture, target=0, layer=("relu1", "conv2"))
+    assert compute(LayerCAM(), network, picture, target=0, layer=("relu1", "conv2")) is result
+    assert Request.of(LayerCAM(), network, picture, target=0, layer="relu1").answered() is not None
 
 
 def test_every_step_is_a_whole_map_and_only_the_last_is_complete(network, picture, monkeypatch):
     monkeypatch.setattr("cnnviz_widgets.methods.ablation_cam.BATCH", 2)
-    results = list(steps(AblationCAM(), network, picture, 0, ("conv1", "conv2")))
+    results = list(steps(AblationCAM(), network, picture, target=0, layer=("conv1", "conv2")))
     # Two steps for the four channels of conv1, three for the six of conv2.
     assert [result.progress for result in results] == pytest.approx([1 / 4, 1 / 2, 2 / 3, 5 / 6, 1])
     assert {result.array.shape for result in results} == {(10, 10)}
@@ -104,21 +106,21 @@ def test_every_step_is_a_whole_map_and_only_the_last_is_complete(network, pictur
 
 
 def test_leaving_the_loop_keeps_no_unfinished_map(network, picture):
-    working = steps(LayerCAM(), network, picture, 0, ("relu1", "conv2"))
+    working = steps(LayerCAM(), network, picture, target=0, layer=("relu1", "conv2"))
     next(working)
     working.close()
-    assert Request.of(LayerCAM(), network, picture, 0, ("relu1", "conv2")).answered() is None
+    assert Request.of(LayerCAM(), network, picture, target=0, layer=("relu1", "conv2")).answered() is None
 
 
 def test_the_finest_grid_is_found_where_it_depends_on_the_image(opened, image):
     kind, network = opened("any_size")
-    assert compute(LayerCAM(), network, image(kind), 0, ("conv1", "conv2")).array.shape == (10, 10)
+    assert compute(LayerCAM(), network, image(kind), target=0, layer=("conv1", "conv2")).array.shape == (10, 10)
 
 
 def test_a_method_without_layers_takes_no_notice(network, picture):
-    several = Request.of(CAM(), network, picture, 0, ("conv1", "conv2"))
-    assert several == Request.of(CAM(), network, picture, 0)
-    assert Request.of(Gradient(), network, picture, 0, ()).layer is None
+    several = Request.of(CAM(), network, picture, target=0, layer=("conv1", "conv2"))
+    assert several == Request.of(CAM(), network, picture, target=0)
+    assert Request.of(Gradient(), network, picture, target=0, layer=()).layer is None
 
 
 @pytest.mark.parametrize(
@@ -135,10 +137,10 @@ def test_a_method_without_layers_takes_no_notice(network, picture):
 )
 def test_what_cannot_be_fused_is_refused_in_a_sentence(method, layer, sentence, network, picture):
     with pytest.raises(ValueError, match=sentence) as refusal:
-        compute(method, network, picture, 0, layer)
+        compute(method, network, picture, target=0, layer=layer)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_layer_behind_the_target_is_refused_as_it_is_alone(network, picture):
     with pytest.raises(ValueError, match="channel 0 of conv1 must depend on layer 'conv2'"):
-        compute(GradCAM(), network, picture, Target("conv1", 0), ("conv1", "conv2"))
+        compute(GradCAM(), network, picture, target=Target("conv1", 0), layer=("conv1", "conv2"))

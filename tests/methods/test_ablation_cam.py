@@ -66,33 +66,35 @@ def test_it_is_what_models_without_a_channel_tell(name, opened, image):
     assert np.abs(lost).max() > 0.01
     for index in range(5):
         score = abs(float(network.logits(image(kind))[index]))
-        result = compute(AblationCAM(final_relu=False), network, image(kind), index, kind.middle)
+        result = compute(AblationCAM(final_relu=False), network, image(kind), target=index, layer=kind.middle)
         assert result.array == pytest.approx(activations @ lost[:, index] / score, abs=2e-5 / score)
 
 
 def test_where_all_behind_the_layer_is_linear_a_channel_loses_its_gradients_share(small, picture):
     activations, gradient = small.layer_gradient(picture, 1, "conv2")
     weights = (activations * gradient).sum(axis=(0, 1)) / float(abs(small.logits(picture)[1]))
-    result = compute(AblationCAM(final_relu=False), small, picture, 1, "conv2")
+    result = compute(AblationCAM(final_relu=False), small, picture, target=1, layer="conv2")
     assert result.array == pytest.approx(activations @ weights, abs=1e-5)
-    assert result.array != pytest.approx(compute(GradCAM(final_relu=False), small, picture, 1, "conv2").array, rel=0.1)
+    assert result.array != pytest.approx(
+        compute(GradCAM(final_relu=False), small, picture, target=1, layer="conv2").array, rel=0.1
+    )
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 100])
 def test_the_batch_does_not_change_the_map(batch, opened, image, monkeypatch):
     kind, network = opened("skip_and_concat")
     network.cache.clear()
-    expected = compute(AblationCAM(final_relu=False), network, image(kind), 0, "conv1").array
+    expected = compute(AblationCAM(final_relu=False), network, image(kind), target=0, layer="conv1").array
     network.cache.clear()
     monkeypatch.setattr(ablation_cam, "BATCH", batch)
-    result = compute(AblationCAM(final_relu=False), network, image(kind), 0, "conv1").array
+    result = compute(AblationCAM(final_relu=False), network, image(kind), target=0, layer="conv1").array
     assert result == pytest.approx(expected, abs=1e-5)
 
 
 def test_every_batch_shows_the_map_of_the_channels_so_far_the_most_varied_first(small, picture, monkeypatch):
     monkeypatch.setattr(ablation_cam, "BATCH", 2)
     small.cache.clear()
-    results = list(steps(AblationCAM(final_relu=False), small, picture, 1, "conv2"))
+    results = list(steps(AblationCAM(final_relu=False), small, picture, target=1, layer="conv2"))
     assert [result.progress for result in results] == pytest.approx([1 / 3, 2 / 3, 1])
     assert all(not np.array_equal(one.array, other.array) for one, other in pairwise(results))
     activations, gradient = small.layer_gradient(picture, 1, "conv2")
@@ -105,12 +107,12 @@ def test_a_score_of_zero_is_refused(picture):
     model = KINDS["functional"].build()
     model.get_layer("scores").set_weights([np.zeros((6, 5)), np.zeros(5)])
     with pytest.raises(ValueError, match=r"score, which must not be zero. Received: a score of 0"):
-        compute(AblationCAM(), Network(model, value_range=(0, 1)), picture, 0, "relu1")
+        compute(AblationCAM(), Network(model, value_range=(0, 1)), picture, target=0, layer="relu1")
 
 
 def test_a_channel_is_lost_with_itself_alone(small, picture):
     maps = small.activations(picture, "relu1")
-    result = compute(AblationCAM(), small, picture, Target("relu1", 2), "relu1")
+    result = compute(AblationCAM(), small, picture, target=Target("relu1", 2), layer="relu1")
     assert result.array == pytest.approx(maps[..., 2], rel=1e-5)
 
 

@@ -89,11 +89,11 @@ def test_the_mean_of_the_map_is_the_score_but_for_a_constant(head):
 def test_the_classes_after_the_first_are_what_they_are_alone(head, monkeypatch):
     network = ending_in(*HEADS[head]())
     targets = [*network.classes, *([Target(0) - 2 * Target(3)] if network.class_count > 1 else [])]
-    together = [compute(CAM(), network, IMAGE, target).array for target in targets]
+    together = [compute(CAM(), network, IMAGE, target=target).array for target in targets]
     monkeypatch.setattr(CompiledFunctions, "linear", lambda *ends: None)
     network = ending_in(*HEADS[head]())
     for found, target in zip(together, targets, strict=True):
-        assert found == pytest.approx(compute(CAM(), network, IMAGE, target).array, rel=1e-5, abs=1e-5)
+        assert found == pytest.approx(compute(CAM(), network, IMAGE, target=target).array, rel=1e-5, abs=1e-5)
 
 
 def test_another_class_or_image_needs_no_gradient(small, picture, monkeypatch):
@@ -154,10 +154,10 @@ def test_the_bundled_networks_end_in_one_way_and_in_the_other():
     network, cat = load("efficientnet_lite0"), samples("efficientnet_lite0")[0]
     dense = network.model.get_layer("logits")
     for index in (285, 281, 7):
-        result = compute(CAM(), network, cat, index)
+        result = compute(CAM(), network, cat, target=index)
         assert result.array.mean() + dense.bias.numpy()[index] == pytest.approx(network.logits(cat)[index], abs=1e-4)
         # Grad-CAM at the same maps, without its ReLU, is the same map over the number of cells.
-        other = compute(GradCAM(final_relu=False), network, cat, index, "head_activation")
+        other = compute(GradCAM(final_relu=False), network, cat, target=index, layer="head_activation")
         assert other.array * result.array.size == pytest.approx(result.array, abs=1e-4)
 
 

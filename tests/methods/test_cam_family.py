@@ -85,7 +85,7 @@ def test_eigen_cam_on_paper(worked):
 @pytest.mark.parametrize("index", range(5))
 def test_over_global_pooling_four_methods_are_one(index, small, picture):
     """The gradient there is the same at every place, so no weighting of the places matters."""
-    cells = compute(CAM(), small, picture, index).array
+    cells = compute(CAM(), small, picture, target=index).array
     expected = cells / cells.size
     for method in (GradCAM(final_relu=False), HiResCAM(final_relu=False), XGradCAM(final_relu=False)):
         difference = found(method, small, picture, index, "conv2") - expected
@@ -135,7 +135,7 @@ def test_a_channel_whose_signs_cancel_is_pointed_out_by_x_grad_cam():
     model.set_weights([np.ones((1, 1, 1, 1)), np.array([[1], [2]])])
     network = Network(model, value_range=(-1, 1))
     assert notes_of(XGradCAM(), network, np.array([[[1], [-0.99]]]), 0)["cancelled_activations"].numbers["count"] == 1
-    balanced = compute(XGradCAM(), network, np.array([[[1], [-1]]]), 0, "maps")
+    balanced = compute(XGradCAM(), network, np.array([[[1], [-1]]]), target=0, layer="maps")
     assert balanced.array.tolist() == [[0, 0]]  # a sum of zero: the channel counts as nothing
     assert "cancelled_activations" in [note.kind for note in balanced.notes]
 
@@ -273,7 +273,7 @@ def test_a_rule_for_relus_changes_the_map_and_says_so(method, small, picture):
         notes_of(method(relu="guided"), small, picture, 0, "conv1")
     )
     with pytest.raises(ValueError, match="There is no ReLU to rewrite"):
-        compute(method(relu="guided"), small, picture, 0, "conv2")
+        compute(method(relu="guided"), small, picture, target=0, layer="conv2")
 
 
 @pytest.mark.parametrize("method", [*BY_GRADIENT, EigenCAM])

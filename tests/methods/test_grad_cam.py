@@ -57,7 +57,9 @@ def test_a_nested_model_gives_the_map_of_the_flat_one(picture):
     flat = keras.Model(base.inputs, tail[1](tail[0](base.outputs[0])))
     for relu in ("standard", "guided"):
         maps = [
-            compute(GradCAM(relu, final_relu=False), Network(model, value_range=(0, 1)), picture, 1, layer).array
+            compute(
+                GradCAM(relu, final_relu=False), Network(model, value_range=(0, 1)), picture, target=1, layer=layer
+            ).array
             for model, layer in ((nested, "base/conv"), (flat, "conv"))
         ]
         assert np.abs(maps[0]).max() > 0

@@ -98,7 +98,7 @@ def test_the_map_sums_to_the_scores_difference_in_a_network_with_biases(baseline
     biased = [small.model.get_layer(name).bias.numpy() for name in ("conv1", "conv2", "scores")]
     assert all(np.abs(bias).max() > 0.1 for bias in biased)  # without any, one step would be exact
     for index in range(5):
-        told = numbers(compute(IntegratedGradients(baseline, "midpoint", 50), small, picture, index))
+        told = numbers(compute(IntegratedGradients(baseline, "midpoint", 50), small, picture, target=index))
         assert told["score"] == pytest.approx(small.logits(picture)[index], abs=1e-6)
         assert told["difference"] == pytest.approx(told["score"] - told["from"])
         # From a grey, a blur or noise the score hardly changes here, so that some differences are near zero.
@@ -110,20 +110,23 @@ def test_the_map_sums_to_the_scores_difference_in_a_network_with_biases(baseline
 @pytest.mark.parametrize("rule", RULES)
 def test_more_steps_do_not_miss_by_more(rule, small, picture):
     few, many = (
-        sum(abs(numbers(compute(IntegratedGradients("black", rule, n), small, picture, k))["error"]) for k in range(5))
+        sum(
+            abs(numbers(compute(IntegratedGradients("black", rule, n), small, picture, target=k))["error"])
+            for k in range(5)
+        )
         for n in (10, 200)
     )
     assert many < few
 
 
 def test_the_sum_is_that_of_the_map(small, picture):
-    result = compute(IntegratedGradients(), small, picture, 3)
+    result = compute(IntegratedGradients(), small, picture, target=3)
     assert numbers(result)["sum"] == pytest.approx(result.array.sum(dtype=np.float64), rel=1e-5)
 
 
 def test_a_channel_of_a_layer_is_complete_too(small, picture):
     target = Target("conv2", 1)
-    told = numbers(compute(IntegratedGradients(), small, picture, target))
+    told = numbers(compute(IntegratedGradients(), small, picture, target=target))
     assert told["difference"] == pytest.approx(
         small.scores(picture, target) - small.scores(np.full((1, 12, 12, 3), 0.5), target)[0], abs=1e-6
     )
@@ -168,12 +171,12 @@ def test_too_few_steps_over_a_jump_are_told():
 def test_pixels_that_equal_the_baseline_are_counted(small):
     half = np.zeros((12, 12, 3))
     half[:6] = 0.7
-    black = compute(IntegratedGradients("black", steps=5), small, half, 1)
+    black = compute(IntegratedGradients("black", steps=5), small, half, target=1)
     (note,) = [note for note in black.notes if note.kind == "equals_baseline"]
     assert note.numbers == {"share": 0.5}
     assert not black.array[6:].any()
-    assert "equals_baseline" not in kinds(compute(IntegratedGradients("grey", steps=5), small, half, 1))
-    assert "equals_baseline" not in kinds(compute(IntegratedGradients("noise", steps=5), small, half, 1))
+    assert "equals_baseline" not in kinds(compute(IntegratedGradients("grey", steps=5), small, half, target=1))
+    assert "equals_baseline" not in kinds(compute(IntegratedGradients("noise", steps=5), small, half, target=1))
 
 
 # ---- On the way
@@ -181,17 +184,17 @@ def test_pixels_that_equal_the_baseline_are_counted(small):
 
 @pytest.mark.parametrize("baseline", ["black", "noise"])
 def test_the_size_of_a_batch_changes_nothing(baseline, small, picture, monkeypatch):
-    before = compute(IntegratedGradients(baseline, steps=23), small, picture, 2).array
+    before = compute(IntegratedGradients(baseline, steps=23), small, picture, target=2).array
     for batch in (1, 9):
         small.cache.clear()
         monkeypatch.setattr(integrated_gradients, "BATCH", batch)
-        after = compute(IntegratedGradients(baseline, steps=23), small, picture, 2).array
+        after = compute(IntegratedGradients(baseline, steps=23), small, picture, target=2).array
         assert after == pytest.approx(before, abs=1e-5 * float(np.abs(before).max()))
 
 
 def test_the_first_step_is_a_rough_picture_of_the_whole_way(small, picture):
     small.cache.clear()
-    first, *_, exact = steps(IntegratedGradients("black", steps=64), small, picture, 2)
+    first, *_, exact = steps(IntegratedGradients("black", steps=64), small, picture, target=2)
     assert first.progress == 8 / 64
     assert np.corrcoef(first.array.ravel(), exact.array.ravel())[0, 1] > 0.95
     assert first.array.sum() == pytest.approx(exact.array.sum(), rel=0.2)

@@ -64,7 +64,9 @@ def test_z_plus_hardly_looks_at_the_class_and_the_composite_does():
 
     network, zero = load("digits"), samples("digits")[0]
     alike = {
-        rule: np.corrcoef(*(compute(LRP(rule=rule), network, zero, target).array.ravel() for target in (0, 9)))[0, 1]
+        rule: np.corrcoef(*(compute(LRP(rule=rule), network, zero, target=target).array.ravel() for target in (0, 9)))[
+            0, 1
+        ]
         for rule in ("z-plus", "composite")
     }
     assert abs(alike["z-plus"]) > 0.95

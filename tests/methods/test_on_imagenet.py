@@ -33,7 +33,7 @@ def cat():
 
 @pytest.fixture(scope="module")
 def cam(network, cat):
-    return compute(GradCAM(), network, cat, EGYPTIAN_CAT).on_image()
+    return compute(GradCAM(), network, cat, target=EGYPTIAN_CAT).on_image()
 
 
 def face():
@@ -60,7 +60,7 @@ CAMS = [
 
 @pytest.mark.parametrize("method", CAMS, ids=str)
 def test_class_activation_maps_lie_on_the_cats_face(method, network, cat):
-    cam = compute(method, network, cat, EGYPTIAN_CAT).on_image()
+    cam = compute(method, network, cat, target=EGYPTIAN_CAT).on_image()
     assert cam[face()].mean() > 2 * cam[~face()].mean()
     assert face()[np.unravel_index(cam.argmax(), cam.shape)]
 
@@ -68,24 +68,24 @@ def test_class_activation_maps_lie_on_the_cats_face(method, network, cat):
 def test_a_class_that_the_network_does_not_see_gives_another_map_and_a_note(network, cat, cam):
     unseen = np.argsort(network.probabilities(cat))[:200]
     for index in np.random.default_rng(0).choice(unseen, 5, replace=False):
-        result = compute(GradCAM(), network, cat, int(index))
+        result = compute(GradCAM(), network, cat, target=int(index))
         assert similarity(result.on_image(), cam) < 0.5
         assert "unlikely_target" in [note.kind for note in result.notes]
 
 
 def test_guided_backpropagation_rewrites_relu6_and_differs_from_the_plain_gradient(network, cat):
-    plain = compute(Gradient(), network, cat, EGYPTIAN_CAT)
-    guided = compute(Gradient(relu="guided"), network, cat, EGYPTIAN_CAT)
+    plain = compute(Gradient(), network, cat, target=EGYPTIAN_CAT)
+    guided = compute(Gradient(relu="guided"), network, cat, target=EGYPTIAN_CAT)
     assert similarity(plain.array, guided.array) < 0.5
     (count,) = [note.numbers["relus"] for note in guided.notes if note.kind == "relus_rewritten"]
     assert count == 33  # stem, head, 15 expansions and 16 depthwise convolutions
 
 
 def test_relevance_lies_on_the_cats_face(network, cat):
-    relevance = np.abs(compute(LRP(), network, cat, EGYPTIAN_CAT).array)
+    relevance = np.abs(compute(LRP(), network, cat, target=EGYPTIAN_CAT).array)
     assert relevance[face()].mean() > 2 * relevance[~face()].mean()
 
 
 def test_relevance_keeps_its_books_through_fifty_layers(network, cat):
-    (note, *_) = compute(LRP(rule="alpha-beta"), network, cat, EGYPTIAN_CAT).notes
+    (note, *_) = compute(LRP(rule="alpha-beta"), network, cat, target=EGYPTIAN_CAT).notes
     assert abs(note.numbers["rest"]) < 1e-3 * note.numbers["score"]

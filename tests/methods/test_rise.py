@@ -183,7 +183,7 @@ def test_a_probability_above_one_is_refused():
 
 def test_a_channel_of_a_layer_can_be_watched(small, picture):
     method, target = RISE(masks=40, centred=False), Target("conv2", 3)
-    result = compute(method, small, picture, target)
+    result = compute(method, small, picture, target=target)
     assert (result.unit, result.signed) == ("activation", True)
     masks = np.stack([method.mask(index, picture.shape) for index in range(40)])
     shown = 0.5 + masks[..., np.newaxis] * (picture.array - 0.5)
@@ -227,16 +227,16 @@ def test_it_says_when_most_of_the_map_is_chance():
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_the_size_of_a_batch_changes_nothing(batch, small, picture, monkeypatch):
-    before = compute(RISE(masks=40), small, picture, 2).array
+    before = compute(RISE(masks=40), small, picture, target=2).array
     small.cache.clear()
     monkeypatch.setattr(rise, "BATCH", batch)
-    after = compute(RISE(masks=40), small, picture, 2).array
+    after = compute(RISE(masks=40), small, picture, target=2).array
     assert after == pytest.approx(before, abs=1e-5 * float(np.abs(before).max()))
 
 
 def test_each_step_is_the_map_of_the_masks_so_far(small, picture):
     small.cache.clear()
-    results = list(steps(RISE(masks=40), small, picture, 2))
+    results = list(steps(RISE(masks=40), small, picture, target=2))
     assert [result.progress for result in results] == [16 / 40, 32 / 40, 1]
     fewer = list(RISE(masks=32).run(small, picture, Target(2)))[-1]
     assert results[1].array == pytest.approx(fewer.array, abs=1e-7)

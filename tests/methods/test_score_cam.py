@@ -51,16 +51,16 @@ FILLS = {
 def test_it_is_what_plain_masks_through_the_model_tell(fill, layer, small, picture):
     for index in (0, 3):
         expected, by_probability = slowly(small, picture, index, layer, FILLS[fill](picture))
-        result = compute(ScoreCAM(fill=fill), small, picture, index, layer)
+        result = compute(ScoreCAM(fill=fill), small, picture, target=index, layer=layer)
         assert result.array == pytest.approx(expected, rel=1e-4)
         assert (result.unit, result.signed) == ("activation", False)
-        other = compute(ScoreCAM(fill=fill, weights="probability"), small, picture, index, layer)
+        other = compute(ScoreCAM(fill=fill, weights="probability"), small, picture, target=index, layer=layer)
         assert other.array == pytest.approx(by_probability, rel=1e-4)
         assert other.unit == "probability × activation"
 
 
 def test_the_weights_of_the_softmax_sum_to_one(small, picture):
-    result = compute(ScoreCAM(), small, picture, 0, "relu1").array
+    result = compute(ScoreCAM(), small, picture, target=0, layer="relu1").array
     activations = small.activations(picture, "relu1")
     assert (result >= activations.min(axis=-1) - 1e-6).all()
     assert (result <= activations.max(axis=-1) + 1e-6).all()
@@ -71,14 +71,14 @@ def test_large_scores_do_not_overflow(picture):
     scores = model.get_layer("scores")
     scores.set_weights([1e6 * weight for weight in scores.get_weights()])
     network = Network(model, value_range=(0, 1))
-    result = compute(ScoreCAM(), network, picture, 1, "relu1").array
+    result = compute(ScoreCAM(), network, picture, target=1, layer="relu1").array
     best = [np.allclose(result, channel) for channel in np.moveaxis(network.activations(picture, "relu1"), -1, 0)]
     assert sum(best) == 1  # one channel takes it all
 
 
 def test_a_limit_takes_the_channels_that_vary_most_and_says_how_many(small, picture):
     order = np.argsort(-small.activations(picture, "relu1").var(axis=(0, 1)))
-    limited = compute(ScoreCAM(channels=2, weights="probability"), small, picture, 0, "relu1")
+    limited = compute(ScoreCAM(channels=2, weights="probability"), small, picture, target=0, layer="relu1")
     note = next(note for note in limited.notes if note.kind == "channels_left_out")
     assert note.numbers == {"count": 2, "channels": 4}
     total = np.zeros_like(limited.array)
@@ -91,8 +91,8 @@ def test_a_limit_takes_the_channels_that_vary_most_and_says_how_many(small, pict
 
 @pytest.mark.parametrize("channels", [0, 4, 1000])
 def test_nothing_and_all_and_more_than_there_are_take_all(channels, small, picture):
-    result = compute(ScoreCAM(channels=channels), small, picture, 0, "relu1")
-    assert np.array_equal(result.array, compute(ScoreCAM(), small, picture, 0, "relu1").array)
+    result = compute(ScoreCAM(channels=channels), small, picture, target=0, layer="relu1")
+    assert np.array_equal(result.array, compute(ScoreCAM(), small, picture, target=0, layer="relu1").array)
     assert "channels_left_out" not in [note.kind for note in result.notes]
 
 
@@ -105,18 +105,22 @@ def test_the_slider_ends_where_the_layers_channels_do(small):
 @pytest.mark.parametrize("weights", ["softmax", "probability"])
 def test_the_batch_does_not_change_the_map(batch, weights, small, picture, monkeypatch):
     small.cache.clear()
-    expected = compute(ScoreCAM(weights=weights), small, picture, 0, "conv2").array
+    expected = compute(ScoreCAM(weights=weights), small, picture, target=0, layer="conv2").array
     small.cache.clear()
     monkeypatch.setattr(score_cam, "BATCH", batch)
-    assert compute(ScoreCAM(weights=weights), small, picture, 0, "conv2").array == pytest.approx(expected, rel=1e-5)
+    assert compute(ScoreCAM(weights=weights), small, picture, target=0, layer="conv2").array == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_every_batch_shows_the_map_of_the_channels_so_far(small, picture, monkeypatch):
     monkeypatch.setattr(score_cam, "BATCH", 2)
     small.cache.clear()
-    results = list(steps(ScoreCAM(), small, picture, 0, "relu1"))
+    results = list(steps(ScoreCAM(), small, picture, target=0, layer="relu1"))
     assert [result.progress for result in results] == [0.5, 1]
-    assert results[0].array == pytest.approx(compute(ScoreCAM(channels=2), small, picture, 0, "relu1").array, rel=1e-6)
+    assert results[0].array == pytest.approx(
+        compute(ScoreCAM(channels=2), small, picture, target=0, layer="relu1").array, rel=1e-6
+    )
 
 
 def test_a_channel_that_is_the_same_everywhere_counts_as_nothing(picture):
@@ -128,7 +132,7 @@ def test_a_channel_that_is_the_same_everywhere_counts_as_nothing(picture):
     network = Network(model, value_range=(0, 1))
     activations = network.activations(picture, "relu1")
     assert np.ptp(activations[..., 1]) == 0
-    result = compute(ScoreCAM(), network, picture, 0, "relu1").array
+    result = compute(ScoreCAM(), network, picture, target=0, layer="relu1").array
     assert result.max() <= activations[..., [0, 2, 3]].max() + 1e-6
 
 
@@ -153,7 +157,7 @@ def test_a_layer_below_zero_says_that_nothing_is_positive():
 
 
 def test_of_a_channel_as_target_its_activation_is_the_weight(small, picture):
-    result = compute(ScoreCAM(weights="probability"), small, picture, Target("conv2", 1), "relu1")
+    result = compute(ScoreCAM(weights="probability"), small, picture, target=Target("conv2", 1), layer="relu1")
     assert result.unit == "activation²"
     masks = masks_of(small.activations(picture, "relu1"), 12, 12)[..., None]
     weights = small.scores(0.5 + masks * (picture.array - 0.5), Target("conv2", 1))

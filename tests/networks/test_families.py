@@ -71,4 +71,4 @@ def test_a_family_is_opened_and_answers_as_keras_does(family):
         with pytest.raises(ValueError, match="no ReLU to rewrite"):
             network.gates(None, network.target(2), "guided")
     layer = network.spatial_layers[len(network.spatial_layers) // 2].path
-    assert np.isfinite(compute(GradCAM(), network, images[0], 2, layer).array).all()
+    assert np.isfinite(compute(GradCAM(), network, images[0], target=2, layer=layer).array).all()

@@ -38,7 +38,7 @@ def linear_attributions(tolerance):
     image = noise(8, 8, 2)
     expected = (weights[..., 1] * (image.array + 1)).sum(axis=-1)
     for method in (GradientTimesInput(), IntegratedGradients(baseline="black", rule="midpoint", steps=50)):
-        assert_close(compute(method, network, image, 1).array, expected, tolerance)
+        assert_close(compute(method, network, image, target=1).array, expected, tolerance)
 
 
 MEAN_OF_CHANNELS = Bug(
@@ -68,7 +68,7 @@ def complete(tolerance):
     network, image = opened("functional")
     for index in range(5):
         method = IntegratedGradients(baseline="black", rule="midpoint", steps=50)
-        assert_close(compute(method, network, image, index).array.sum(), difference(image, index), tolerance)
+        assert_close(compute(method, network, image, target=index).array.sum(), difference(image, index), tolerance)
 
 
 NO_ERROR = Bug("the error is told to be zero", completeness, "error = total - difference", "error = 0.0")
@@ -88,7 +88,7 @@ def error_told(tolerance):
     network, image = opened("functional")
     total, errors = difference(image, 3), []
     for steps in (10, 200):
-        result = compute(IntegratedGradients(baseline="black", rule="midpoint", steps=steps), network, image, 3)
+        result = compute(IntegratedGradients(baseline="black", rule="midpoint", steps=steps), network, image, target=3)
         (note,) = [note for note in result.notes if note.kind == "completeness"]
         errors.append(abs(note.numbers["error"]))
         assert abs(note.numbers["error"] - (result.array.sum() - total)) <= tolerance * abs(total)
@@ -115,5 +115,7 @@ SQUARED = Bug("activations are squared", HiResCAM.run, "gradient * activations",
 def hires_is_grad_cam(tolerance):
     network, image = opened("functional")
     for index in range(3):
-        found = compute(HiResCAM(final_relu=False), network, image, index, "conv2").array
-        assert_close(found, compute(GradCAM(final_relu=False), network, image, index, "conv2").array, tolerance)
+        found = compute(HiResCAM(final_relu=False), network, image, target=index, layer="conv2").array
+        assert_close(
+            found, compute(GradCAM(final_relu=False), network, image, target=index, layer="conv2").array, tolerance
+        )

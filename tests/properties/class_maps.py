@@ -89,6 +89,8 @@ def on_paper(tolerance):
     model.set_weights([np.stack([sums, corner], -1)[:, :, None], np.stack([weights, -weights], -1)])
     network, numbers = Network(model, value_range=(0, 8)), np.arange(9.0).reshape(3, 3, 1)
     expected = np.array([[24, 26], [30, 32]])
-    assert_close(compute(GradCAM(), network, numbers, 0, "maps").array, expected, tolerance)
-    assert not compute(GradCAM(), network, numbers, 1, "maps").array.any()
-    assert_close(compute(GradCAM(final_relu=False), network, numbers, 1, "maps").array, -expected, tolerance)
+    assert_close(compute(GradCAM(), network, numbers, target=0, layer="maps").array, expected, tolerance)
+    assert not compute(GradCAM(), network, numbers, target=1, layer="maps").array.any()
+    assert_close(
+        compute(GradCAM(final_relu=False), network, numbers, target=1, layer="maps").array, -expected, tolerance
+    )

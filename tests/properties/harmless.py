@@ -102,16 +102,16 @@ def model_untouched_by_errors(tolerance):
         interrupted(lambda network=network, image=image: compute(Gradient(), network, image))  # while it is traced
         del interrupt.error
         assert fingerprint(model) == before
-        running = steps(Occlusion(2, 1), network, image, 0)
+        running = steps(Occlusion(2, 1), network, image, target=0)
         next(running)
         interrupted(lambda running=running, error=error: running.throw(error))  # between two windows
         network.engine.shared = raising(error)
-        interrupted(lambda network=network, image=image: compute(Occlusion(2, 1), network, image, 0))
+        interrupted(lambda network=network, image=image: compute(Occlusion(2, 1), network, image, target=0))
         del network.engine.shared
         assert fingerprint(model) == before
-        first = compute(Gradient(reduce="none"), network, image, 0).array
+        first = compute(Gradient(reduce="none"), network, image, target=0).array
         scores.kernel.assign(scores.kernel * 2)
-        assert_close(compute(Gradient(reduce="none"), network, image, 0).array, 2 * first, tolerance)
+        assert_close(compute(Gradient(reduce="none"), network, image, target=0).array, 2 * first, tolerance)
 
 
 def interrupted(ask):

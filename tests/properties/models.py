@@ -109,7 +109,10 @@ def nested_is_flat(tolerance):
     for layer in ("conv", "last"):
         inside = f"base/{layer}"
         assert_close(nested.activations(image, inside), flat.activations(image, layer), tolerance)
-        found, expected = compute(method, nested, image, 1, inside), compute(method, flat, image, 1, layer)
+        found, expected = (
+            compute(method, nested, image, target=1, layer=inside),
+            compute(method, flat, image, target=1, layer=layer),
+        )
         assert_close(found.array, expected.array, tolerance)
 
 
@@ -187,7 +190,7 @@ def channels_first(tolerance):
     for layer in ("conv1", "conv2"):
         maps = keras.Model(model.inputs, model.get_layer(layer).output)(image.array[None])[0]
         assert_close(first.activations(image, layer), maps, tolerance)
-        found, expected = (compute(method, network, image, 1, layer).array for network in (first, last))
+        found, expected = (compute(method, network, image, target=1, layer=layer).array for network in (first, last))
         assert_close(found, expected, tolerance)
     mixed = with_channels("channels_first", "channels_last")
     assert_refused(lambda: Network(mixed, value_range=(0, 1)), "channels in one place", "'conv1'", "'conv2'")

@@ -39,7 +39,7 @@ def middles_of_cells(tolerance):
     for row, column in ((1, 1), (3, 3), (5, 2)):
         pixels = np.zeros((224, 224, 1), np.float32)
         pixels[32 * row : 32 * row + 32, 32 * column : 32 * column + 32] = 200
-        result = compute(GradCAM(), network, InputImage(pixels), 0, "grid")
+        result = compute(GradCAM(), network, InputImage(pixels), target=0, layer="grid")
         assert np.argwhere(result.array).tolist() == [[row, column]]
         overlay = result.on_image()
         for axis, cell in ((1, row), (0, column)):
@@ -75,13 +75,13 @@ def nothing_to_show(tolerance):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dense.kernel.assign(dense.kernel * 0)
-        result = compute(Gradient(reduce="sum"), network, image, 0)
+        result = compute(Gradient(reduce="sum"), network, image, target=0)
         assert not result.array.any()
         assert "constant" in kinds_of(result)
         drawn = blend(rgb, result.on_image(), limits(result.array, True), lut, 1)
         assert_close(drawn, np.broadcast_to(np.rint(lut[5]), rgb.shape), 0.005)  # halves are rounded
         dense.kernel.assign(np.full(dense.kernel.shape, np.nan))
-        result = compute(Gradient(reduce="sum"), network, image, 0)
+        result = compute(Gradient(reduce="sum"), network, image, target=0)
         assert "not_finite" in kinds_of(result)
         drawn = blend(rgb, resize_map(result.array, 12, 12), limits(result.array, True), lut, 1)
         assert_close(drawn, np.full(rgb.shape, 128), tolerance)

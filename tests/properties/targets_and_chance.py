@@ -76,11 +76,11 @@ def weights_matter(tolerance):
     network, image = opened("functional")
     dense, random = network.model.get_layer("scores"), np.random.default_rng(0)
     methods = {Gradient(reduce="sum"): None, GradCAM(final_relu=False): "conv1"}
-    before = [compute(method, network, image, 0, layer).array for method, layer in methods.items()]
+    before = [compute(method, network, image, target=0, layer=layer).array for method, layer in methods.items()]
     correlations = []
     for _ in range(10):
         dense.kernel.assign(random.normal(size=dense.kernel.shape))
-        after = [compute(method, network, image, 0, layer).array for method, layer in methods.items()]
+        after = [compute(method, network, image, target=0, layer=layer).array for method, layer in methods.items()]
         correlations.append([rank_correlation(*pair) for pair in zip(before, after, strict=True)])
     assert np.mean(correlations, axis=0).max() < tolerance
 
@@ -109,7 +109,11 @@ CLIPPED = Bug(
 def classes_that_are_not_there(tolerance):
     network, image = opened("functional")
     for wrong in (5, 1000, -1, -5, 1.0, True, np.int64(-1)):
-        for ask in (network.gradient, network.scores, lambda image, wrong: compute(GradCAM(), network, image, wrong)):
+        for ask in (
+            network.gradient,
+            network.scores,
+            lambda image, wrong: compute(GradCAM(), network, image, target=wrong),
+        ):
             assert_refused(lambda ask=ask, wrong=wrong: ask(image, wrong))
     assert len(network.engine.functions.store) <= tolerance  # nothing was even compiled
 
@@ -138,10 +142,14 @@ def half_precision(tolerance):
     activations, gradient = network.layer_gradient(image, 1, "conv1")
     assert activations.dtype == gradient.dtype == np.float32
     expected = activations.astype(np.float64) @ gradient.mean(axis=(0, 1), dtype=np.float64)
-    result = compute(GradCAM(final_relu=False), network, image, 1, "conv1")
+    result = compute(GradCAM(final_relu=False), network, image, target=1, layer="conv1")
     assert_close(result.array, expected, tolerance)
     assert "overflow" not in kinds_of(result)
     kernel = network.model.get_layer("conv1").kernel
     kernel.assign(kernel * 0 + 60000)
-    said = [note.text for note in compute(GradCAM(), network, image, 1, "conv1").notes if note.kind == "overflow"]
+    said = [
+        note.text
+        for note in compute(GradCAM(), network, image, target=1, layer="conv1").notes
+        if note.kind == "overflow"
+    ]
     assert [text.split()[:3] for text in said] == [["Activations", "of", "conv1"]]

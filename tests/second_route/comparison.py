@@ -76,7 +76,7 @@ class Pair:
 
     def map(self, method, **where):
         """What the package finds."""
-        return cnnviz.compute(method, self.network, self.image, self.target, **where).array
+        return cnnviz.compute(method, self.network, self.image, target=self.target, **where).array
 
     def back(self, pixels):
         """(values, gradients of the logit, units at a kink) by the second route, each at every step of the network."""

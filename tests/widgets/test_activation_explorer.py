@@ -12,7 +12,7 @@ from cnnviz_widgets.widgets.explorers.activation_explorer import ActivationExplo
 
 @pytest.fixture
 def explorer(network, image):
-    made = ActivationExplorer(session=Session(network, image, Activations, layer="conv2", runner=Inline()))
+    made = ActivationExplorer(session=Session(network, image, method=Activations, layer="conv2", runner=Inline()))
     yield made
     made.close()
 

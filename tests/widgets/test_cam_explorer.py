@@ -33,7 +33,9 @@ def test_it_shows_grad_cam_under_each_rule_and_the_original(explorer, network, i
     *ruled, original = explorer.results
     layer = CAMExplorer.opening_layer(network)
     for rule, result in zip(("standard", "guided", "deconvnet"), ruled, strict=True):
-        np.testing.assert_array_equal(result.array, compute(GradCAM(relu=rule), network, image, None, layer).array)
+        np.testing.assert_array_equal(
+            result.array, compute(GradCAM(relu=rule), network, image, target=None, layer=layer).array
+        )
     np.testing.assert_array_equal(original.array, compute(CAM(), network, image).array)
     assert titles(explorer) == ["standard (vanilla)", "guided", "deconvnet (relu)", "Original CAM"]
 

@@ -236,11 +236,11 @@ def test_pointing_at_the_map_of_one_image_covers_nothing_of_another(network, ima
 
 
 def test_a_line_is_measured_as_it_was_begun(network, image):
-    explorer = SanityExplorer(session=Session(network, image, GradCAM(), runner=ByHand(held=3)))
+    explorer = SanityExplorer(session=Session(network, image, method=GradCAM(), runner=ByHand(held=3)))
     measurement = explorer.similarity.measurement
     explorer._choice = (1, 7, True)  # the person has chosen on; the line goes its way until the session has answered
     measurement.runner.step(5)
     ((_, _, line),) = explorer.similarity.lines
-    again = SanityExplorer(session=Session(network, image, GradCAM(), runner=Inline()))
+    again = SanityExplorer(session=Session(network, image, method=GradCAM(), runner=Inline()))
     ((_, _, wanted),) = again.similarity.lines
     np.testing.assert_array_equal(line.values("spearman"), wanted.values("spearman"))

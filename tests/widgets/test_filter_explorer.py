@@ -36,7 +36,7 @@ def text(paragraph):
 
 
 def test_a_session_with_another_method_is_asked_for_filters(network, image):
-    explorer = FilterExplorer(session=Session(network, image, Gradient, runner=Inline()))
+    explorer = FilterExplorer(session=Session(network, image, method=Gradient, runner=Inline()))
     assert isinstance(explorer.session.result.request.method, Filters)
 
 

@@ -95,7 +95,7 @@ def test_closing_it_ends_the_link_and_leaves_the_other(session, linked):
 
 
 def test_both_work_at_once_on_threads_of_their_own_without_waiting_for_each_other(network, image):
-    session = Session(network, image, Gradient(), runner=LatestWins())
+    session = Session(network, image, method=Gradient(), runner=LatestWins())
     linked = Linked(session, Activations(), just_it)
     done = []
     try:
@@ -120,7 +120,7 @@ def _wait(session, seconds=60):
 
 
 def test_while_the_other_opens_a_network_it_says_so(image):
-    session = Session(None, image, Gradient(), runner=Inline())
+    session = Session(None, image, method=Gradient(), runner=Inline())
     linked = Linked(session, Activations(), just_it)
     assert linked.own.image == image
     session.opening = "digits"

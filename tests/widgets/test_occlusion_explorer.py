@@ -101,7 +101,7 @@ def test_without_a_method_it_begins_with_what_suits_the_network(network, image):
 
 
 def test_a_session_of_another_method_keeps_it_and_the_explorer_has_its_own(network, image):
-    session = Session(network, image, GradCAM(), runner=Inline())
+    session = Session(network, image, method=GradCAM(), runner=Inline())
     explorer = OcclusionExplorer(session=session)
     assert isinstance(session.method, GradCAM)
     assert isinstance(explorer.result.request.method, Occlusion)

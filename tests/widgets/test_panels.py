@@ -62,7 +62,9 @@ def two_images(network):
     def variants(settings):
         return tuple(replace(settings, image=image) for image in wanted)
 
-    session = Session(network, np.full((32, 32, 3), 99.0), Gradient(), target=0, runner=Inline(), variants=variants)
+    session = Session(
+        network, np.full((32, 32, 3), 99.0), method=Gradient(), target=0, runner=Inline(), variants=variants
+    )
     return Panels(session, lambda asked: str(asked.image.array.max())), wanted
 
 
@@ -83,7 +85,7 @@ def test_beside_results_of_several_images_stands_the_sessions_own(two_images, ne
 
 
 def test_while_the_next_image_is_computed_an_old_map_keeps_the_image_that_it_explains(network, image):
-    session = Session(network, image, Gradient(), target=0, runner=ByHand(held=1), variants=two_rules)
+    session = Session(network, image, method=Gradient(), target=0, runner=ByHand(held=1), variants=two_rules)
     panels = Panels(session, lambda asked: str(asked.method))
     session.runner.finish()
     session.image = np.full((32, 32, 3), 9.0)
@@ -151,7 +153,7 @@ def test_what_is_refused_is_a_sentence_in_its_place_and_the_others_go_on(network
     def classes(settings):
         return tuple(replace(settings, target=target) for target in (Target(0), Target(7), Target(2)))
 
-    session = Session(network, image, GradCAM(), runner=Inline(), variants=classes)
+    session = Session(network, image, method=GradCAM(), runner=Inline(), variants=classes)
     panels = Panels(session, lambda asked: f"class {asked.target.index}")
     first, second, third = panels.panels
     assert "Received: 7" in second.words.value
@@ -167,7 +169,7 @@ def test_fewer_results_leave_fewer_pictures(network, image):
     def classes(settings):
         return tuple(replace(settings, target=Target(index)) for index in wanted)
 
-    session = Session(network, image, GradCAM(), runner=Inline(), variants=classes)
+    session = Session(network, image, method=GradCAM(), runner=Inline(), variants=classes)
     panels = Panels(session, lambda asked: str(asked.target.index))
     assert len(panels._row.children) == 4
     wanted[:] = [2]

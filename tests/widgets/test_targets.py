@@ -60,7 +60,7 @@ def test_the_bars_of_a_difference_begin_with_both_classes_and_the_caption_tells_
 
 
 def test_quantities_are_told_as_values_of_which_none_wins(quantities, image):
-    by_hand = OcclusionByHand(Session(quantities, image, Gradient, "height", runner=Inline()))
+    by_hand = OcclusionByHand(Session(quantities, image, method=Gradient, target="height", runner=Inline()))
     cover(by_hand)
     widget = by_hand.widget
     assert widget.quantities
@@ -74,7 +74,7 @@ def test_quantities_are_told_as_values_of_which_none_wins(quantities, image):
 
 
 def test_the_caption_of_a_no_side_tells_its_own_probability(two_sided, image):
-    by_hand = OcclusionByHand(Session(two_sided, image, Gradient, "cat", runner=Inline()))
+    by_hand = OcclusionByHand(Session(two_sided, image, method=Gradient, target="cat", runner=Inline()))
     assert [(bar["name"], bar["target"]) for bar in by_hand.widget.bars if bar["target"]] == [("cat", True)]
     share = two_sided.probabilities(image)[0]
     assert by_hand.widget.caption == f"Nothing is covered. cat: {100 * share:.1f} %."
@@ -95,14 +95,14 @@ def test_every_explorer_takes_a_regression_network(quantities, image):
 
 
 def test_there_is_no_class_map_of_quantities(quantities, image, session):
-    explorer = OcclusionExplorer(session=Session(quantities, image, Occlusion(8, 8), runner=Inline()))
+    explorer = OcclusionExplorer(session=Session(quantities, image, method=Occlusion(8, 8), runner=Inline()))
     assert len(explorer.pictures.widget.children) == 2
     explorer.session.open(session.network)
     assert len(explorer.pictures.widget.children) == 3
 
 
 def test_a_probability_that_does_not_exist_is_a_sentence_in_the_status_line(quantities, image):
-    session = Session(quantities, image, Occlusion(8, 8, score="probability"), runner=Inline())
+    session = Session(quantities, image, method=Occlusion(8, 8, score="probability"), runner=Inline())
     assert session.status == "failed"
     assert session.message.startswith("A regression network has no probabilities")
 
@@ -131,7 +131,7 @@ def test_both_sides_of_a_sigmoid_stand_in_the_row_of_classes(two_sided, image):
 @pytest.fixture
 def score_picker(network):
     method = replace(MaximalActivation.suited_to(32), steps=1)
-    session = Session(network, None, method, runner=Inline(), variants=lambda settings: ())
+    session = Session(network, None, method=method, runner=Inline(), variants=lambda settings: ())
     picker = ScorePicker(session, lambda network: Target(0))
     yield picker
     picker.close()

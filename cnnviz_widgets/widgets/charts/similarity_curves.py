@@ -109,7 +109,7 @@ class SimilarityCurves(MeasuredCurves):
     def _whole(self, line, network):
         """The complete result; yields what is on the way, so that it can be stopped there."""
         request = line.request
-        for result in steps(request.method, network, request.image, line.target, request.layer):
+        for result in steps(request.method, network, request.image, target=line.target, layer=request.layer):
             if not result.complete:
                 yield (len(line.points) + result.progress) / (line.count + 1), lambda: None
         return result
