@@ -20,7 +20,7 @@ _known = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
-class LayerFacts:
+class LayerStructure:
     """One layer as it is called in the network, in numbers. Of a nested model they include what is inside."""
 
     info: LayerInfo
@@ -49,8 +49,8 @@ class Anatomy:
     `containers` are nested models and layers made of layers. `members` is the tree of both: paths, and Groups.
     """
 
-    layers: tuple[LayerFacts, ...]
-    containers: tuple[LayerFacts, ...]
+    layers: tuple[LayerStructure, ...]
+    containers: tuple[LayerStructure, ...]
     members: tuple
     # Of the whole network: weights that several layers share count once, a layer that is used twice computes twice.
     trainable: int
@@ -72,7 +72,7 @@ class Anatomy:
         return self.trainable + self.fixed
 
     def layer(self, path):
-        """The LayerFacts of a layer or nested model. Raises KeyError where there is none; Network.layer helps more."""
+        """The LayerStructure of a layer or nested model. Raises KeyError for an unknown path; `Network.layer` tells more."""
         return self._by_path[path]
 
 
@@ -174,7 +174,7 @@ def _member(path, inside):
 def _facts(info, inputs, multiply_adds, field):
     layer = info.layer
     trainable = sum(map(_size, layer.trainable_weights))
-    return LayerFacts(
+    return LayerStructure(
         info=info,
         inputs=inputs,
         trainable=trainable,

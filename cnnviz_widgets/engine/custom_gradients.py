@@ -70,7 +70,7 @@ def _recorded(operation, *gradients):
     return next(part for part in parts if operation.name.startswith(part.prefix)).backward(operation, gradients)
 
 
-class Part:
+class ImportedPart:
     """A part of a `ForwardGraph` as it was imported into a graph, where a recorded gradient finds its tensors."""
 
     def __init__(self, whole, prefix, feeds):

@@ -17,14 +17,13 @@ import tensorflow as tf
 
 from .batch_norm_folding import IMAGES, fold
 from .channels_last import channels_last, turns_to_first
-from .custom_gradients import RECORDED, Part, has_own_gradient, is_cut
+from .custom_gradients import RECORDED, ImportedPart, has_own_gradient, is_cut
 from .dilated_convolutions import fill_gaps
 from .grouped_convolutions import portable
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY
+from .relu_rules import gradient_name, register_rules
 from .tensor_names import operation, tensor_name
-
-RULES = ("standard", "guided", "deconvnet", "redirected")
 
 
 def remembered(answer):
@@ -180,7 +179,7 @@ class ForwardGraph:
         # A gradient that a layer brought along may ask for any tensor of the model.
         imported = self._imported(needed, feeds, computed, rule, folding and not self.backward)
         if imported:
-            Part(self, imported[0].name.removesuffix(computed[0]), feeds)
+            ImportedPart(self, imported[0].name.removesuffix(computed[0]), feeds)
         found = dict(zip(computed, imported, strict=True)) | feeds
         return [found[name] for name in fetches]
 
@@ -266,47 +265,6 @@ class ForwardGraph:
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
         return part
-
-
-def gradient_name(rule, kind):
-    """The name under which TensorFlow knows our gradient of a `kind` operation."""
-    return f"Cnnviz{rule.title()}{kind}"
-
-
-def register_rules():
-    """Tell TensorFlow how each rule sends a gradient back through a ReLU; once a process."""
-    gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
-    for kind in RELUS:
-        for rule, gradient in gradients.items():
-            try:
-                tf.RegisterGradient(gradient_name(rule, kind))(gradient)
-            except KeyError:  # registered before: also when the package was reloaded
-                continue
-
-
-def _guided(relu, gradient):
-    """Springenberg et al. 2014: let pass where the unit was active and the gradient is positive."""
-    output = relu.outputs[0]
-    active = output > 0
-    if relu.type == "Relu6":  # a clipped unit does not follow its input either
-        active &= output < 6
-    return tf.where(active & (gradient > 0), gradient, tf.zeros_like(gradient))
-
-
-def _deconvnet(relu, gradient):
-    """Zeiler and Fergus 2014: let every positive gradient pass, whatever the unit did."""
-    return tf.nn.relu(gradient)
-
-
-def _redirected(relu, gradient):
-    """The plain gradient; but where that is zero for a whole image, what would raise the silent units passes.
-
-    From lucid (Olah, Mordvintsev, Schubert, 2017): an image from which no unit speaks can find a way out.
-    """
-    output, whole = relu.outputs[0], list(range(1, relu.outputs[0].shape.rank))
-    plain = tf.where((output > 0) & (output < 6) if relu.type == "Relu6" else output > 0, gradient, 0)
-    silent = tf.reduce_all(plain == 0, axis=whole, keepdims=True)
-    return tf.where(silent & (output <= 0), tf.nn.relu(gradient), plain)
 
 
 def _is_linear(node, place):

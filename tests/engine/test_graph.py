@@ -8,7 +8,8 @@ from keras import layers, ops
 from kinds import each_kind, fixed
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.engine.graph import ForwardGraph, register_rules
+from cnnviz_widgets.engine.graph import ForwardGraph
+from cnnviz_widgets.engine.relu_rules import register_rules
 from cnnviz_widgets.network import Network
 
 RULES = ("standard", "guided", "deconvnet")

@@ -6,7 +6,8 @@ import tensorflow as tf
 from keras import layers
 
 from cnnviz_widgets.engine.compiled import terms_of
-from cnnviz_widgets.engine.graph import ForwardGraph, _deconvnet, _guided
+from cnnviz_widgets.engine.graph import ForwardGraph
+from cnnviz_widgets.engine.relu_rules import _deconvnet, _guided
 from cnnviz_widgets.network import Network
 from properties.framework import Bug, assert_close, holds
 from properties.small_networks import opened

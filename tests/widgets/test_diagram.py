@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from cnnviz_widgets.anatomy.anatomy import Anatomy, LayerFacts
+from cnnviz_widgets.anatomy.anatomy import Anatomy, LayerStructure
 from cnnviz_widgets.anatomy.grouping import Group, layers_in
 from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.widgets.charts.diagram_layout import layered
@@ -17,7 +17,7 @@ BOX = (100, 40)
 
 def facts(path, *inputs, kind="Conv2D", parameters=10):
     info = LayerInfo(path, kind, (8, 8, 4), parameters, None)
-    return LayerFacts(info, inputs, parameters, 0, 100, (3, 3), (1, 1), (1, 1), "same", 1, "linear", None)
+    return LayerStructure(info, inputs, parameters, 0, 100, (3, 3), (1, 1), (1, 1), "same", 1, "linear", None)
 
 
 def network(members, layers, containers=()):

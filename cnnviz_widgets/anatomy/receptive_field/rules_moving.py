@@ -11,10 +11,10 @@ from .intervals import Intervals, everything, lost, paced
 
 def _transpose(operation, inputs):
     order = constant(operation.inputs[1]).tolist()
-    return [inputs[0].each(lambda intervals: turned(intervals, order))]
+    return [inputs[0].each(lambda intervals: transposed(intervals, order))]
 
 
-def turned(intervals, order):
+def transposed(intervals, order):
     """Intervals with the axes of their tensor in another order."""
     values = intervals.values.transpose(0, *(axis + 1 for axis in order))
     return Intervals(values, intervals.pace and (order.index(intervals.pace[0]), *intervals.pace[1:]))

@@ -12,7 +12,7 @@ from cnnviz_widgets.engine.op_kinds import (
 
 from .cell_fields import CellFields, Unknown, constant
 from .intervals import hull
-from .rules_moving import placed, turned
+from .rules_moving import placed, transposed
 
 
 def _reduction(operation, inputs):
@@ -54,7 +54,7 @@ def _product(parts):
 
 
 def _last_two_swapped(intervals):
-    return turned(intervals, [*range(intervals.rank - 2), intervals.rank - 1, intervals.rank - 2])
+    return transposed(intervals, [*range(intervals.rank - 2), intervals.rank - 1, intervals.rank - 2])
 
 
 def _einsum(operation, inputs):
@@ -77,7 +77,7 @@ def _einsum(operation, inputs):
 def _spread_over(intervals, labels, result):
     """The axes called `labels` in the order in which `result` calls them, with axes of length 1 for the rest."""
     order = sorted(range(len(labels)), key=lambda axis: result.index(labels[axis]))
-    return placed(turned(intervals, order), sorted(result.index(label) for label in labels), len(result))
+    return placed(transposed(intervals, order), sorted(result.index(label) for label in labels), len(result))
 
 
 RULES = {

@@ -1,0 +1,49 @@
+"""Rules by which a gradient goes back through a ReLU: "standard", "guided", "deconvnet" and "redirected".
+
+A gradient follows one of them where the ReLUs of the graph carry the name of our gradient (`ForwardGraph`).
+"""
+
+import tensorflow as tf
+
+from .op_kinds import RELUS
+
+
+def gradient_name(rule, kind):
+    """The name under which TensorFlow knows our gradient of a `kind` operation."""
+    return f"Cnnviz{rule.title()}{kind}"
+
+
+def register_rules():
+    """Tell TensorFlow how each rule sends a gradient back through a ReLU; once a process."""
+    gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
+    for kind in RELUS:
+        for rule, gradient in gradients.items():
+            try:
+                tf.RegisterGradient(gradient_name(rule, kind))(gradient)
+            except KeyError:  # registered before: also when the package was reloaded
+                continue
+
+
+def _guided(relu, gradient):
+    """Springenberg et al. 2014: let pass where the unit was active and the gradient is positive."""
+    output = relu.outputs[0]
+    active = output > 0
+    if relu.type == "Relu6":  # a clipped unit does not follow its input either
+        active &= output < 6
+    return tf.where(active & (gradient > 0), gradient, tf.zeros_like(gradient))
+
+
+def _deconvnet(relu, gradient):
+    """Zeiler and Fergus 2014: let every positive gradient pass, whatever the unit did."""
+    return tf.nn.relu(gradient)
+
+
+def _redirected(relu, gradient):
+    """The plain gradient; but where that is zero for a whole image, what would raise the silent units passes.
+
+    From lucid (Olah, Mordvintsev, Schubert, 2017): an image from which no unit speaks can find a way out.
+    """
+    output, whole = relu.outputs[0], list(range(1, relu.outputs[0].shape.rank))
+    plain = tf.where((output > 0) & (output < 6) if relu.type == "Relu6" else output > 0, gradient, 0)
+    silent = tf.reduce_all(plain == 0, axis=whole, keepdims=True)
+    return tf.where(silent & (output <= 0), tf.nn.relu(gradient), plain)
