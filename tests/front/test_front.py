@@ -49,8 +49,8 @@ def test_all_eight_widgets_are_joined():
     assert len(WIDGETS) == 8
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_no_module_is_long(path):
+@pytest.mark.parametrize("path", [*MODULES, *esm.HERE.glob("*.css")], ids=lambda path: path.name)
+def test_no_module_and_no_style_sheet_is_long(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST
 
 

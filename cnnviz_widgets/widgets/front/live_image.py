@@ -52,7 +52,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     """
 
     _esm = joined("live_image.js")
-    _css = HERE / "live_image.css"
+    _css = "".join((HERE / name).read_text("utf-8") for name in ("live_image.css", "live_controls.css"))
 
     browser_may_write = frozenset(
         (
