@@ -72,7 +72,7 @@ class Anatomy:
         return self.trainable + self.fixed
 
     def layer(self, path):
-        """The LayerStructure of a layer or nested model. Raises KeyError for an unknown path; `Network.layer` tells more."""
+        """The LayerStructure of a layer or nested model. Raises KeyError for an unknown path."""
         return self._by_path[path]
 
 
