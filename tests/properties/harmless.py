@@ -136,8 +136,8 @@ SHARED_MEMORY = Bug("an image shares memory with the caller's array", _float_pix
 IN_PLACE = Bug(
     "pixels are shifted in place",
     Questions.batch,
-    "return batch.astype(",
-    "batch -= np.float32(0.5); return batch.astype(",
+    "return Batch(images.astype(",
+    "images -= np.float32(0.5); return Batch(images.astype(",
 )
 
 
