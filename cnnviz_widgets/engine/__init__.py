@@ -1,1 +1,1 @@
-"""A Keras model as a traced graph that answers questions; the only room with TensorFlow."""
+"""The engine: a Keras model as a traced graph, and the functions compiled from it; the only room with TensorFlow."""

@@ -1,4 +1,4 @@
-"""A convolution and the normalisation behind it as one convolution: fewer maps to write and to read again.
+"""Folding of a normalisation into the convolution in front of it: fewer maps are written and read again.
 
 Once a network is trained, its batch normalisation multiplies each channel by a number and adds another (Ioffe, Szegedy,
 "Batch Normalization", ICML 2015, section 3.1, arXiv:1502.03167). Multiplying the kernel instead gives the same sums but
@@ -7,7 +7,9 @@ the convolution, the addition and the ReLU behind it.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
@@ -15,17 +17,23 @@ from .grouped_convolutions import has_groups
 from .op_kinds import ADDITIONS, CONVOLUTIONS
 from .tensor_names import operation, tensor_name
 
+if TYPE_CHECKING:
+    from .graph import ForwardGraph
+
 BIASES = ADDITIONS | {"BiasAdd"}  # an addition behind a grouped convolution, see `grouped_convolutions`
 # In half precision a scaled kernel would be rounded once more.
 KINDS = (tf.float32.as_datatype_enum, tf.float64.as_datatype_enum)
-# A kernel is multiplied anew at every call. That pays where the map is larger, for as many images as are usually asked
-# for at once: one by a person, eight or sixteen by a method that takes many.
+# A kernel is multiplied anew at every call. That pays where the map is larger, for as many images as are usual in a
+# batch: one from a person, eight or sixteen from a method that takes many.
 IMAGES = 4
 
 
 @dataclass(frozen=True)
 class Chain:
-    """What `add`, a node, ends: a convolution, perhaps a bias (a tensor), and what multiplies and what is added."""
+    """A convolution, perhaps with a bias, and the normalisation behind it, which ends in the node `add`.
+
+    `bias`, `scale` (the factor) and `shift` (the summand) are tensors' names.
+    """
 
     add: tf.compat.v1.NodeDef
     convolution: tf.compat.v1.NodeDef
@@ -34,18 +42,20 @@ class Chain:
     shift: str
 
 
-def folded(graph, wanted):
-    """A `ForwardGraph` like `graph`, of which the tensors `wanted` are the same; some others are no longer there."""
+def folded(graph: "ForwardGraph", wanted: Iterable[str]) -> "ForwardGraph":
+    """A `ForwardGraph` with all that can be folded folded; the tensors `wanted` keep their values, others may go."""
     definition = tf.compat.v1.GraphDef()
     definition.CopyFrom(graph.definition)
     fold(definition, graph, wanted)
     return graph.with_definition(definition)
 
 
-def fold(definition, graph, kept, images=None):
-    """Fold what can be folded in `definition`, a part of `graph`, so that the tensors `kept` stay as they are.
+def fold(
+    definition: tf.compat.v1.GraphDef, graph: "ForwardGraph", kept: Iterable[str], images: int | None = None
+) -> None:
+    """Fold the normalisations in `definition`, a part of `graph`, so that the tensors `kept` keep their values.
 
-    Where `images` is given, only what is worth it for as many images at once.
+    With `images`, only those are folded that save time for a batch of so many images.
     """
     readers = Counter(operation(name) for node in definition.node for name in node.input)
     readers.update(map(operation, kept))
@@ -60,25 +70,28 @@ def fold(definition, graph, kept, images=None):
 def _chain(graph, nodes, readers, from_image, add):
     """The `Chain` that ends in an addition.
 
-    None where there is no such chain, or where somebody else reads what is in the middle of it.
+    None if there is no such chain, or if another operation reads a tensor in the middle of it.
     """
     below, shift = _map_and_fixed(graph, from_image, add)
     product = below and nodes.get(operation(below))
-    if not product or product.op != "Mul" or readers[product.name] > 1:
+    if shift is None or not product or product.op != "Mul" or readers[product.name] > 1:
         return None
     below, scale = _map_and_fixed(graph, from_image, product)
     source, bias = below and nodes.get(operation(below)), None
     if source and source.op in BIASES and readers[source.name] == 1:
         below, bias = _map_and_fixed(graph, from_image, source)
         source = below and nodes.get(operation(below))
-    if not source or source.op not in CONVOLUTIONS or readers[source.name] > 1:
+    if scale is None or not source or source.op not in CONVOLUTIONS or readers[source.name] > 1:
         return None
     known = source.attr["data_format"].s != b"NCHW" and source.attr["T"].type in KINDS
     return Chain(add, source, bias, scale, shift) if known else None
 
 
 def _map_and_fixed(graph, from_image, node):
-    """Of two inputs, the map, and what holds a number a channel, the same for every image; or (None, None)."""
+    """(map, numbers): the input with the map and the one with a number for each channel; (None, None) for others.
+
+    The numbers are the same for every image.
+    """
     names = list(map(tensor_name, node.input))
     for one, other in (names, names[::-1]):
         if operation(one) in from_image and operation(other) not in from_image:
@@ -88,13 +101,13 @@ def _map_and_fixed(graph, from_image, node):
 
 
 def _is_worth_it(made, kernel, images):
-    """Whether as many maps are larger than the kernel; where their size depends on the image, they are."""
+    """True if the maps of so many images are larger than the kernel, or if their size depends on the image."""
     rows, columns = made[1:3]
     return None in (rows, columns) or images * rows * columns * made[-1] > kernel.num_elements()
 
 
 def _fold(definition, graph, chain, kernel):
-    """Let `add` stand for the convolution with a scaled kernel, whose shape is `kernel`, and the shift as its bias."""
+    """Make `add` the bias of the convolution: its kernel, of shape `kernel`, is scaled, and the shift is the bias."""
     add, convolution, scale, shift = chain.add, chain.convolution, chain.scale, chain.shift
     kind, channels = convolution.attr["T"].type, graph.tensor(f"{add.name}:0").shape[-1]
 

@@ -1,52 +1,59 @@
-"""A batch that may not fit into memory goes through the network in pieces that do."""
+"""Batching: a batch that may not fit into memory goes through the network in smaller batches that do."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from cnnviz_widgets.core.cache import size_of
 
-from .memory import in_words
+from .memory import Memory, in_words
 from .peak_memory import times_its_input
 
-# A pass that may take this many times what goes in is never looked at closer: no network is known to take more.
+if TYPE_CHECKING:
+    from .graph import ForwardGraph
+
+# A pass whose input fits into memory this many times is not predicted: no network is known to take more.
 AMPLE = 1000
-# Relevance is handed back by a gradient of every operation, which keeps as much again and again.
+# Relevance goes back by a gradient of every operation, each of which keeps as much again.
 RELEVANCE = 4
+
+# (tensors at its beginning, tensors at its end, "forward", "gradient" or "relevance")
+Way = tuple[tuple[str, ...], tuple[str, ...], str]
 
 
 class Batching:
-    """Asks compiled answers about one graph for as many images at once as `memory` has room for."""
+    """Calls compiled functions of one graph with as many images at once as `memory` has room for."""
 
-    def __init__(self, graph, memory):
+    def __init__(self, graph: "ForwardGraph", memory: Memory):
         self._graph, self._memory = graph, memory
-        self._times = {}  # how many times as much as goes in a way takes
-        self._most = {}  # what was too much once: how many at once
+        self._times: dict[Way, float] = {}  # memory that a way takes, as a multiple of its input's
+        self._most: dict[tuple[Way, tuple[int, ...]], int] = {}  # batch sizes, where memory has run out
 
-    def ask(self, way, batch, ask, one=None):
-        """What `ask(part)` gives for all parts of `batch`, put together along the first axis.
+    def ask(self, way: Way, batch: Any, ask: Callable[[Any], Any], one: np.ndarray | None = None) -> Any:
+        """The results of `ask(part)` for all parts of `batch`, joined along the first axis.
 
-        `way` is (tensors where it begins, tensors where it ends, "forward", "gradient" or "relevance"); the batch is
-        of values of the first tensor, or stands for some that are like `one`. Where memory runs out all the same, it is
-        halved and asked again.
-
-        Raises MemoryError where not even one fits.
+        `batch` (n, ...) holds values of the way's first tensor, or, with `one`, a stand-in for n values like `one`.
+        Where memory runs out all the same, the part is halved and asked again. Raises MemoryError where not even one
+        value fits.
         """
         bytes_in, shape = _one_of(batch) if one is None else _one_of(one[np.newaxis])
-        at_once, begin, answers = self._at_once(way, len(batch), shape, bytes_in), 0, []
-        while begin < len(batch) or not answers:
+        at_once, begin, results = self._at_once(way, len(batch), shape, bytes_in), 0, []
+        while begin < len(batch) or not results:
             part = batch[begin : begin + at_once]
             try:
-                answers.append(ask(part))
+                results.append(ask(part))
             except (tf.errors.ResourceExhaustedError, MemoryError) as error:
                 if len(part) == 1:
                     raise MemoryError(_refusal(self._name(way, shape), "for which memory ran out")) from error
                 at_once = self._most[way, shape] = len(part) // 2
             else:
                 begin += len(part)
-        return answers[0] if len(answers) == 1 else _joined(answers)
+        return results[0] if len(results) == 1 else _joined(results)
 
-    def _at_once(self, way, count, shape, bytes_in):
-        """How many of that shape, of so many bytes each, to take at once where there are `count`."""
+    def _at_once(self, way: Way, count: int, shape: tuple[int, ...], bytes_in: float) -> int:
+        """The number to take at once of `count` values of that shape, of `bytes_in` bytes each."""
         at_once = max(1, min(count, self._most.get((way, shape), count)))
         if AMPLE * at_once * bytes_in <= self._memory.ceiling:
             return at_once
@@ -68,7 +75,7 @@ class Batching:
 
 
 def _one_of(batch):
-    """(bytes, shape) of each of a batch."""
+    """(bytes, shape) of each value of a batch."""
     return size_of(batch) / max(1, len(batch)), tuple(batch.shape[1:])
 
 
@@ -76,14 +83,14 @@ def _refusal(what, how_much, memory=None):
     room = "memory" if memory is None else f"the {in_words(memory.ceiling_of_one)} that are free"
     if memory is not None and memory.limit is not None:
         room = f"memory_limit, {in_words(memory.limit)}"
-    return f"What is asked of a network must fit into {room}; smaller images take less. Received: {what}, {how_much}."
+    return f"A pass through the network must fit into {room}; smaller images take less. Received: {what}, {how_much}."
 
 
-def _joined(answers):
-    """Of several answers of the same form, one."""
-    first = answers[0]
+def _joined(results):
+    """Join results of the same form, part by part."""
+    first = results[0]
     if isinstance(first, (list, tuple)):
-        return type(first)(map(_joined, zip(*answers, strict=True)))
+        return type(first)(map(_joined, zip(*results, strict=True)))
     if first is None:
         return None
-    return np.concatenate(answers) if isinstance(first, np.ndarray) else tf.concat(answers, axis=0)
+    return np.concatenate(results) if isinstance(first, np.ndarray) else tf.concat(results, axis=0)

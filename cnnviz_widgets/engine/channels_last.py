@@ -1,11 +1,13 @@
-"""Channels first, brought to channels last, so that everything else knows one layout only.
+"""Rewriting of graphs from channels first to channels last, so that everything else knows one order of axes only.
 
-A model whose grids are (channels, height, width) is shown its images turned round, and each of its layers hands on what
-it made by way of a tensor that is (height, width, channels): that one is what we look at (`tracing`). The operations in
-between that work on channels first by themselves are rewritten here into a turn, the same operation with its channels
-last, and a turn back. For some of them TensorFlow has no kernels on the processor, and whoever reads convolutions, as
-the receptive fields do, needs to know one form only.
+A model whose grids are (channels, height, width) gets its images transposed, and each of its layers passes its output
+on through a tensor that is (height, width, channels): this is the tensor to look at (`tracing`). The operations in
+between that work on channels first by themselves become a transposition, the same operation with its channels last,
+and a transposition back. TensorFlow has no kernels for some of them on the processor, and code that reads convolutions,
+such as that of the receptive fields, has to know one form only.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +17,7 @@ from .op_kinds import GRIDS
 from .tensor_names import operation
 
 
-def channels_last(definition):
+def channels_last(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """A GraphDef that computes the same, under the same names, with `GRIDS` operations on channels last only."""
     moved = {node.name for node in definition.node if _turned_round(node)}
     if not moved:
@@ -31,8 +33,8 @@ def channels_last(definition):
     return changed
 
 
-def turns_to_first(node, nodes):
-    """Whether a node of a GraphDef is the turn from channels last to channels first."""
+def turns_to_first(node: tf.compat.v1.NodeDef, nodes: Mapping[str, tf.compat.v1.NodeDef]) -> bool:
+    """True for a node that transposes channels last to channels first; `nodes` are those of its graph by name."""
     if node.op != "Transpose":
         return False
     order = nodes[operation(node.input[1])]
@@ -45,12 +47,11 @@ def _turned_round(node):
 
 
 def _mistaken_biases(definition):
-    """The biases that a graph says are on the last axis, but that are on the channels when it runs.
+    """The biases that a graph adds to the last axis by its letter, but to the channels when it runs.
 
-    Keras (3.15) tells by the sizes on which axis a bias is, so of a grid as wide as it has channels it says the last
-    one. TensorFlow makes one operation of a convolution and the bias behind it where it can, as in `fit`, `evaluate`
-    and `predict`, and adds the bias to the channels all the same. The model was trained to these numbers; those of
-    `model(images)` are others.
+    Keras (3.15) infers the axis of a bias from the sizes, and gets the last one for a grid that is as wide as it has
+    channels. Where TensorFlow fuses a convolution with the bias behind it, as in `fit`, `evaluate` and `predict`, it
+    adds the bias to the channels all the same. The model was trained to these numbers; `model(images)` gives others.
     """
     convolutions = {node.name for node in definition.node if node.op == "Conv2D" and _turned_round(node)}
     return {
@@ -61,10 +62,10 @@ def _mistaken_biases(definition):
 
 
 def _rewritten(node, moved):
-    """The turn, the operation with its channels last, and, under the operation's name, the turn back.
+    """The transposition, the operation with its channels last, and, under its name, the transposition back.
 
-    What comes straight from another moved operation needs no turn: a bias stays beside its convolution, where whoever
-    takes the two for one layer finds it.
+    The output of another moved operation needs no transposition: a bias stays beside its convolution, so that the two
+    can be recognised as one layer.
     """
     name, grid, kind = node.name, GRIDS[node.op], node.attr["T"].type
     node.name = f"{name}/channels_last"
@@ -74,7 +75,7 @@ def _rewritten(node, moved):
     else:
         nodes.insert(0, _turn(f"{name}/turned", node.input[grid], "channels_last/order", kind))
         node.input[grid] = nodes[0].name
-    if grid == 2:  # how large the result is to be
+    if grid == 2:  # the size of the result
         nodes.append(_gather(f"{name}/size", node.input[0], "channels_last/order"))
         node.input[0] = nodes[-1].name
     node.attr["data_format"].s = b"NHWC"
@@ -88,7 +89,7 @@ def _rewritten(node, moved):
 
 
 def _statistics(name, moved):
-    """The further outputs of a batch normalisation, statistics without a layout, are at the moved operation."""
+    """The name of an input, which is the moved operation's for the statistics of a batch normalisation (no grids)."""
     operation, _, number = name.partition(":")
     return f"{operation}/channels_last:{number}" if number not in ("", "0") and operation in moved else name
 

@@ -1,29 +1,36 @@
 """Functions compiled from one traced model: values, gradients, and the tail of the network behind a layer.
 
-Each is a `tf.function` that takes the class or channel as a tensor and any batch size, so that a new class or a new
-batch never traces again. It is made at its first use, then kept.
+Each is a `tf.function` that takes the class or channel as a tensor and any batch size, so that neither a new class nor
+a new batch traces again. It is made at its first use, then kept.
 """
 
 import copy
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
+
+from cnnviz_widgets.core.target import Objective
 
 from .batching import Batching
 from .graph import ForwardGraph
 from .memory import Memory
 
-# Three rules at a layer are four answers, so these are a layer slider dragged to and fro over ten layers. On
-# EfficientNet-Lite0 a layer that is asked anew takes 0.4 s, one whose answers are kept 0.03 s; each is a few megabytes.
+if TYPE_CHECKING:
+    from .tracing import TracedModel
+
+# Three rules at a layer need four functions, so these serve a layer slider dragged to and fro over ten layers. On
+# EfficientNet-Lite0 a layer takes 0.4 s the first time and 0.03 s with kept functions; each is a few megabytes.
 KEPT = 40
-# An operation of a kept answer takes about 4 kB, so together they take no more than some 300 MB.
+# An operation of a kept function takes about 4 kB, so together they take no more than some 300 MB.
 OPERATIONS = 80_000
-# The smallest probability whose logarithm is taken; float32 ends a little below.
+# Probabilities below this one, near the end of float32, count as this one in a logarithm.
 TINY = 1e-37
-# The form in which a target reaches a compiled function: k terms, each a weight, a unit of the output, and the box of
-# cells [top, bottom, left, right] over which the unit's mean is taken. The number of terms is open.
+# A target in the form that a compiled function takes: k terms, each a weight, a unit of the output, and the box of
+# cells [top, bottom, left, right] over which the unit's mean is taken. The number of terms may vary.
 TERMS = {
     "weights": tf.TensorSpec([None], tf.float32),
     "units": tf.TensorSpec([None], tf.int32),
@@ -31,45 +38,45 @@ TERMS = {
 }
 
 
-def terms_of(objective):
-    """The tensors for `TERMS` of an `Objective`."""
+def terms_of(objective: Objective) -> dict[str, tf.Tensor]:
+    """The tensors of an `Objective`, in the form of `TERMS`."""
     return {name: tf.constant(getattr(objective, name), spec.dtype) for name, spec in TERMS.items()}
 
 
 class FunctionStore:
     """Concrete functions by key: the most recently used, up to a number of functions and of operations."""
 
-    def __init__(self, most):
+    def __init__(self, most: int):
         self._most = most
-        self._kept = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock, self.making = threading.Lock(), threading.RLock()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._kept)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Hashable]:
         return iter(self.keys())
 
-    def keys(self):
-        """The keys, least recently used first."""
+    def keys(self) -> tuple[Hashable, ...]:
+        """The keys, the least recently used one first."""
         return tuple(self._kept)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Hashable) -> Any:
         return self._kept[key]
 
     @property
-    def operations(self):
+    def operations(self) -> int:
         """The number of operations of all functions together."""
         return sum(map(_size, self._kept.values()))
 
-    def get(self, key, make):
-        """The concrete function of the `tf.function` that `make()` gives; made once, kept under `key`."""
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The concrete function of the `tf.function` that `make()` returns; made once, kept under `key`."""
         known = self._known(key)
         if known is None:
-            with self.making:  # one at a time; who asks for one that is kept does not wait
+            with self.making:  # one at a time; kept functions need not wait
                 known = self._known(key)
                 if known is None:
-                    # Concrete: it can never trace again, nor does TensorFlow log a warning that we make many of them.
+                    # A concrete function never traces again, and TensorFlow does not warn that there are many.
                     known = make().get_concrete_function()
                     self._remember(key, known)
         return known
@@ -92,30 +99,30 @@ class FunctionStore:
 class CompiledFunctions:
     """The functions compiled from one `TracedModel`.
 
-    `variables` {id of a variable's handle: variable} are read in the terms of the model's own: what was compiled for
-    the model serves its randomised twin and its copy on another device too.
+    `variables` {id of a variable's handle: variable} are read in place of the model's own, so that its randomised twin
+    and its copy on another device use the same compiled functions.
     """
 
-    def __init__(self, traced, log=False, memory=None, most=KEPT):
-        """With `log`, the output is probabilities, and the score their logarithm; `most` functions are kept."""
+    def __init__(self, traced: "TracedModel", log: bool = False, memory: Memory | None = None, most: int = KEPT):
+        """With `log`, the output is probabilities and the score their logarithm; `most` functions are kept."""
         self.graph: ForwardGraph = traced.graph
         self.batching = Batching(self.graph, memory or Memory())
         self.store = FunctionStore(most)
-        self.variables = {}
+        self.variables: dict[int, Any] = {}
         self._log_of = traced.output if log else None
 
-    def reading(self, variables):
-        """The same functions, with other variables in the terms of some."""
+    def reading(self, variables: Mapping[int, Any]) -> "CompiledFunctions":
+        """The same functions, with other variables in place of some."""
         twin = copy.copy(self)
         twin.variables = {**self.variables, **variables}
         return twin
 
-    def compiled(self, key, make):
-        """The concrete function of the `tf.function` that `make()` gives, made once for `key`; reads our variables."""
+    def compiled(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The concrete function of the `tf.function` that `make()` returns, made once for `key`, on our variables."""
         function = self.store.get(key, make)
         if not self.variables:
             return function
-        twin = copy.copy(function)  # shares all that was compiled; only the list of captures is the copy's own
+        twin = copy.copy(function)  # everything is shared but the list of captures
         others = [self.variables.get(id(handle)) for handle in function.captured_inputs]
         twin.set_external_captures(
             [
@@ -125,40 +132,44 @@ class CompiledFunctions:
         )
         return twin
 
-    def values(self, *tensors):
-        """images (n, height, width, channels) -> the values of `tensors`."""
+    def values(self, *tensors: str) -> Callable[[np.ndarray], list[tf.Tensor]]:
+        """A function: images (n, height, width, channels) -> the values of `tensors`, (n, ...) each."""
         ask = self.compiled(("values", tensors), lambda: self._make_values(tensors))
         way = ((self.graph.input,), tensors, "forward")
         return lambda images: self.batching.ask(way, images, ask)
 
-    def gradient(self, objective, rule):
-        """(images, terms) -> the scores (n,) and their gradient with respect to the images."""
+    def gradient(
+        self, objective: str, rule: str
+    ) -> Callable[[np.ndarray, Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor | None]]:
+        """A function: (images, terms) -> the scores (n,) in the tensor `objective`, their gradient at the images."""
         tail = self.tail((self.graph.input,), objective, rule)
         way = ((self.graph.input,), (objective,), "gradient")
         return lambda images, terms: self.batching.ask(way, images, lambda part: tail([part], terms))
 
-    def tail(self, frontier, objective, rule):
-        """(values of the frontier, terms) -> the scores (n,) and their gradient at the frontier's first tensor.
+    def tail(self, frontier: tuple[str, ...], objective: str, rule: str) -> Any:
+        """A function: (values of the frontier, terms) -> the scores (n,), their gradient at the first of its tensors.
 
         `terms` are those of `terms_of`.
         """
         return self.compiled(("tail", frontier, objective, rule), lambda: self._make_tail(frontier, objective, rule))
 
-    def scores_behind(self, frontier, objective):
-        """(n values of the frontier's first tensor and one of each other, terms) -> the scores (n,)."""
+    def scores_behind(
+        self, frontier: tuple[str, ...], objective: str
+    ) -> Callable[[Sequence[Any], Mapping[str, tf.Tensor]], tf.Tensor]:
+        """A function: (n values of the frontier's first tensor and one of each other, terms) -> the scores (n,)."""
         ask = self.compiled(("scores", frontier, objective), lambda: self._make_scores(frontier, objective))
         if self._repeatable(frontier[1:]):
             way = (frontier, (objective,), "forward")
             return lambda values, terms: self.batching.ask(way, values[0], lambda part: ask([part, *values[1:]], terms))
-        # Something that is no batch of values, the number of images say, skips past: it is right for one image.
+        # A tensor that skips past is no batch of values (the number of images, say): its value is that for one image.
         return lambda values, terms: tf.concat(
             [ask([values[0][n : n + 1], *values[1:]], terms) for n in range(len(values[0]))], axis=0
         )
 
-    def linear(self, start, end):
+    def linear(self, start: str, end: str) -> np.ndarray | None:
         """The matrix (numbers, units) of a linear way from `start`, (n, numbers), to `end`, (n, units).
 
-        None where more than `start` is needed, or where it has another shape.
+        None if `end` needs more than `start`, or if they have other shapes.
         """
         shape = self.graph.tensor(start).shape[1:]
         if shape.rank not in (1, 3) or shape.num_elements() != shape[-1] or self.graph.tensor(end).shape.rank != 2:
@@ -166,9 +177,9 @@ class CompiledFunctions:
         if self.graph.frontier(start, end) != (start,):
             return None
         ask = self.compiled(("linear", start, end), lambda: self._make_linear(start, end))
-        zero_and_units = np.eye(shape[-1] + 1)[:, 1:].reshape(-1, *shape)
-        answers = np.asarray(ask(zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)))
-        return answers[1:] - answers[0]
+        zero_and_units = np.eye(shape.num_elements() + 1)[:, 1:].reshape(-1, *shape)
+        results = np.asarray(ask(zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)))
+        return results[1:] - results[0]
 
     def _make_linear(self, start, end):
         @tf.function(autograph=False, input_signature=[self.spec(start)])
@@ -212,12 +223,12 @@ class CompiledFunctions:
         return scores
 
     def _repeatable(self, tensors):
-        """True where each of these tensors has a value for each image, along its first axis."""
+        """True if each of these tensors has a value for each image, along its first axis."""
         shapes = [self.graph.tensor(tensor).shape for tensor in tensors]
         return all(shape.rank and shape[0] is None for shape in shapes)
 
-    def scores(self, objective, values, terms):
-        """(n,): the weighted sum of the units of `terms`, see `TERMS`, in the `values` of `objective`.
+    def scores(self, objective: str, values: tf.Tensor, terms: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """The weighted sums (n,) of the units of `terms`, see `TERMS`, in the `values` (n, ..., units) of `objective`.
 
         For use inside a `tf.function`.
         """
@@ -228,7 +239,7 @@ class CompiledFunctions:
         means = _means(chosen, terms["boxes"])
         return tf.reduce_sum(means * tf.cast(terms["weights"], means.dtype), axis=-1)
 
-    def spec(self, name):
+    def spec(self, name: str) -> tf.TensorSpec:
         """The TensorSpec of a tensor of the graph, for any number of images."""
         tensor = self.graph.tensor(name)
         return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)
@@ -239,7 +250,7 @@ def _size(function):
 
 
 def _means(values, boxes):
-    """(n, k): of values (n, ..., k), each mean over all places; over those of its box where they are a grid."""
+    """The means (n, k) of values (n, ..., k) over all places, or, in a grid, over those of each unit's box."""
     if values.shape.rank != 4:
         return tf.reduce_mean(values, axis=list(range(1, values.shape.rank - 1)))
     top, bottom, left, right = tf.unstack(boxes, axis=-1)
@@ -247,5 +258,5 @@ def _means(values, boxes):
     in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
     inside = in_rows[:, tf.newaxis] & in_columns  # (rows, columns, k)
     cells = tf.cast(tf.math.count_nonzero(inside, axis=[0, 1]), values.dtype)
-    # Not a product with 0: what is infinite outside of the box does not concern it.
+    # Not a product with 0, which would be NaN for an infinite value outside of the box.
     return tf.reduce_sum(tf.where(inside, values, tf.zeros_like(values)), axis=[1, 2]) / cells

@@ -1,11 +1,14 @@
-"""Gradients that a layer brings along, written down while its model is traced.
+"""Custom gradients of layers, saved as operations while the model is traced.
 
-A quantised layer rounds, and rounding has no gradient; so it comes with one of its own (`tf.custom_gradient`), a Python
+A quantised layer rounds, and rounding has no gradient; so the layer defines one (`tf.custom_gradient`), a Python
 function that holds tensors of the graph in which the layer was called. We import parts of that graph elsewhere, where
-such a function can do nothing. Most of the time this does not matter: the layer's operations were written down too, and
-their own gradient takes its place, so that a ReLU among them follows our rules. But where one of them has no gradient,
-the function is asked once, in the traced graph, and what it computes is kept as operations like all others.
+such a function is of no use. Mostly this does not matter: the layer's operations are in the graph too, and their own
+gradients take its place, so that a ReLU among them follows our rules. But if one of them has no gradient, the function
+is called once, in the traced graph, and the operations that it adds are kept like all others.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 from tensorflow.python.framework import ops as tf_ops
@@ -13,36 +16,41 @@ from tensorflow.python.framework import ops as tf_ops
 from .op_kinds import ROUNDINGS
 from .tensor_names import operation
 
-# A gradient on its way back ends at a rounding, or at a cast to a type that is none of these.
+if TYPE_CHECKING:
+    from .graph import ForwardGraph
+
+# A gradient ends at a rounding, and at a cast to any type but these.
 FLOATS = [kind.as_datatype_enum for kind in (tf.float16, tf.bfloat16, tf.float32, tf.float64)]
-# The name under which TensorFlow knows our gradient.
+# The name of our gradient in TensorFlow's register.
 RECORDED = "CnnvizRecorded"
+# {operation: (names of the gradients at its outputs, names of those at its inputs, None where there is none)}
+SavedGradients = dict[str, tuple[tuple[str, ...], tuple[str | None, ...]]]
 
 
-def record_gradients(graph):
-    """{operation: (names of the gradients at its outputs, names of those at its inputs)} where a layer brought its own.
+def record_gradients(graph: tf.Graph) -> SavedGradients:
+    """Save the custom gradients of layers: add the operations that compute them to `graph`.
 
-    Inside a `tf.function`, at its end: adds to its graph what computes them.
+    To be called at the end of the `tf.function` that is traced into `graph`.
     """
     found, nodes = {}, {operation.name: operation.node_def for operation in graph.get_operations()}
     for name in [name for name, node in nodes.items() if has_own_gradient(node) and is_cut(node, nodes)]:
         operation = graph.get_operation_by_name(name)
         given = [tf.compat.v1.placeholder(output.dtype, output.shape) for output in operation.outputs]
-        gradients = tf_ops.get_gradient_function(operation)(operation, *given)
+        gradients = tf_ops.get_gradient_function(operation)(operation, *given)  # pyright: ignore[reportOptionalCall]
         names = [None if gradient is None else tf.convert_to_tensor(gradient).name for gradient in gradients]
         found[name] = tuple(tensor.name for tensor in given), tuple(names)
     return found
 
 
-def has_own_gradient(node):
-    """Whether a node of a GraphDef ends what somebody gave a gradient of its own."""
+def has_own_gradient(node: tf.compat.v1.NodeDef) -> bool:
+    """True for the node at the end of a function with a custom gradient."""
     return "_gradient_op_type" in node.attr and node.attr["_gradient_op_type"].s.startswith(b"CustomGradient")
 
 
-def is_cut(node, nodes):
-    """Whether an operation without a gradient lies between what such a function took and what it gave.
+def is_cut(node: tf.compat.v1.NodeDef, nodes: Mapping[str, tf.compat.v1.NodeDef]) -> bool:
+    """True if an operation without a gradient lies between the inputs and outputs of such a function.
 
-    TensorFlow hands on, in one node, first what the function gave and then what it took.
+    The inputs of its `node` are first the outputs of the function, then its inputs. `nodes` are the graph's by name.
     """
     gave, *took = [operation(name) for name in node.input]
     waiting, seen = [gave], set(took)
@@ -57,8 +65,8 @@ def is_cut(node, nodes):
     return False
 
 
-def register_recorded():
-    """Tell TensorFlow of our gradient; once a process."""
+def register_recorded() -> None:
+    """Register our gradient in TensorFlow; once a process."""
     try:
         tf.RegisterGradient(RECORDED)(_recorded)
     except KeyError:  # registered before: also when the package was reloaded
@@ -71,32 +79,32 @@ def _recorded(operation, *gradients):
 
 
 class ImportedPart:
-    """A part of a `ForwardGraph` as it was imported into a graph, where a recorded gradient finds its tensors."""
+    """A part of a `ForwardGraph` as it was imported into a graph; a saved gradient finds its tensors through it."""
 
-    def __init__(self, whole, prefix, feeds):
-        """Remembers itself in the graph that is being made; what `whole` calls "conv:0" is there `prefix` "conv:0"."""
+    def __init__(self, whole: "ForwardGraph", prefix: str, feeds: Mapping[str, tf.Tensor]):
+        """Put itself into a collection of the current graph, where `whole`'s "conv:0" is called `prefix` + "conv:0"."""
         self.whole, self.prefix, self.feeds = whole, prefix, feeds
         register_recorded()
         tf.compat.v1.add_to_collection(RECORDED, self)
 
-    def backward(self, operation, gradients):
+    def backward(self, operation: tf.Operation, gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor | None]:
         """The gradients at an operation's inputs, for those at its outputs."""
         name = operation.name.removeprefix(self.prefix)
         if name not in self.whole.backward:
             raise ValueError(
-                "A gradient must pass a rounding whose own way back was not saved with the model: choose a method that "
-                f"needs no gradient. Received: {name.rpartition('/')[0]!r}."
+                "A gradient must pass a rounding whose custom gradient was not saved with the model: choose a method "
+                f"that needs no gradient. Received: {name.rpartition('/')[0]!r}."
             )
         given, wanted = self.whole.backward[name]
         pairs = zip(gradients, operation.outputs, strict=True)
         filled = [tf.zeros_like(output) if gradient is None else gradient for gradient, output in pairs]
         ends = [tensor for tensor in wanted if tensor is not None]
-        computed = self.whole.continued(ends, dict(zip(given, filled, strict=True)) | self.feeds, self._there)
+        computed = self.whole.continued(ends, dict(zip(given, filled, strict=True)) | dict(self.feeds), self._there)
         found = dict(zip(ends, computed, strict=True))
-        return [found.get(tensor) for tensor in wanted]
+        return [None if tensor is None else found[tensor] for tensor in wanted]
 
     def _there(self, tensor):
-        """The tensor of that name where the part was imported; None where it was not."""
+        """The tensor of that name in the imported part; None if it was not imported."""
         try:
             return tf.compat.v1.get_default_graph().get_tensor_by_name(self.prefix + tensor)
         except KeyError:

@@ -1,23 +1,24 @@
-"""A traced forward pass, kept as data: cut it, feed it in the middle, change how its ReLUs send gradients back.
+"""A traced forward pass as data, which can be cut, fed in the middle, and given other gradients for its ReLUs.
 
-TensorFlow writes a traced function down as a `GraphDef`, a plain list of named operations. We trace a model
-once and answer every later question by importing the part of that list which the question needs into a new
-function. So one mechanism serves nested, subclassed and Lambda-ridden models alike, and nothing of the
-user's model is rebuilt, cloned or patched.
+A `GraphDef` is a traced function as a plain list of named operations. We trace a model once; each compiled function
+imports the part of that list that it needs. So one mechanism serves nested, subclassed and Lambda-ridden models alike,
+and nothing of the user's model is rebuilt, cloned or patched.
 
-Tensors are named as TensorFlow names them, `"operation:0"`. Sets of operations hold their names.
+Tensors have TensorFlow's names, `"operation:0"`. Sets of operations hold their names.
 """
 
 import copy
 import functools
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import tensorflow as tf
 
 from .batch_norm_folding import IMAGES, fold
 from .channels_last import channels_last, turns_to_first
-from .custom_gradients import RECORDED, ImportedPart, has_own_gradient, is_cut
+from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_own_gradient, is_cut
 from .dilated_convolutions import fill_gaps
 from .grouped_convolutions import portable
 from .inlining import inlined
@@ -25,31 +26,35 @@ from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY
 from .relu_rules import gradient_name, register_rules
 from .tensor_names import operation, tensor_name
 
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+Method = Callable[Concatenate["ForwardGraph", Asked], Found]
 
-def remembered(answer):
-    """Method decorator: ask a graph, which never changes, the same thing only once."""
 
-    @functools.wraps(answer)
-    def remember(self, *asked):
-        key = (answer.__name__, *asked)
+def remembered(method: Method[Asked, Found]) -> Method[Asked, Found]:
+    """Keep a method's results: a decorator for a graph, which never changes."""
+
+    @functools.wraps(method)
+    def remember(self: "ForwardGraph", *asked: Asked.args, **more: Asked.kwargs) -> Found:
+        key = (method.__name__, *asked, *more.items())
         if key not in self._remembered:
-            self._remembered[key] = answer(self, *asked)
+            self._remembered[key] = method(self, *asked, **more)
         return self._remembered[key]
 
     return remember
 
 
 class ForwardGraph:
-    """The operations of one traced function from `input` to its results, and which of them feed which."""
+    """The operations of one traced function, from `input` to its results, and their connections."""
 
-    def __init__(self, function, backward=None):
-        """`function` is a concrete function of one tensor, `backward` the gradients that its layers brought along."""
-        self._remembered = {}
-        self.backward = backward or {}  # see `recorded`
+    def __init__(self, function: Any, backward: SavedGradients | None = None):
+        """`function` is a concrete function of one tensor, `backward` are the custom gradients of its layers."""
+        self._remembered: dict[tuple[Any, ...], Any] = {}
+        self.backward = backward or {}
         traced = function.graph.as_graph_def()
         self.definition = channels_last(inlined(traced))
-        self.input = function.inputs[0].name
-        self.variables = function.variables
+        self.input: str = function.inputs[0].name
+        self.variables: tuple[tf.Variable, ...] = function.variables
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
         self._variables = {inner.name: outer for outer, inner in function.graph.captures}
         self._looked_up_in = function.graph if self.definition is traced else self._whole(function.inputs[0])
@@ -57,12 +62,12 @@ class ForwardGraph:
         if self.definition is not opened:
             self._looked_up_in = self._whole(function.inputs[0])
 
-    def tensor(self, name):
-        """The tensor of that name in a graph to look things up in: its type, its shape, its operation."""
+    def tensor(self, name: str) -> tf.Tensor:
+        """The tensor of that name in a graph that is only looked at, for its type, its shape and its operation."""
         return self._looked_up_in.get_tensor_by_name(name)
 
-    def with_definition(self, definition):
-        """A graph with the same input and variables that computes what another GraphDef says."""
+    def with_definition(self, definition: tf.compat.v1.GraphDef) -> "ForwardGraph":
+        """A graph with the same input and variables, and the operations of another GraphDef."""
         other = copy.copy(self)
         other.__dict__.pop("_nodes", None)
         other.__dict__.pop("_consumers", None)
@@ -70,12 +75,12 @@ class ForwardGraph:
         other._looked_up_in = other._whole(self.tensor(self.input))
         return other
 
-    def node(self, name):
+    def node(self, name: str) -> tf.compat.v1.NodeDef:
         """The NodeDef of an operation."""
         return self._nodes[name]
 
-    def inputs_of(self, name):
-        """The tensors that an operation takes in."""
+    def inputs_of(self, name: str) -> list[str]:
+        """The names of an operation's input tensors."""
         return [tensor_name(tensor) for tensor in self._nodes[name].input if not tensor.startswith("^")]
 
     @cached_property
@@ -90,26 +95,26 @@ class ForwardGraph:
                 consumers[operation(tensor)].append(node.name)
         return consumers
 
-    def after(self, tensor):
+    def after(self, tensor: str) -> set[str]:
         """The operations whose value depends on `tensor`."""
         return _reached(operation(tensor), lambda name: self._consumers[name]) - {operation(tensor)}
 
-    def before(self, tensor):
-        """The operations on which `tensor` depends, with its own."""
+    def before(self, tensor: str) -> set[str]:
+        """The operations on which `tensor` depends, its own included."""
         return _reached(operation(tensor), self._inputs)
 
     @remembered
-    def reaches(self, start, end):
-        """Whether `end` depends on `start`."""
+    def reaches(self, start: str, end: str) -> bool:
+        """True if `end` depends on `start`."""
         return operation(start) in self.before(end)
 
-    def between(self, start, end):
-        """The operations through which `start` reaches `end`: what a gradient passes on its way back."""
+    def between(self, start: str, end: str) -> set[str]:
+        """The operations through which `start` reaches `end`, and through which a gradient goes back."""
         return self.after(start) & self.before(end)
 
     @remembered
-    def frontier(self, start, end):
-        """The tensors needed to go on from `start` to `end` without the image: `start`, then what skips past it."""
+    def frontier(self, start: str, end: str) -> tuple[str, ...]:
+        """The tensors from which `end` follows without the image: `start`, then those that skip past it."""
         tail, from_image = self.between(start, end), self.after(self.input) | {operation(self.input)}
         skips = {
             tensor_name(name)
@@ -120,11 +125,11 @@ class ForwardGraph:
         return (start, *sorted(skips - {start}))
 
     @remembered
-    def linear_maps(self, end):
-        """The last grid of more than one cell of which `end` is a linear function, and its averages.
+    def linear_maps(self, end: str) -> tuple[str, str | None, None] | tuple[None, None, str]:
+        """The last grid of more than one cell of which `end` is a linear function, as (grid, its averages, None).
 
-        (grid, its averages or, where it is not averaged at once, None, None); (None, None, kind of operation) where an
-        operation that is not linear comes first on the way back from `end`.
+        The tensor of the averages is None if the grid is not averaged at once. (None, None, kind of operation) names
+        the operation that is not linear if there is one between them.
         """
         of_numbers, tensor, made = self._of_numbers(), end, None
         while not self._is_grid(tensor):
@@ -137,7 +142,7 @@ class ForwardGraph:
         return tensor, made if averaged else None, None
 
     def _of_numbers(self):
-        """The operations whose value depends on the numbers in the image, not only on how many there are."""
+        """The operations whose value depends on the numbers in the image, not only on its shape."""
 
         def readers(name):
             return [reader for reader in self._consumers[name] if self._nodes[reader].op not in SHAPE_ONLY]
@@ -146,16 +151,15 @@ class ForwardGraph:
 
     def _is_grid(self, tensor):
         shape = self.tensor(tensor).shape
-        # A grid that was turned to have its channels first is none of ours; what was turned is.
+        # A grid transposed to channels first does not count; the one before the transposition does.
         turned = turns_to_first(self._nodes[operation(tensor)], self._nodes)
         return shape.rank == 4 and tuple(shape[1:3]) != (1, 1) and not turned
 
     @remembered
-    def gates(self, start, end):
-        """How many ReLUs a rule would rewrite between two tensors, how many other gates stay, and what is hidden.
+    def gates(self, start: str, end: str) -> tuple[int, Counter[str], bool]:
+        """The gates between two tensors: (ReLUs that a rule would rewrite, other gates by kind, hidden).
 
-        Returns (relus, others: Counter by kind, hidden): `hidden` is True where a ReLU sits inside a function
-        call of the graph (a SavedModel, say), out of reach of the rule.
+        `hidden` is True if a ReLU is out of the rule's reach, inside a function call of the graph (a SavedModel, say).
         """
         kinds = Counter(self._nodes[name].op for name in self.between(start, end))
         bodies = {function.signature.name: function for function in self.definition.library.function}
@@ -168,24 +172,29 @@ class ForwardGraph:
         others = Counter({kind: n for kind, n in kinds.items() if kind in OTHER_GATES})
         return sum(kinds[kind] for kind in RELUS), others, hidden
 
-    def __call__(self, feeds, fetches, rule="standard", folding=True):
-        """Inside a `tf.function`: the tensors `fetches`, when the tensors named in `feeds` have the given values.
+    def __call__(
+        self, feeds: Mapping[str, tf.Tensor], fetches: Iterable[str], rule: str = "standard", folding: bool = True
+    ) -> list[tf.Tensor]:
+        """Compute the tensors `fetches` from the values of others, `feeds` {name: value}, inside a `tf.function`.
 
-        With `folding`, the operations in between are not all those that the model has, see
-        `engine/batch_norm_folding.py`.
+        With `folding`, normalisations are folded into the convolutions in front of them (`batch_norm_folding`).
         """
+        feeds, fetches = dict(feeds), list(fetches)
         needed = self._needed(feeds, fetches)
         computed = [name for name in fetches if name not in feeds]
-        # A gradient that a layer brought along may ask for any tensor of the model.
+        # The custom gradient of a layer may need any tensor of the model.
         imported = self._imported(needed, feeds, computed, rule, folding and not self.backward)
         if imported:
             ImportedPart(self, imported[0].name.removesuffix(computed[0]), feeds)
         found = dict(zip(computed, imported, strict=True)) | feeds
         return [found[name] for name in fetches]
 
-    def continued(self, ends, feeds, there):
+    def continued(
+        self, ends: Iterable[str], feeds: Mapping[str, tf.Tensor], there: Callable[[str], tf.Tensor | None]
+    ) -> list[tf.Tensor]:
         """The tensors `ends`, beside a part that was imported before: `there(name)` is the tensor in it, or None."""
-        known = {name: there(name) for name in ends} | feeds
+        ends = list(ends)
+        known: dict[str, tf.Tensor | None] = {name: there(name) for name in ends} | dict(feeds)
         needed, waiting = set(), [operation(name) for name in ends if known[name] is None]
         while waiting:
             name = waiting.pop()
@@ -194,13 +203,13 @@ class ForwardGraph:
                 if known[tensor] is None and operation(tensor) not in needed:
                     waiting.append(operation(tensor))
             needed.add(name)
-        known = {name: value for name, value in known.items() if value is not None}
-        computed = [name for name in ends if name not in known]
-        found = dict(zip(computed, self._imported(needed, known, computed), strict=True)) | known
+        given = {name: value for name, value in known.items() if value is not None}
+        computed = [name for name in ends if name not in given]
+        found = dict(zip(computed, self._imported(needed, given, computed), strict=True)) | given
         return [found[name] for name in ends]
 
     def _imported(self, needed, feeds, computed, rule="standard", folding=False):
-        """The tensors `computed`, when the operations `needed` for them have been imported."""
+        """Import the operations `needed`, and return the tensors `computed`."""
         definition = self._part(needed, rule)
         if folding:
             fold(definition, self, (*feeds, *computed), IMAGES)
@@ -213,10 +222,10 @@ class ForwardGraph:
                 values[name] = graph.capture(variable)
         return tf.graph_util.import_graph_def(definition, input_map=values, return_elements=computed, name="part")
 
-    def for_one_image(self, height, width):
-        """(graph, image): all operations under their own names, with every shape that follows from that of one image.
+    def for_one_image(self, height: int, width: int) -> tuple[Any, tf.Tensor]:
+        """(graph, image): all operations under their own names, with the shapes for one image of this size.
 
-        For looking at only. The tensor `image` stands in the place of the input.
+        The graph is only for looking at. The tensor `image` takes the place of the input.
         """
         given, graph = self.tensor(self.input), tf.__internal__.FuncGraph("one_image")
         with graph.as_default():
@@ -226,7 +235,7 @@ class ForwardGraph:
         return graph, image
 
     def _whole(self, images):
-        """A graph of all operations, for after opening function calls there is none yet; with variables' shapes."""
+        """A graph of all operations, with the variables' shapes; inlining and rewriting leave only a GraphDef."""
 
         def whole(images):
             graph = tf.compat.v1.get_default_graph()
@@ -258,7 +267,7 @@ class ForwardGraph:
         for node in part.node:
             if has_own_gradient(node):
                 # A gradient written in Python (`tf.nn.silu` has one) holds tensors of the graph in which it was
-                # traced. The operations themselves were written down too: their own gradient takes its place.
+                # traced. The operations are in the graph too: their own gradients take its place.
                 del node.attr["_gradient_op_type"]
                 if is_cut(node, self._nodes):
                     node.attr["_gradient_op_type"].s = RECORDED.encode()
@@ -268,8 +277,8 @@ class ForwardGraph:
 
 
 def _is_linear(node, place):
-    """True where the output of a node is linear in the input at `place` while the others stay."""
-    in_training = "is_training" in node.attr and node.attr["is_training"].b  # scaled by what is in the batch
+    """True if the output of a node is linear in the input at `place` while the others stay the same."""
+    in_training = "is_training" in node.attr and node.attr["is_training"].b  # scaled by statistics of the batch
     return place in LINEAR.get(node.op, ()) and not in_training
 
 
@@ -284,7 +293,7 @@ def _reached(start, neighbours):
 
 
 def _called(node, bodies):
-    """The function bodies that an operation calls, and those that they call."""
+    """The bodies of the functions that an operation calls, directly or through others."""
     found, waiting = [], [node]
     while waiting:
         for attribute in waiting.pop().attr.values():

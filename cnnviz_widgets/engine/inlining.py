@@ -1,7 +1,7 @@
-"""Function calls inside a traced graph, opened: the operations of the function take the place of the call.
+"""Inlining of function calls in a traced graph: the operations of the function take the place of the call.
 
-A `@tf.function` inside a model, or a SavedModel used as a layer, is one call in the trace. Behind it the ReLU
-rules, the logits and, once the graph is imported somewhere else, even the gradient would be out of reach.
+A `@tf.function` inside a model, or a SavedModel used as a layer, is a single call in the trace. Its ReLUs, logits and,
+once the graph is imported somewhere else, even its gradient would be out of reach.
 """
 
 import tensorflow as tf
@@ -13,8 +13,8 @@ from .op_kinds import CALLS
 DONE = "all_done"
 
 
-def inlined(definition):
-    """A GraphDef without function calls that computes what `definition` does, under the same names."""
+def inlined(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """A GraphDef without function calls that computes the same as `definition`, under the same names."""
     while any(node.op in CALLS for node in definition.node):
         bodies = {body.signature.name: body for body in definition.library.function}
         opened = tf.compat.v1.GraphDef(versions=definition.versions, library=definition.library)
@@ -29,7 +29,7 @@ def inlined(definition):
 
 
 def _opened(call, body):
-    """The operations of a call's body, their names behind the call's; the last one, named as the call, passes on."""
+    """The operations of a call's body, named "call/operation", and one that passes on the results, named "call"."""
     inside, flat_names = function_def_to_graph_def(body)
     arguments = {argument.name for argument in body.signature.input_arg}
     given = iter([name for name in call.input if not name.startswith("^")])
@@ -61,8 +61,8 @@ def _wait_for_effects(calls, definition):
 
 
 def _passing(name, inputs, types):
-    """An operation that hands on its inputs."""
-    kind = ("NoOp", "Identity", "IdentityN")[min(len(types), 2)]  # Identity alone tells the shape behind a variable
+    """An operation that passes on its inputs."""
+    kind = ("NoOp", "Identity", "IdentityN")[min(len(types), 2)]  # only Identity knows the shape of a variable
     node = tf.compat.v1.NodeDef(name=name, op=kind, input=inputs)
     if kind == "Identity":
         node.attr["T"].type = types[0]

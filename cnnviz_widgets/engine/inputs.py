@@ -1,6 +1,8 @@
-"""How a model is plugged in: which input is the image, what the other inputs hold, which output is explained."""
+"""Connection of a model: the input that takes the image, the values of the other inputs, the explained output."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -8,28 +10,34 @@ from cnnviz_widgets.words import one_line
 
 from .layer_paths import is_channels_first, layer_paths
 
-# How the axes of (n, height, width, channels) and (n, channels, height, width) are turned into each other.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# The transpositions between (n, height, width, channels) and (n, channels, height, width).
 TO_LAST, TO_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+# (height, width, channels), None for a side that may have any length
+ImageShape = tuple[int | None, int | None, int]
 
 
 @dataclass(frozen=True, eq=False)
 class InputBinding:
-    """Where the images go. `structure` is what the model takes, a list or dictionary, with a number for each input.
+    """The place of the images among a model's inputs, and the values of the other inputs.
 
-    `image` is the number of the one that takes the images, as (channels, height, width) if `channels_first`; `held` are
-    the values of the others, {number: array without a batch axis}, which are the same for every image. `shape` is what
-    the model says of its images, None where it says nothing.
+    `structure` is the nested list or dictionary that the model takes, with a number for each input. `image` is the
+    number of the one that takes the images, as (channels, height, width) if `channels_first`; `held` are the values of
+    the others, {number: array without a batch axis}, the same for every image. `shape` is that of the images, None if
+    the model does not declare it.
     """
 
-    structure: object = 0
+    structure: Any = 0
     image: int = 0
-    held: dict = field(default_factory=dict)
-    shape: tuple | None = None
+    held: dict[int, np.ndarray] = field(default_factory=dict)
+    shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
     channels_first: bool = False
 
-    def filled(self, images):
-        """What the model takes, in its structure, for a batch of images (n, height, width, channels)."""
+    def filled(self, images: "tf.Tensor") -> Any:
+        """The model's inputs, in its structure, for a batch of images (n, height, width, channels)."""
         import tensorflow as tf
 
         count = tf.shape(images)[0]
@@ -44,11 +52,13 @@ class InputBinding:
         return tf.nest.map_structure(value, self.structure)
 
 
-def bind_inputs(model, image_input=None, other_inputs=None):
+def bind_inputs(
+    model: Any, image_input: str | int | None = None, other_inputs: Mapping[str | int, Any] | None = None
+) -> InputBinding:
     """The InputBinding of a model.
 
     `image_input` is the name or index of the image's input, `other_inputs` {name or index: array or number}. Raises
-    ValueError, in a sentence that says what to write, where one of several inputs has to be chosen.
+    ValueError, with an example to write, if one of several inputs has to be chosen.
     """
     tensors, structure, names = _declared(model)
     if len(tensors) < 2 and (image_input is not None or other_inputs):
@@ -66,7 +76,7 @@ def bind_inputs(model, image_input=None, other_inputs=None):
 
 
 def _chosen(model, tensors, names, image_input, other_inputs):
-    """(number of the image's input, {number: what another input holds}) of a model with several."""
+    """(number of the image's input, {number: value of another input}) of a model with several inputs."""
     sizes = [f"{name!r} {tuple(tensor.shape[1:])}" for name, tensor in zip(names, tensors, strict=True)]
     if image_input is None:
         raise ValueError(
@@ -85,13 +95,13 @@ def _chosen(model, tensors, names, image_input, other_inputs):
     return image, {number: _value(value, names[number], tensors[number]) for number, value in given.items()}
 
 
-def output_number(asked, names):
-    """The number of the output that is meant by a name, an index, or None for the first."""
+def output_number(asked: str | int | None, names: Sequence[str]) -> int:
+    """The number of an output, given by its name, its index, or None for the first."""
     return 0 if asked is None else _number(asked, names, "output")
 
 
-def names_in(structure, names=None):
-    """A name for each leaf of lists and dictionaries: its key; where it has none, that of `names`, or its number."""
+def names_in(structure: Any, names: Sequence[str] | None = None) -> tuple[str, ...]:
+    """A name for each leaf of lists and dictionaries: its key, else its name in `names`, else its number."""
     import tensorflow as tf
 
     if isinstance(structure, dict) and not any(isinstance(value, (list, tuple, dict)) for value in structure.values()):
@@ -141,7 +151,7 @@ def _value(value, name, tensor):
 
 
 def _float_type(dtype):
-    """The type of numbers that images of this type are given as: "float64" or "float32"."""
+    """The type of the numbers in images for an input of this type: "float64" or "float32"."""
     return "float64" if getattr(dtype, "name", dtype) == "float64" else "float32"
 
 
@@ -149,8 +159,8 @@ def _named(model):
     return one_line(repr(getattr(model, "name", type(model).__name__)))
 
 
-def shape_of(model, inputs):
-    """(height, width, channels) that a model takes by its `InputBinding`, None where any size goes."""
+def shape_of(model: Any, inputs: InputBinding) -> ImageShape:
+    """(height, width, channels) of a model's images; None for a side that may have any length."""
     if inputs.shape is not None:
         return checked_shape(inputs.shape)
     if not getattr(model, "built", False):
@@ -168,11 +178,10 @@ def shape_of(model, inputs):
     )
 
 
-def checked_shape(shape):
-    """(height, width, channels), or a refusal of what is no image."""
-    shape = tuple(shape)
-    if len(shape) != 3 or shape[2] is None:
-        raise ValueError(
-            f"A network takes images of shape (height, width, channels). Received: a model that takes {shape}."
-        )
-    return shape
+def checked_shape(shape: Sequence[int | None]) -> ImageShape:
+    """(height, width, channels). Raises ValueError for a shape that is not an image's."""
+    if len(shape) == 3 and shape[2] is not None:
+        return shape[0], shape[1], shape[2]
+    raise ValueError(
+        f"A network takes images of shape (height, width, channels). Received: a model that takes {tuple(shape)}."
+    )

@@ -1,12 +1,15 @@
-"""The layers inside a Keras model, found without running it, and which of their axes are the channels."""
+"""The layers inside a Keras model, found without running it, and the axis of their channels."""
+
+from collections.abc import Iterable
+from typing import Any
 
 KERAS = ("keras.", "tf_keras.")
-# A flatten works either way, and says channels last where nobody told it.
+# A Flatten layer works with both orders, and says channels last by default.
 INDIFFERENT = ("Flatten",)
 
 
-def layer_paths(model):
-    """Every layer inside `model` with its path, nested models before their own layers: [(layer, "base/conv2")]."""
+def layer_paths(model: Any) -> list[tuple[Any, str]]:
+    """The layers inside `model` with their paths, nested models before their own layers: [(layer, "base/conv2")]."""
     found, seen = [], set()
 
     def walk(parent, prefix):
@@ -21,8 +24,8 @@ def layer_paths(model):
     return found
 
 
-def is_model(thing):
-    """Whether this is a model of Keras 3, or of Keras 2 as the package `tf_keras` keeps it."""
+def is_model(thing: object) -> bool:
+    """True for a model of Keras 3, and for one of Keras 2, which the package `tf_keras` keeps."""
     return any(kind.__name__ == "Model" and kind.__module__.startswith(KERAS) for kind in type(thing).__mro__)
 
 
@@ -33,8 +36,8 @@ def _children(layer):
     return layer._flatten_layers(recursive=False, include_self=False)
 
 
-def is_channels_first(name, layers):
-    """Whether a model of these layers counts channels before rows and columns. Raises ValueError where it does both."""
+def is_channels_first(name: str, layers: Iterable[Any]) -> bool:
+    """True if the channels are the first axis in these layers of a model. Raises ValueError for mixed orders."""
     formats = {}
     for layer in layers:
         if type(layer).__name__ not in INDIFFERENT and getattr(layer, "data_format", None) is not None:

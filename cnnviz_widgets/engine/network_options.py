@@ -1,50 +1,51 @@
-"""`NetworkOptions`: all that a person says of a network beside the model, in one frozen value."""
+"""`NetworkOptions`: the options of a `Network`, in one frozen value."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import TASKS
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkOptions:
-    """The options of a Network, and what is pickled of it beside the model.
+    """The options of a Network. They are pickled with its model.
 
-    `class_names` are the names of the classes, of a regression network those of its quantities. Where the output is a
-    single number for yes or no, they may name both sides, (no, yes).
-    `preprocess` is a function of a batch of images in `value_range`, written with Keras or TensorFlow operations, that
-    makes what the model takes; it becomes part of the network, so that gradients are per unit of `value_range`.
-    `task` is "classification", "regression", or None for classification as far as one knows: of a regression network
-    the score is the output itself, whatever its last activation, and there are no probabilities.
-    `input_shape` (height, width, channels) is needed only for a subclassed model that does not tell it. `samples` are
-    InputImages of the kind that the network knows; the score of a made image is compared with theirs.
+    `class_names` are the names of the classes, or of the quantities of a regression network. For an output that is a
+    single number for yes or no they may name both sides, (no, yes).
+    `preprocess` is a function from a batch of images in `value_range` to the model's input, written with Keras or
+    TensorFlow operations; it becomes part of the network, so that gradients are per unit of `value_range`.
+    `task` is "classification", "regression", or None, which is taken for classification. The score of a regression
+    network is the output itself, whatever its last activation, and there are no probabilities.
+    `input_shape` (height, width, channels) is needed only for a subclassed model that does not declare it. `samples`
+    are InputImages of the kind that the network knows; the score of a made image is compared with theirs.
 
-    Of several inputs, `image_input` (name or index) is the one that takes the image, and `other_inputs` {name or index:
-    number or array without a batch axis} are the values of the others, for every image the same. Of several outputs,
-    `output` (name or index) is the one that is explained, the first if none is named. Images have their channels last
-    for us, also `preprocess` and `input_shape`, where the model counts its channels first.
+    If a model has several inputs, `image_input` (name or index) is the one that takes the image, and `other_inputs`
+    {name or index: number or array without a batch axis} are the values of the others, the same for every image. If it
+    has several outputs, `output` (name or index) is the one that is explained, by default the first. The channels of
+    images are last, also for `preprocess` and `input_shape`, even if they are first in the model.
 
-    `memory_limit` is what a pass through the network may take, bytes or a text such as "2GB": a larger batch goes in
-    pieces, and an image that alone takes more is refused by a MemoryError. Without it, and where the environment
-    variable CNNVIZ_MEMORY_LIMIT says nothing, a batch may take a quarter of the memory that is free, and one image all
-    of it. The use of a pass is predicted; `network.memory.limit` changes the limit later.
+    `memory_limit` is the memory that a pass through the network may take, in bytes or as a text such as "2GB": a larger
+    batch is split, and an image that takes more by itself raises MemoryError. By default the limit is that of the
+    environment variable CNNVIZ_MEMORY_LIMIT; without one, a batch may take a quarter of the free memory, and one image
+    all of it. The use of a pass is predicted. `network.memory.limit` changes the limit later.
     """
 
     name: str | None = None
-    input_shape: tuple | None = None
+    input_shape: tuple[int | None, ...] | None = None
     class_names: tuple[str, ...] | None = None
-    preprocess: Callable | None = None
+    preprocess: Callable[[Any], Any] | None = None
     value_range: tuple[float, float] = (0, 255)
-    samples: tuple = ()
+    samples: tuple[InputImage, ...] = ()
     task: str | None = None
     image_input: str | int | None = None
-    other_inputs: dict[str | int, Any] | None = None
+    other_inputs: Mapping[str | int, Any] | None = None
     output: str | int | None = None
-    memory_limit: int | float | str | None = None
+    memory_limit: float | str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         names = None if self.class_names is None else tuple(map(str, self.class_names))
         settled = {
             "class_names": names,
@@ -55,7 +56,7 @@ class NetworkOptions:
         for field, value in settled.items():
             object.__setattr__(self, field, value)
 
-    def replaced(self, **changes):
+    def replaced(self, **changes: Any) -> "NetworkOptions":
         """The options with some of them changed."""
         return replace(self, **changes)
 

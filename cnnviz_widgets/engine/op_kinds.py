@@ -1,9 +1,9 @@
 """The kinds of operations in TensorFlow's graphs: one row for each, with all that the package knows of it.
 
-Folding, receptive fields, relevance, occlusion and the prediction of memory each ask another question about an
-operation. None of them keeps a list of its own: all read this table, or the sets derived from it below, so that a new
-kind, or a new version of one, is entered once. A kind without a row is unknown: nothing is assumed of it. Only the
-standard library is imported, so that rooms without TensorFlow may look things up here too.
+Folding of normalisations, receptive fields, relevance, occlusion and the prediction of memory each need other facts
+about an operation. All of them read this table, or the sets derived from it below, so that a new kind, or a new version
+of one, is entered once. Nothing is assumed of a kind without a row. Only the standard library is imported, so that
+rooms without TensorFlow may look things up here too.
 """
 
 import sys
@@ -119,7 +119,7 @@ def _of(*families):
 
 
 def _with(fact):
-    """{kind: the fact}, of the rows that state it."""
+    """{kind: the fact}, for the rows that state it."""
     return {row.name: getattr(row, fact) for row in ROWS if getattr(row, fact) != getattr(OpKind, fact)}
 
 

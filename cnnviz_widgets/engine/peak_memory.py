@@ -1,38 +1,45 @@
-"""How much memory an image takes on its way through a part of the graph: a prediction, from shapes alone.
+"""Prediction of the memory that an image takes on its way through a part of the graph, from shapes alone.
 
-Forward, a map is there until the last operation that reads it has run, so what counts is the moment when most is there.
-For a gradient those maps stay that the way back looks at, and where it begins two of the largest come on top. What an
-operation can write over its input needs no room of its own. What is inside a function that the graph calls is not
-foreseen. A test measures a real pass beside it, which must agree within a factor of three.
+On the way forward a map is kept until the last operation that reads it has run, and the peak is what counts. For a
+gradient, the maps that the backward pass reads are kept as well, and two of the largest come on top where it begins. An
+output that an operation writes over its input takes no memory of its own. The inside of functions that the graph calls
+is not predicted. A test compares the prediction with a real pass; they must agree within a factor of three.
 """
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .op_kinds import CELL_BY_CELL, FORGETFUL, HANDED_ON, NORMALISATIONS
 
-# Operations that write over an input which nobody else reads.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from .graph import ForwardGraph
+
+# Operations that write over an input that no other operation reads.
 IN_PLACE = CELL_BY_CELL | NORMALISATIONS
-# The sides, in px, for which a network that takes any size is looked at.
+# The sides, in px, with which a network that takes any size is tried.
 SIDE = 256
-# Kernels turn maps into an order of their own and back, so that forward about twice as much is held as the maps take.
+# Kernels convert maps into an order of axes of their own and back, which takes about as much again as the maps.
 TURNED = 2
 
 
 @dataclass
 class Room:
-    """A piece of memory: how often what is in it will still be read, and whether the way back looks at it."""
+    """A block of memory."""
 
     size: int
-    readers: int = 0
-    kept: bool = False
+    readers: float = 0  # the number of times that its content will still be read
+    kept: bool = False  # for the backward pass
 
 
-def times_its_input(graph, starts, ends, backward):
-    """How many times as much memory as an image's value of `starts[0]` the way to `ends` takes; `backward`: and back.
+def times_its_input(graph: "ForwardGraph", starts: Sequence[str], ends: Sequence[str], backward: bool) -> float:
+    """The memory for the way from `starts` to `ends`, and back if `backward`, as a multiple of an image's `starts[0]`.
 
-    A network that takes images of any size is taken to need memory in proportion to their pixels.
+    The memory of a network that takes images of any size is assumed to be proportional to their pixels.
     """
     sides = [SIDE if side is None else side for side in graph.tensor(graph.input).shape[1:3]]
     sized, image = graph.for_one_image(*sides)
@@ -43,8 +50,10 @@ def times_its_input(graph, starts, ends, backward):
     return peak(operations, given, ends, backward) / max(1, _bytes(given[0]))
 
 
-def peak(operations, given, ends, backward):
-    """The largest number of bytes that are held at a time while `operations` run, one after the other."""
+def peak(
+    operations: "Iterable[tf.Operation]", given: "Sequence[tf.Tensor]", ends: Iterable[str], backward: bool
+) -> float:
+    """The largest number of bytes that are held at a time while `operations` run one after the other."""
     readers = Counter(tensor.name for each in operations for tensor in each.inputs) + Counter(ends)
     rooms = {tensor.name: Room(_bytes(tensor), math.inf) for tensor in given}  # the caller holds them
     held = most = sum(room.size for room in rooms.values())
@@ -72,7 +81,7 @@ def peak(operations, given, ends, backward):
 
 
 def _taken_over(operation, read, size):
-    """The room of an input, where the output needs none of its own."""
+    """The room of an input that the output takes over, or None."""
     if operation.type in HANDED_ON:
         return next((room for room in read if room.size == size), None)
     if operation.type not in IN_PLACE:

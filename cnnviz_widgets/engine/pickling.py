@@ -1,19 +1,26 @@
-"""A `Network` as a plain value: what to build it from again in another process, without what was traced or kept.
+"""Pickling of a `Network`: the value holds the model and the options, but no traces and no kept results.
 
-The model is its configuration and its weights, as Keras writes both. It is read in Keras' safe mode, so a value that
-was tampered with runs no code out of a layer, and what is code, such as a Lambda layer, is refused when it is written.
-Training, its optimiser and its losses, stays behind.
+The model is written as its configuration and its weights, by Keras. It is read in Keras's safe mode, so that a value
+that was tampered with runs no code of a layer; a layer that is code, such as a Lambda layer, is refused when it is
+written. The state of the training, such as the optimiser and the losses, is left out.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
 from .layer_paths import is_model
+from .network_options import NetworkOptions
 from .startup import start_tensorflow
 
-# What Keras writes in the place of a Python function that has no name to find it by.
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
+
+# Keras writes this for a Python function that has no name to import it by.
 CODE = "__lambda__"
 
 
-def reduced(network):
-    """The value of `Network.__reduce__`. Raises TypeError, in a sentence, for a model that is no plain value."""
+def reduced(network: "Network") -> tuple[Callable[..., "Network"], tuple[Any, ...]]:
+    """The value of `Network.__reduce__`. Raises TypeError for a model that cannot be pickled."""
     if network.origin is not None:
         origin, randomised = network.origin
         return type(network).randomised, (origin, *randomised)
@@ -21,8 +28,8 @@ def reduced(network):
     return restored, (type(network), _written(network), options)
 
 
-def restored(kind, model, options):
-    """The Network of what `reduced` gave; not traced yet. Raises ValueError where this process lacks its layers."""
+def restored(kind: "type[Network]", model: tuple[Any, Any], options: NetworkOptions) -> "Network":
+    """The Network from the value of `reduced`, not traced yet. Raises ValueError if this process lacks its layers."""
     start_tensorflow()
     import keras
 
@@ -42,7 +49,7 @@ def restored(kind, model, options):
 
 
 def _written(network):
-    """(configuration, weights) of a network's model, or a refusal."""
+    """(configuration, weights) of a network's model. Raises TypeError for a model that cannot be pickled."""
     import keras
 
     model = network.model
@@ -52,7 +59,7 @@ def _written(network):
             f"Received: {network.name}, a {type(model).__module__}.{type(model).__name__}."
         )
     try:
-        config = keras.saving.serialize_keras_object(model)
+        config = cast(dict[str, Any], keras.saving.serialize_keras_object(model))
     except Exception as error:  # get_config is the model's own code
         raise TypeError(
             "A model that goes to another process must tell its configuration, by get_config. "

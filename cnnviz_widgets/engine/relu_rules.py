@@ -1,6 +1,6 @@
 """Rules by which a gradient goes back through a ReLU: "standard", "guided", "deconvnet" and "redirected".
 
-A gradient follows one of them where the ReLUs of the graph carry the name of our gradient (`ForwardGraph`).
+`ForwardGraph` gives ReLUs the name of our gradient, and TensorFlow then calls it in place of its own.
 """
 
 import tensorflow as tf
@@ -8,13 +8,13 @@ import tensorflow as tf
 from .op_kinds import RELUS
 
 
-def gradient_name(rule, kind):
-    """The name under which TensorFlow knows our gradient of a `kind` operation."""
+def gradient_name(rule: str, kind: str) -> str:
+    """The name in TensorFlow's register of our gradient of a `kind` operation."""
     return f"Cnnviz{rule.title()}{kind}"
 
 
-def register_rules():
-    """Tell TensorFlow how each rule sends a gradient back through a ReLU; once a process."""
+def register_rules() -> None:
+    """Register in TensorFlow the gradient of ReLUs by each rule; once a process."""
     gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
     for kind in RELUS:
         for rule, gradient in gradients.items():
@@ -39,9 +39,9 @@ def _deconvnet(relu, gradient):
 
 
 def _redirected(relu, gradient):
-    """The plain gradient; but where that is zero for a whole image, what would raise the silent units passes.
+    """The plain gradient, or, if that is zero for a whole image, the one that would raise the silent units.
 
-    From lucid (Olah, Mordvintsev, Schubert, 2017): an image from which no unit speaks can find a way out.
+    From lucid (Olah, Mordvintsev, Schubert, 2017): it leads out of an image to which no unit responds.
     """
     output, whole = relu.outputs[0], list(range(1, relu.outputs[0].shape.rank))
     plain = tf.where((output > 0) & (output < 6) if relu.type == "Relu6" else output > 0, gradient, 0)

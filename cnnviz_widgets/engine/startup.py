@@ -1,9 +1,10 @@
-"""Starting TensorFlow: once, when the first network is opened, and without its greeting on the page."""
+"""Start of TensorFlow, when the first network is opened, without its greeting on the page."""
 
 import logging
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
@@ -12,10 +13,10 @@ _starting = threading.Lock()
 _started = False
 
 
-def start_tensorflow():
-    """Import TensorFlow and Keras and let them find their devices. Returns at once when that has been done.
+def start_tensorflow() -> None:
+    """Import TensorFlow and Keras and let them find their devices; only the first call does anything.
 
-    Raises RuntimeError where Keras runs on something other than TensorFlow.
+    Raises RuntimeError if Keras runs on anything other than TensorFlow.
     """
     global _started
     with _starting:
@@ -25,7 +26,7 @@ def start_tensorflow():
             import keras
             import tensorflow as tf
 
-            tf.constant(1.0) + 1.0  # the first operation looks for devices, and tells of it
+            tf.add(1.0, 1.0)  # the first operation looks for devices, and reports them
         backend = keras.config.backend()
         if backend != "tensorflow":
             raise RuntimeError(
@@ -36,8 +37,8 @@ def start_tensorflow():
 
 
 @contextmanager
-def greeting_kept_off():
-    """While the block runs, what the process writes to its standard error goes to the log instead.
+def greeting_kept_off() -> Iterator[None]:
+    """A context in which the standard error of the process goes to the log.
 
     TensorFlow's C++ part writes there, past Python, and a notebook would show it as an error in red.
     """

@@ -1,11 +1,11 @@
-"""How a GraphDef names tensors: an operation's name, with the number of its output where that is not the first."""
+"""Names of tensors in a GraphDef: an operation's name, and the number of the output unless it is the first."""
 
 
-def operation(tensor):
+def operation(tensor: str) -> str:
     """The operation behind a tensor's name: `"^conv:0"` -> `"conv"`."""
     return tensor.removeprefix("^").split(":")[0]
 
 
-def tensor_name(name):
-    """A tensor's full name; an operation's first output goes without a number inside a GraphDef."""
+def tensor_name(name: str) -> str:
+    """A tensor's full name, with the number of the output: `"conv"` -> `"conv:0"`."""
     return name if ":" in name else f"{name}:0"

@@ -1,20 +1,28 @@
 """`TensorFlowEngine`: a Keras model traced once, its variables, and the functions compiled from the trace."""
 
 import copy
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnviz_widgets.core.cache import ByteBoundedCache
 from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.model_output import is_regression
+from cnnviz_widgets.core.target import Objective
 
 from .compiled import CompiledFunctions, terms_of
+from .inputs import ImageShape, InputBinding
+from .memory import Memory
+from .network_options import NetworkOptions
 from .tracing import call_once, keras_said, read
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
 
-# Bytes of facts that hold for every image.
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+# Bytes of kept values that are the same for every image.
 KEPT_BYTES = 64 * 2**20
 # The beginning of a refusal of `pooled_maps`.
 POOLED = (
@@ -27,12 +35,26 @@ class TensorFlowEngine:
     """The `Engine` of a Keras model; for methods with algorithms of their own also a graph and compiled functions.
 
     `traced` is the `TracedModel`, `functions` the `CompiledFunctions`, `tensors` {path of a layer: its output in the
-    graph}. Engines that read other variables (`reading`) share all three, and so does one with a cache of its own.
+    graph}. Engines that read other variables (`reading`) share all three, and so do those with another cache.
     """
 
-    def __init__(self, model, inputs, input_shape, options, memory, cache):
+    name: str
+    layers: tuple[LayerInfo, ...]
+    input_shape: ImageShape
+    head: str
+    score_shape: tuple[Any, ...]
+
+    def __init__(
+        self,
+        model: Any,
+        inputs: InputBinding,
+        input_shape: ImageShape,
+        options: NetworkOptions,
+        memory: Memory,
+        cache: ByteBoundedCache,
+    ):
         """`inputs` is the model's `InputBinding`, `options` the network's; activations are kept in `cache`."""
-        self.model, self.name, self.input_shape = model, options.name, input_shape
+        self.model, self.name, self.input_shape = model, options.name or "", input_shape
         self.dtype, self.memory, self.cache = inputs.dtype, memory, cache
         try:
             call = call_once(model, inputs, input_shape, self.dtype, options.preprocess)
@@ -43,14 +65,15 @@ class TensorFlowEngine:
             ) from error
         self.traced = read(call, options.output)
         self.output_names = self.traced.output_names
-        # Those in the trace and those that Keras knows: each list lacks some that the other has.
+        # The trace and Keras each know of variables that the other lacks.
         own = [_variable(weight) for weight in getattr(model, "weights", ())]
         variables = {id(variable): variable for variable in (*self.traced.graph.variables, *own)}
-        self._version, self._replaced = WeightsVersion(variables.values()), ()
+        self._version = WeightsVersion(variables.values())
+        self._replaced: tuple[Hashable, ...] = ()
         self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
         self.layers = tuple(self._info(tap) for tap in self.traced.taps)
-        self._facts = ByteBoundedCache(KEPT_BYTES)  # of every image
-        self._shared = {}
+        self._facts = ByteBoundedCache(KEPT_BYTES)
+        self._shared: dict[Hashable, Any] = {}
         self._settle_head(options)
 
     def _info(self, tap):
@@ -58,11 +81,11 @@ class TensorFlowEngine:
         return LayerInfo(tap.path, kind, tap.shape, int(tap.layer.count_params()), tap.layer, dtype)
 
     def _settle_head(self, options):
-        """Find what the score of a class is: a logit, the output itself, or the logarithm of a hidden softmax."""
+        """Find the tensor of the scores: logits, the output itself, or the logarithms of a hidden softmax."""
         self.head = self.traced.head
         self.functions = CompiledFunctions(self.traced, memory=self.memory)
         if is_regression(options.task):
-            self.head = "none"  # whatever it is, the value behind it is the score
+            self.head = "none"  # the score is the value behind it
         elif self.head == "none" and self._gives_probabilities(options.value_range):
             self.head = "hidden"
             self.functions = CompiledFunctions(self.traced, log=True, memory=self.memory)
@@ -71,43 +94,49 @@ class TensorFlowEngine:
         self.score_shape = tuple(self.traced.graph.tensor(self._score).shape[1:])
 
     def _gives_probabilities(self, value_range):
-        """True where noise comes out as two or more numbers from 0 to 1 that sum to 1: a softmax we cannot see."""
+        """True if the output for noise is two or more numbers from 0 to 1 that sum to 1: a softmax out of sight."""
         shape = [n or 64 for n in self.input_shape]
-        noise = np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
+        low, high = value_range
+        noise = np.random.default_rng(0).uniform(low, high, (1, *shape)).astype(self.dtype)
         output = np.asarray(self.functions.values(self.traced.output)(noise)[0], np.float64)
         sums_to_one = np.allclose(output.sum(axis=-1), 1, atol=1e-3)
         return output.shape[-1] > 1 and output.min() >= 0 and sums_to_one
 
     # ---- The questions of `Engine`
 
-    def outputs(self, images):
+    def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(logits, output), (n, ..., units) each, see `Engine`."""
-        return tuple(map(as_float, self.functions.values(self.traced.logits, self.traced.output)(images)))
+        logits, output = self.functions.values(self.traced.logits, self.traced.output)(images)
+        return as_float(logits), as_float(output)
 
-    def activations(self, images, *layers):
+    def activations(self, images: np.ndarray, *layers: str) -> list[np.ndarray]:
         """The activations of each of `layers`, see `Engine`."""
         return self.values(images, *(self.tensors[layer] for layer in layers))
 
-    def reaches(self, layer, objective):
-        """True where the objective depends on a layer, see `Engine`."""
+    def reaches(self, layer: str | None, objective: Objective) -> bool:
+        """True if the objective depends on a layer, see `Engine`."""
         return self.traced.graph.reaches(self._start(layer), self.objective_tensor(objective.layer))
 
-    def gradient(self, images, objective, relu):
+    def gradient(self, images: np.ndarray, objective: Objective, relu: str) -> np.ndarray | None:
         """The gradient at the images, see `Engine`."""
         ask = self.functions.gradient(self.objective_tensor(objective.layer), relu)
         return _as_float_or_none(ask(images, terms_of(objective))[1])
 
-    def layer_gradient(self, image, objective, layer, relu, key=None):
+    def layer_gradient(
+        self, image: np.ndarray, objective: Objective, layer: str, relu: str, key: Hashable = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """(activations, gradient), see `Engine`.
 
-        The network is split at the layer. Its first part does not depend on the objective and is kept under `key`, so
-        that another objective costs only the part behind the layer.
+        The network is split at the layer. The result of the first part does not depend on the objective and is kept
+        under `key`, so that another objective runs only the part behind the layer.
         """
         activations, gradient = self._split(image, objective, self.tensors[layer], relu, key)
         return as_float(activations), _as_float_or_none(gradient)
 
-    def scores_behind(self, image, objective, layer, activations, key=None):
-        """(n,), see `Engine`. Raises ValueError for activations of another shape than the layer's."""
+    def scores_behind(
+        self, image: np.ndarray, objective: Objective, layer: str, activations: np.ndarray, key: Hashable = None
+    ) -> np.ndarray:
+        """The scores (n,), see `Engine`. Raises ValueError unless the activations have the layer's shape."""
         end = self.objective_tensor(objective.layer)
         frontier, (own, *skips) = self._kept(image, self.tensors[layer], end, key)
         activations = np.asarray(activations)
@@ -119,69 +148,74 @@ class TensorFlowEngine:
         activations = activations.astype(own.dtype.as_numpy_dtype, copy=False)
         return as_float(self.functions.scores_behind(frontier, end)([activations, *skips], terms_of(objective)))
 
-    def pooled_maps(self, image, objective, key=None):
+    def pooled_maps(
+        self, image: np.ndarray, objective: Objective, key: Hashable = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(maps, weights), see `Engine`."""
-        hidden = objective.layer is None and self.head == "hidden"  # a logarithm, not linear, is still to come
+        hidden = objective.layer is None and self.head == "hidden"  # its logarithm is not linear
         end = self.objective_tensor(objective.layer)
         start, pooled, obstacle = self.traced.graph.linear_maps(end)
-        if hidden or obstacle:
+        if hidden or start is None:
             raise ValueError(f"{POOLED}{self.name}, with {'a hidden softmax' if hidden else obstacle} in between.")
         fact = ("pooled weights", end, self.weights_version())
-        if (matrix := self._facts.get(fact)) is not None:  # for every objective of this output
+        if (matrix := self._facts.get(fact)) is not None:  # the same for every objective of this output
             return as_float(self._kept(image, start, end, key)[1][0])[0], _weighted(matrix, objective)
-        maps, gradient = (as_float(values)[0] for values in self._split(image, objective, start, "standard", key))
+        values, slope = self._split(image, objective, start, "standard", key)
+        maps, gradient = as_float(values)[0], as_float(slope)[0]
         weights = gradient.sum(axis=(0, 1))
         if np.ptp(gradient, axis=(0, 1)).max() > 1e-3 * np.abs(gradient).max():
             raise ValueError(f"{POOLED}{self.name}, whose weights differ from place to place.")
-        matrix = pooled and self.functions.linear(pooled, end)
+        matrix = None if pooled is None else self.functions.linear(pooled, end)
         if matrix is None:
             return maps, weights
         self._facts.put(fact, matrix)
-        return maps, _weighted(matrix, objective)  # to the last digit what it will be when asked again
+        return maps, _weighted(matrix, objective)  # not `weights`: the same digits every time
 
-    def kernels(self, layer):
+    def kernels(self, layer: str) -> np.ndarray:
         """The kernels of a convolution, see `Engine`."""
         return next(info for info in self.layers if info.path == layer).kernels()
 
-    def gates(self, layer, objective):
+    def gates(self, layer: str | None, objective: Objective) -> tuple[int, Mapping[str, int], bool]:
         """(ReLUs, other gates, hidden), see `Engine`."""
         return self.traced.graph.gates(self._start(layer), self.objective_tensor(objective.layer))
 
-    def weights_version(self):
-        """A number; for an engine that reads other variables a tuple that begins with it."""
+    def weights_version(self) -> Hashable:
+        """A number; for an engine that reads other variables, a tuple that begins with it."""
         number = self._version.number()
         return (number, *self._replaced) if self._replaced else number
 
-    def frozen_weights(self, version=None):
-        """A context in which the weights are looked at once at most, see `Engine`."""
+    def frozen_weights(self, version: Any = None) -> AbstractContextManager[None]:
+        """A context in which the weights are checked at most once, see `Engine`."""
         return self._version.frozen(version[0] if isinstance(version, tuple) else version)
 
     # ---- For methods with algorithms of their own
 
-    def compiled(self, key: Hashable, make: Callable[[], Any]):
-        """The concrete function of the `tf.function` that `make()` gives; made once for `key`, on our variables."""
+    def compiled(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The concrete function of the `tf.function` that `make()` returns; made once for `key`, on our variables."""
         return self.functions.compiled(key, make)
 
-    def shared(self, key: Hashable, make: Callable[[], Any]):
-        """What `make()` gives, made once for all engines of this trace: nothing that depends on weights."""
+    def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """The result of `make()`, kept for all engines of this trace; it must not depend on weights."""
         if key not in self._shared:
             self._shared.setdefault(key, make())
         return self._shared[key]
 
-    def reading_too(self, functions):
+    def reading_too(self, functions: CompiledFunctions) -> CompiledFunctions:
         """Other `CompiledFunctions` of the same model, on our variables."""
         return functions.reading(self.functions.variables)
 
-    def objective_tensor(self, layer):
-        """The tensor in whose values an objective of this layer (None: the output) has its score."""
+    def objective_tensor(self, layer: str | None) -> str:
+        """The name of the tensor with the scores of an objective of this layer (None: the output)."""
         return self._score if layer is None else self.tensors[layer]
 
-    def values(self, images, *tensors):
-        """The values of tensors of the graph, by their names there: a list of (n, ...) arrays."""
+    def values(self, images: np.ndarray, *tensors: str) -> list[np.ndarray]:
+        """The values of the graph's tensors of these names, (n, ...) each."""
         return [as_float(values) for values in self.functions.values(*tensors)(images)]
 
-    def kept_values(self, image, tensors, key, functions=None):
-        """The values of tensors, as TensorFlow's own, for a batch of one; kept under `key` if that is not None."""
+    def kept_values(
+        self, image: np.ndarray, tensors: tuple[str, ...], key: Hashable, functions: CompiledFunctions | None = None
+    ) -> "list[tf.Tensor]":
+        """The values of tensors for a batch of one, as TensorFlow's own; kept under `key` unless it is None."""
         functions = functions or self.functions
         if key is None:
             return functions.values(*tensors)(image)
@@ -194,20 +228,22 @@ class TensorFlowEngine:
     # ---- The same model with other variables
 
     @property
-    def variables(self):
+    def variables(self) -> dict[int, Any]:
         """{id of a variable's handle: variable} that the engine reads."""
         captured = {id(variable.handle): variable for variable in self.traced.graph.variables}
         return {handle: self.functions.variables.get(handle, variable) for handle, variable in captured.items()}
 
-    def weights_by_layer(self):
+    def weights_by_layer(self) -> dict[str, list[Any]]:
         """{path: variables} of the layers with weights of their own, from the output back to the image."""
         return weights_by_layer(self.traced, self.layers, self.model, self.name)
 
-    def reading(self, variables, version=(), cache=None):
-        """The same engine, with other variables {id of a handle: variable} in the place of some.
+    def reading(
+        self, variables: Mapping[int, Any], version: tuple[Hashable, ...] = (), cache: ByteBoundedCache | None = None
+    ) -> "TensorFlowEngine":
+        """The same engine with other variables {id of a handle: variable} in place of some.
 
-        Nothing is traced or compiled again. `version` tells its weights from those of other engines that share the
-        cache; `cache` is one of its own.
+        Nothing is traced or compiled again. `version` distinguishes its weights from those of other engines that share
+        the cache; `cache` is a separate one.
         """
         twin = copy.copy(self)
         twin.functions = self.functions.reading(variables)
@@ -222,26 +258,26 @@ class TensorFlowEngine:
         return self.traced.graph.input if layer is None else self.tensors[layer]
 
     def _split(self, image, objective, start, relu, key):
-        """(values, gradient or None), for a batch of one: of the tensor `start`, the first part of the network kept."""
+        """(values of the tensor `start`, gradient there or None) for a batch of one; the values are kept."""
         end = self.objective_tensor(objective.layer)
         frontier, kept = self._kept(image, start, end, key)
         _, gradient = self.functions.tail(frontier, end, relu)(kept, terms_of(objective))
         return kept[0], gradient
 
     def _kept(self, image, start, end, key):
-        """(frontier, its values for a batch of one): all that is needed to go on from `start`."""
+        """(frontier, its values for a batch of one): the tensors from which `end` follows, see `ForwardGraph`."""
         frontier = self.traced.graph.frontier(start, end)
         return frontier, self.kept_values(image, frontier, key)
 
 
 class LayerWithOtherWeights:
-    """A layer to look at, with other weights: its attributes, but for variables that have been replaced."""
+    """A layer to look at, with other weights: its attributes, except for variables that have been replaced."""
 
-    def __init__(self, layer, variables):
+    def __init__(self, layer: Any, variables: Mapping[int, Any]):
         self._layer, self._variables = layer, variables
 
     @property
-    def __class__(self):  # what asks for the kind of a layer gets the layer's own
+    def __class__(self):  # for `isinstance`
         return type(self._layer)
 
     def __getattr__(self, name):
@@ -251,8 +287,8 @@ class LayerWithOtherWeights:
         return self._variables.get(id(value.value.handle), value)
 
 
-def as_float(values):
-    """An array of float32, or of float64 where the values are."""
+def as_float(values: Any) -> np.ndarray:
+    """The values as an array of float32, or of float64 if they are that."""
     values = np.asarray(values)
     return values if values.dtype == np.float64 else values.astype(np.float32, copy=False)
 
@@ -261,9 +297,10 @@ def _as_float_or_none(values):
     return None if values is None else as_float(values)
 
 
-def _weighted(matrix, objective):
-    """(numbers,): the columns `objective.units` of a matrix (numbers, units), weighted and summed."""
-    return sum(weight * matrix[:, unit] for weight, unit in zip(objective.weights, objective.units, strict=True))
+def _weighted(matrix: np.ndarray, objective: Objective) -> np.ndarray:
+    """The weighted sum (numbers,) of the columns `objective.units` of a matrix (numbers, units)."""
+    columns = zip(objective.weights, objective.units, strict=True)
+    return np.asarray(sum(weight * matrix[:, unit] for weight, unit in columns))
 
 
 def _with_weights(info, variables):
@@ -274,5 +311,5 @@ def _with_weights(info, variables):
 
 
 def _variable(weight):
-    """TensorFlow's variable behind a weight of Keras 3; one of Keras 2 is itself one."""
+    """TensorFlow's variable behind a weight of Keras 3; a weight of Keras 2 is one itself."""
     return weight if callable(weight.value) else weight.value

@@ -1,8 +1,8 @@
-"""From a Keras model to a traced graph: where each layer's output is, and where the logits are.
+"""Tracing of a Keras model: the graph, with the tensors of each layer's output and of the logits.
 
 The model is called once, inside a `tf.function`, while every layer's `call` is shadowed on the instance by one
-that also writes down what it returned. The shadows are gone when the trace ends, also when it ends by an
-exception: the model leaves as it came.
+that also records its output. The shadows are removed when the trace ends, even by an exception, so that the model
+stays as it was.
 """
 
 import inspect
@@ -10,16 +10,18 @@ import itertools
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
 
 from cnnviz_widgets.words import one_line
 
-from .custom_gradients import record_gradients
+from .custom_gradients import SavedGradients, record_gradients
 from .graph import ForwardGraph
-from .inputs import TO_FIRST, TO_LAST, names_in, output_number
+from .inputs import TO_FIRST, TO_LAST, InputBinding, names_in, output_number
 from .layer_paths import layer_paths
 from .op_kinds import HEADS, TRANSPARENT
 
@@ -29,12 +31,12 @@ _one_trace = threading.RLock()
 
 @dataclass(frozen=True)
 class Tap:
-    """One call of one layer: `path` names it ("base/conv2"), `tensor` is what it returned in the graph."""
+    """One call of one layer: `path` names it ("base/conv2"), `tensor` is the name of its output in the graph."""
 
     path: str
-    layer: object
+    layer: Any
     tensor: str
-    shape: tuple  # without the batch axis; None where it depends on the image
+    shape: tuple[int | None, ...]  # without the batch axis; None for a length that depends on the image
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,33 @@ class TracedModel:
     taps: tuple[Tap, ...]
     output: str
     logits: str
-    head: str  # "softmax", "sigmoid", or "none" where the output is not behind either
-    output_shape: tuple
+    head: str  # "softmax", "sigmoid", or "none" if the output is behind neither
+    output_shape: tuple[int | None, ...]
     output_names: tuple[str, ...] = ("0",)
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """A model called once: the function that was traced, what its layers returned meanwhile, its outputs' names."""
+    """The trace of one call of a model."""
 
-    function: object
-    paths: list
-    heard: list  # (layer, what it returned)
-    names: tuple[str, ...]
-    backward: dict  # see `recorded`
+    function: Any  # a concrete function
+    paths: list[tuple[Any, str]]  # layers and their paths
+    heard: list[tuple[Any, Any]]  # layers and their outputs, in order of execution
+    names: tuple[str, ...]  # of the model's outputs
+    backward: SavedGradients
 
 
-def call_once(model, inputs, shape, dtype="float32", preprocess=None):
-    """The `Call` of a model, None in `shape` where any size goes. May raise anything: the model's code runs."""
+def call_once(
+    model: Any,
+    inputs: InputBinding,
+    shape: tuple[int | None, ...],
+    dtype: str = "float32",
+    preprocess: Callable[[Any], Any] | None = None,
+) -> Call:
+    """The `Call` of a model. `shape` is that of an image, None for a side of any length.
+
+    It may raise any exception, because the model's own code runs.
+    """
     paths, heard, seen = layer_paths(model), [], {}
     layers, turned = [layer for layer, _ in paths], inputs.channels_first
 
@@ -80,7 +91,7 @@ def call_once(model, inputs, shape, dtype="float32", preprocess=None):
 
 
 def _as_read(output, turned):
-    """An output of a model with its numbers along the last axis."""
+    """An output of a model with its units along the last axis."""
     if not tf.is_tensor(output):
         return output
     if output.shape.rank == 1:  # one number an image
@@ -88,8 +99,11 @@ def _as_read(output, turned):
     return tf.transpose(output, TO_LAST) if turned and output.shape.rank == 4 else output
 
 
-def read(call, output=None):
-    """The `TracedModel` of a `Call`. Raises ValueError for an output that is not there or no row of numbers."""
+def read(call: Call, output: str | int | None = None) -> TracedModel:
+    """The `TracedModel` of a `Call`, for one of its outputs (by name or index; None for the first).
+
+    Raises ValueError for an output that does not exist, or that is not a tensor of a known number of units.
+    """
     function, number = call.function, output_number(output, call.names)
     graph = ForwardGraph(function, call.backward)
     made = function.structured_outputs[number]
@@ -99,31 +113,31 @@ def read(call, output=None):
             f"Received: {call.names[number]!r}, {'of shape' if tf.is_tensor(made) else 'a'} "
             f"{made.shape if tf.is_tensor(made) else type(made).__name__}."
         )
-    # What a layer returned inside a function of its own (a `@tf.function`, a loop), or to another thread that was
-    # running the model meanwhile, has no place in this graph.
+    # Outputs that a layer returned inside a function of its own (a `@tf.function`, a loop), or to another thread that
+    # was running the model meanwhile, are not in this graph.
     heard = [(layer, tensor) for layer, tensor in call.heard if getattr(tensor, "graph", None) is function.graph]
-    output = graph.tensor(function.outputs[_place(function.structured_outputs, number)].name)
-    logits, head = _head(output)
+    explained = graph.tensor(function.outputs[_place(function.structured_outputs, number)].name)
+    logits, head = _head(explained)
     return TracedModel(
         graph=graph,
         taps=_taps(call.paths, heard),
-        output=output.name,
+        output=explained.name,
         logits=logits.name,
         head=head,
-        output_shape=_shape(output),
+        output_shape=_shape(explained),
         output_names=call.names,
     )
 
 
 def _place(structured, number):
-    """Which of a function's tensors output `number` is: what is no tensor has none."""
+    """The place of output `number` among a function's tensors; not every output is one."""
     before = tf.nest.flatten(structured[:number], expand_composites=True)
     return sum(tensor is not None for tensor in before)
 
 
 @contextmanager
 def _listening(layers, heard, turned):
-    """For as long as the block runs, append (layer, output) to `heard` whenever a layer is called."""
+    """A context in which each call of a layer appends (layer, output) to `heard`."""
     entries = [_entry(layer) for layer in layers]
     # A call that somebody else put on the instance.
     own = [layer.__dict__.get(entry) for layer, entry in zip(layers, entries, strict=True)]
@@ -149,7 +163,7 @@ def _shadow(layer, entry, heard, turned):
     def call(*arguments, **keywords):
         output = original(*arguments, **keywords)
         if turned and tf.is_tensor(output) and output.shape.rank == 4:
-            # By way of a tensor with its channels last: one can look at it, and feed it.
+            # The output passes through a tensor with its channels last, to look at and to feed.
             last = tf.transpose(output, TO_LAST)
             heard.append((layer, last))
             return tf.transpose(last, TO_FIRST)
@@ -177,7 +191,7 @@ def _shape(tensor):
 
 
 def _head(output):
-    """The tensor in front of the softmax or sigmoid that ends the model, and which of the two it is."""
+    """(the tensor in front of the model's final softmax or sigmoid, "softmax" or "sigmoid"); (`output`, "none")."""
     tensor = output
     while tensor.op.type in TRANSPARENT:
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
@@ -186,10 +200,10 @@ def _head(output):
     return output, "none"
 
 
-def keras_said(error, longest=200):
-    """The part of an error from Keras or TensorFlow that helps a person, on one line."""
+def keras_said(error: Exception, longest: int = 200) -> str:
+    """The useful part of an error message of Keras or TensorFlow, on one line."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).split("\n")]
-    # Before it stand the lines of code that were running, after it what they were called with.
+    # In front of it are the lines of code that were running, behind it their arguments.
     said = itertools.takewhile(lambda line: not line.startswith("Arguments received"), lines)
     said = [line for line in said if line and not re.match(r"in user code|File |Exception encountered", line)]
     own = next((n for n, line in enumerate(said) if re.match(r"\w+(Error|Exception): ", line)), 0)

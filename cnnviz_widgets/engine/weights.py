@@ -1,22 +1,29 @@
-"""The variables of a model: whether they have changed, and which layer holds which of them."""
+"""The variables of a model: the version of the weights, and the layer that holds each of them."""
 
 import threading
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from cnnviz_widgets.core.layer import LayerInfo
+
+if TYPE_CHECKING:
+    from .tracing import TracedModel
+
 
 class WeightsVersion:
-    """A number that grows when a variable changes, told without reading what the variables hold.
+    """A number that grows when a variable changes, found without reading the variables' values.
 
-    TensorFlow never writes into memory that somebody else still holds: while we keep what a variable held, a
-    change must give it new memory. So comparing addresses finds every change, and takes a few milliseconds for
-    millions of weights; only where an address is new are the values compared.
+    TensorFlow never writes into memory that is still in use: as long as we hold a variable's value, a change must give
+    it new memory. So a comparison of addresses finds every change, and takes a few milliseconds for millions of
+    weights; values are compared only where an address is new.
     """
 
-    def __init__(self, variables):
+    def __init__(self, variables: Iterable[Any]):
         variables = list(variables)
 
         def read():
@@ -28,8 +35,8 @@ class WeightsVersion:
         self._held = _memory(self._read())
         self._frozen = threading.local()
 
-    def number(self):
-        """The version now; inside of `frozen`, the version at the first look."""
+    def number(self) -> int:
+        """The version now; in the context `frozen`, the version at its first use there."""
         if not getattr(self._frozen, "now", False):
             return self._looked_up()
         if self._frozen.number is None:
@@ -37,8 +44,8 @@ class WeightsVersion:
         return self._frozen.number
 
     @contextmanager
-    def frozen(self, number=None):
-        """For as long as the block runs, in this thread, look at most once; `number` is the version found just now."""
+    def frozen(self, number: int | None = None) -> Iterator[None]:
+        """A context in which, for this thread, the version is found once at most; `number` is one found just now."""
         if getattr(self._frozen, "now", False):
             yield
             return
@@ -51,18 +58,18 @@ class WeightsVersion:
     def _looked_up(self):
         with self._lock:
             held = _memory(self._read())
-            # Both are held, so what shares memory is one array. Asking for addresses would take ten times as long.
+            # Both are held, so arrays that share memory are one. Asking for addresses would take ten times as long.
             if not all(map(np.may_share_memory, held, self._held)) and any(map(_differs, held, self._held)):
                 self._number += 1
             self._held = held
             return self._number
 
 
-def weights_by_layer(traced, layers, model, name):
+def weights_by_layer(traced: "TracedModel", layers: Sequence[LayerInfo], model: Any, name: str) -> dict[str, list[Any]]:
     """{path: variables} of the layers that hold weights of their own, from the output back to the image.
 
-    A layer that is used several times counts where it is used last. What belongs to no layer that can be seen stands
-    last, under the `name` of the network.
+    A layer that is used several times counts at its last use. Variables of no layer in the trace come last, under the
+    `name` of the network.
     """
     used = {id(variable.handle) for variable in traced.graph.variables}
     held = {info.path: variables_of_layer(info.layer, used) for info in layers}
@@ -83,19 +90,19 @@ def weights_by_layer(traced, layers, model, name):
     return {path: variables for path, variables in found.items() if variables}
 
 
-def variables_of_layer(layer, among):
-    """{id of its handle: variable} of a layer's weights, in the layer's own order, as far as they are `among` these."""
+def variables_of_layer(layer: Any, among: Container[int]) -> dict[int, Any]:
+    """{id of its handle: variable} of a layer's weights with ids in `among`, in the layer's own order."""
     variables = [weight.value for weight in getattr(layer, "weights", ())]
     return {id(variable.handle): variable for variable in variables if id(variable.handle) in among}
 
 
 def _bytes(tensor):
-    """The tensor, where NumPy has its type; else (bfloat16, float8) its bytes, in the same memory."""
+    """The tensor if NumPy has its type, else (bfloat16, float8) its bytes, in the same memory."""
     return tensor if np.dtype(tensor.dtype.as_numpy_dtype).isbuiltin == 1 else tf.bitcast(tensor, tf.uint8)
 
 
 def _memory(tensors):
-    """The bytes of tensors where they are; they stay as they are for as long as these arrays are kept."""
+    """The tensors' own memory as arrays of bytes, unchanged for as long as these arrays are held."""
     return list(map(partial(np.frombuffer, dtype=np.uint8), tensors))
 
 

@@ -144,7 +144,7 @@ def test_an_image_for_which_memory_runs_out_is_refused_in_a_sentence():
         MemoryError, match="must fit into memory; .* Received: an image of 1×1 px, for which memory"
     ) as error:
         pieces().ask(WAY, images(4), answering(0, []))
-    assert sentence_of(error.value).startswith("What is asked of a network must fit")
+    assert sentence_of(error.value).startswith("A pass through the network must fit")
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory():
