@@ -1,58 +1,63 @@
-"""What a network is made of, in numbers: its layers, what feeds which, parameters, multiply-adds, receptive fields.
+"""The anatomy of a network in numbers: its layers, their connections, parameters, multiply-adds, receptive fields.
 
 Everything comes from the traced graph and the layers' own settings, so that nested, subclassed and functional models
-are told alike.
+are treated alike.
 """
 
 import math
 import weakref
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from cnnviz_widgets.anatomy.receptive_field.receptive_field import ReceptiveField, receptive_fields
 from cnnviz_widgets.core.layer import LayerInfo
 
 from .grouping import Group, grouped
 
-OUTPUT = object()  # stands for the network's output where layers are meant by their paths
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
 
-_known = weakref.WeakKeyDictionary()
+OUTPUT = object()  # stands for the network's output among the paths of layers
+
+_known: "weakref.WeakKeyDictionary[Network, tuple[tuple[bool, ...], Anatomy]]" = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
 class LayerStructure:
-    """One layer as it is called in the network, in numbers. Of a nested model they include what is inside."""
+    """One layer as it is called in the network, in numbers. Those of a nested model include its layers'."""
 
     info: LayerInfo
     inputs: tuple[str, ...]  # paths of the layers whose outputs it takes; "" is the image
     trainable: int  # parameters that training may change
     fixed: int  # parameters that it may not
-    multiply_adds: int | None  # for one image; None where that depends on the image's size, or cannot be told
-    kernel: tuple | None  # (height, width) of a convolution's or a pooling's window
-    stride: tuple | None
-    dilation: tuple | None
-    padding: str | None  # "same", "valid", or how many cells are put at "top, bottom, left, right"
+    multiply_adds: int | None  # for one image; None if they depend on the image's size, or are unknown
+    kernel: tuple[int, int] | None  # (height, width) of a convolution's or a pooling's window
+    stride: tuple[int, int] | None
+    dilation: tuple[int, int] | None
+    padding: str | None  # "same", "valid", or the number of cells at the "top, bottom, left, right"
     groups: int | None
     activation: str | None
     field: ReceptiveField | None
 
     @property
-    def path(self):
+    def path(self) -> str:
         """The layer's name in the network, as in LayerInfo."""
         return self.info.path
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A network taken apart. `layers` are those that have no layers inside, in order of execution: the diagram's nodes.
+    """The structure of a network.
 
-    `containers` are nested models and layers made of layers. `members` is the tree of both: paths, and Groups.
+    `layers` are those without layers inside, in order of execution: the nodes of the diagram. `containers` are nested
+    models and layers made of layers. `members` is the tree of both: paths, and Groups.
     """
 
     layers: tuple[LayerStructure, ...]
     containers: tuple[LayerStructure, ...]
-    members: tuple
-    # Of the whole network: weights that several layers share count once, a layer that is used twice computes twice.
+    members: tuple[str | Group, ...]
+    # For the whole network: weights that several layers share count once, a layer that is used twice computes twice.
     trainable: int
     fixed: int
     multiply_adds: int | None
@@ -62,22 +67,22 @@ class Anatomy:
         return {facts.path: facts for facts in (*self.layers, *self.containers)}
 
     @property
-    def groups(self):
+    def groups(self) -> tuple[Group, ...]:
         """The Groups at the top of the tree."""
         return tuple(member for member in self.members if isinstance(member, Group))
 
     @property
-    def parameters(self):
-        """How many parameters the network has, trainable or not."""
+    def parameters(self) -> int:
+        """The number of the network's parameters, trainable or not."""
         return self.trainable + self.fixed
 
-    def layer(self, path):
+    def layer(self, path: str) -> LayerStructure:
         """The LayerStructure of a layer or nested model. Raises KeyError for an unknown path."""
         return self._by_path[path]
 
 
-def anatomy(network):
-    """The Anatomy of a Network. The same object as long as the model's layers stay as trainable as they are."""
+def anatomy(network: "Network") -> Anatomy:
+    """The Anatomy of a Network; the same object for as long as the layers' `trainable` stays the same."""
     layers = {id(info.layer): info.layer for info in network.layers}.values()
     frozen = tuple(bool(layer.trainable) for layer in layers)
     known = _known.get(network)
@@ -92,10 +97,10 @@ def _anatomy(network):
     infos = network.layers
     inside = _inside([info.path for info in infos])
     leaves = [info.path for info in infos if not inside[info.path]]
-    sized, image, tensors, output, known_size = _opened(network)
+    sized, image, tensors, output, known_size = _tensors_of(network)
     feeds = inputs_of(sized, image, [(path, tensors[path]) for path in leaves])
-    # What comes after the last layer, up to the output, is no layer's but counts for the network.
-    taps = [*tensors.items(), (OUTPUT, output)]
+    # Operations between the last layer and the output belong to no layer, but count for the network.
+    taps: list[tuple[Any, Any]] = [*tensors.items(), (OUTPUT, output)]
     own = multiply_adds_of(image, taps) if known_size else dict.fromkeys([*tensors, OUTPUT])
     fields = receptive_fields(network)
 
@@ -121,13 +126,13 @@ def _anatomy(network):
     )
 
 
-def _opened(network):
-    """(graph, image, {path: tensor}, output, whether sizes are known): for one image if the network says its size."""
+def _tensors_of(network):
+    """(graph, image, {path: tensor}, output, True if sizes are known), for one image if the network fixes its size."""
     traced = network.traced_engine.traced
-    graph, sides = traced.graph, network.input_shape[:2]
-    known_size = None not in sides
+    graph, (height, width, _) = traced.graph, network.input_shape
+    known_size = height is not None and width is not None
     if known_size:
-        sized, image = graph.for_one_image(*sides)
+        sized, image = graph.for_one_image(height, width)
     else:
         sized = graph.tensor(graph.input).graph
         image = sized.inputs[0]
@@ -138,9 +143,9 @@ def _opened(network):
 
 
 def _inside(paths):
-    """{path: the layers that ran inside it this time}. What a nested model called comes before it, since its last use.
+    """{path: the layers that ran inside it in this use}. A nested model comes after the layers that it called.
 
-    Used for the second time it is "base@2", and so are its layers, "base/conv@2".
+    Its second use is "base@2", and its layers are then "base/conv@2".
     """
     inside, last_use = {}, {}
     for now, path in enumerate(paths):
@@ -151,7 +156,7 @@ def _inside(paths):
 
 
 def _from_outside(within, feeds):
-    """What a nested model takes: all that its layers take and are not themselves."""
+    """The inputs of a nested model: those of its layers that come from outside."""
     taken = [path for inner in within for path in feeds.get(inner, ()) if path not in within]
     return tuple(dict.fromkeys(taken))
 
@@ -202,13 +207,13 @@ def _pair(layer, *names):
 
 
 def _activation(layer):
-    """The name of the layer's activation function; None for the one that does nothing."""
+    """The name of the layer's activation function; None for the identity."""
     name = getattr(getattr(layer, "activation", None), "__name__", None)
     return None if name == "linear" else name
 
 
 def _padding(padding):
-    """In words: "same", "valid", or the cells at each side."""
+    """The padding in words: "same", "valid", or the number of cells at each side."""
     if isinstance(padding, (tuple, list)) and len(padding) == 2:
         return ", ".join(str(cells) for side in padding for cells in (side if isinstance(side, tuple) else (side,)))
     return padding if isinstance(padding, str) else None

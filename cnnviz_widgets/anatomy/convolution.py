@@ -1,62 +1,68 @@
 """The arithmetic behind one number of a feature map: patch × kernel, summed, plus bias, through the activation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnviz_widgets.engine.keras_layers import activation_of, convolution_kind
 from cnnviz_widgets.engine.op_kinds import CONVOLUTIONS
 
+if TYPE_CHECKING:
+    from cnnviz_widgets.core.image import ImageLike
+    from cnnviz_widgets.network import Network
+
 
 @dataclass(frozen=True, eq=False)
 class Terms:
     """The terms of the sum behind one number. Axes are (kernel height, kernel width, input channel)."""
 
-    patch: np.ndarray  # what the kernel lies on; zero where that is padding
-    inside: np.ndarray  # (kernel height, kernel width) of bool: False where it is padding
+    patch: np.ndarray  # the numbers under the kernel, zero in the padding
+    inside: np.ndarray  # (kernel height, kernel width) of bool: False in the padding
     kernel: np.ndarray
     input_channels: np.ndarray  # (input channel,): the index of each among the layer's inputs
-    bias: float | None  # None for a layer without
-    activation: str | None  # the name of what is applied to the sum, None for nothing
+    bias: float | None  # None for a layer without one
+    activation: str | None  # the name of the function of the sum, None for the identity
     value: float  # the number itself, float64 arithmetic
 
     @property
-    def contributions(self):
-        """(input channel,): the sum of patch × kernel over the places."""
+    def contributions(self) -> np.ndarray:
+        """The sums of patch × kernel over the places, (input channel,)."""
         return (self.patch * self.kernel).sum(axis=(0, 1))
 
     @property
-    def total(self):
-        """The sum of all products, and the bias: the number before the activation."""
+    def total(self) -> float:
+        """The number before the activation: the sum of all products, plus the bias."""
         return float(self.contributions.sum() + (self.bias or 0))
 
-    def largest(self, count):
-        """Positions of the `count` input channels that contribute most, in absolute value, largest first."""
+    def largest(self, count: int) -> np.ndarray:
+        """The positions (count,) of the input channels that contribute most, in absolute value, the largest first."""
         return np.argsort(-np.abs(self.contributions), kind="stable")[:count]
 
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """One convolution of a network as numbers: how its output follows from its input.
+    """One convolution of a network as numbers.
 
     `kernel` is (kernel height, kernel width, input channels of a group, filters); a depthwise one has as many groups as
-    input channels. Of a separable convolution it is the depthwise kernels mixed by the pointwise ones: the same
+    input channels. For a separable convolution it is the depthwise kernels mixed by the pointwise ones: the same
     function in one step. `stride` and `dilation` are (down, across).
     """
 
     path: str
     kernel: np.ndarray
     bias: np.ndarray | None  # (filters,)
-    stride: tuple
-    dilation: tuple
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
     padding: str  # "same" or "valid"
     groups: int
-    activation: object = field(repr=False)  # a function, None for none
-    input_tensor: str  # in the traced graph: what enters the convolution
+    activation: Callable[[Any], Any] | None = field(repr=False)
+    input_tensor: str  # the name in the traced graph of the tensor that enters the convolution
 
     @classmethod
-    def of(cls, network, layer):
-        """The convolution at `layer`. Raises ValueError, in a sentence, for a layer that is none of those we know."""
+    def of(cls, network: "Network", layer: str) -> "Convolution":
+        """The convolution at `layer`. Raises ValueError for a layer of another kind."""
         info = network.layer(layer)
         made, kind = info.layer, convolution_kind(info.layer)
         if kind is None:
@@ -79,17 +85,17 @@ class Convolution:
             input_tensor=source.name,
         )
 
-    def inputs(self, network, image):
-        """(rows, columns, input channels): what enters the convolution for an image."""
+    def inputs(self, network: "Network", image: "ImageLike") -> np.ndarray:
+        """The input of the convolution for an image, (rows, columns, input channels)."""
         return network.traced_engine.values(network.batch(image).array, self.input_tensor)[0][0]
 
-    def terms(self, inputs, row, column, channel):
+    def terms(self, inputs: np.ndarray, row: int, column: int, channel: int) -> Terms:
         """The Terms of cell (row, column) of output `channel`; `inputs` are (rows, columns, input channels)."""
         size, count = self.kernel.shape[:2], self.kernel.shape[2]
         first = channel // (self.kernel.shape[3] // self.groups) * count
         places = [
-            _places(at, length, *facts, self.padding)
-            for at, length, *facts in zip(
+            _places(at, length, extent, stride, dilation, self.padding)
+            for at, length, extent, stride, dilation in zip(
                 (row, column), inputs.shape[:2], size, self.stride, self.dilation, strict=True
             )
         ]
@@ -111,14 +117,14 @@ class Convolution:
 
 
 def _nearest(network, info):
-    """In words: the last convolution that runs before this layer."""
+    """A hint at the last convolution that runs before this layer."""
     before = network.layers[: network.layers.index(info)]
     known = [one.path for one in before if one.has_kernels and "Transpose" not in one.kind]
     return f": the one before is {known[-1]!r}" if known else ""
 
 
 def _places(at, length, size, stride, dilation, padding):
-    """Along one axis: the places of the input on which the kernel lies for output cell `at`; outside is padding."""
+    """The places of the input, along one axis, under the kernel of output cell `at`; those outside are padding."""
     reach = (size - 1) * dilation + 1
     cells = -(-length // stride)
     before = max((cells - 1) * stride + reach - length, 0) // 2 if padding == "same" else 0
@@ -126,11 +132,11 @@ def _places(at, length, size, stride, dilation, padding):
 
 
 def _input_of(tensor, separable):
-    """The tensor that enters the convolution behind which `tensor` is a bias and an activation away."""
+    """The tensor that enters the convolution in front of `tensor`."""
     source = _convolution_before(tensor).inputs[0]
-    if separable:  # the one behind is pointwise; the depthwise one feeds it
+    if separable:  # this one is pointwise; the depthwise one feeds it
         source = _convolution_before(source).inputs[0]
-    # How TensorFlow writes some dilated convolutions: the same numbers, moved to where an undilated one finds them.
+    # TensorFlow writes some dilated convolutions as undilated ones of the same numbers at other places.
     return source.op.inputs[0] if source.op.type == "SpaceToBatchND" else source
 
 
@@ -144,7 +150,7 @@ def _convolution_before(tensor):
         seen.update(fresh)
         waiting.extend(fresh)
     raise ValueError(
-        f"A convolution must show in the traced graph as one of {sorted(CONVOLUTIONS)}. Received: {tensor.name}."
+        f"A convolution must be in the traced graph as one of {sorted(CONVOLUTIONS)}. Received: {tensor.name}."
     )
 
 

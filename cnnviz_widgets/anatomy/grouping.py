@@ -1,12 +1,13 @@
-"""Which layers of a large network belong together, so that a diagram of it can be read.
+"""Groups of the layers of a large network, so that a diagram of it can be read.
 
-Nested models are groups as they stand. In what is flat, the structure tells: a fork, with everything up to the merge
-where its branches come together again, is a block. So do names: "block3_expand_conv" and "block3_project_bn" say that
-they are of "block3". And what is left in a line, a convolution with its normalisation and activation, is one step.
+A nested model is a group. In a flat one, the structure defines groups: a fork, with everything up to the merge of its
+branches, is a block. So do names: "block3_expand_conv" and "block3_project_bn" belong to "block3". Of the layers left
+in a line, a convolution with its normalisation and activation is one step.
 """
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, takewhile
 
@@ -14,31 +15,31 @@ from itertools import groupby, takewhile
 READABLE = 22
 # The most members of a level that consists of groups mainly; beyond it there are groups inside groups.
 MOST = 40
-# How many words of a name are looked at.
+# The number of words of a name that are compared.
 MOST_WORDS = 8
-# What may follow a layer with weights and be one step with it.
+# Layers that may follow one with weights and form one step with it.
 FOLLOWERS = {"BatchNormalization", "GroupNormalization", "LayerNormalization", "Activation", "Dropout", "ELU"}
 FOLLOWERS |= {"LeakyReLU", "PReLU", "ReLU", "Softmax", "SpatialDropout2D"}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Layers that belong together, and open and close as one: a nested model, or a block of a flat one.
+    """Layers that open and close together: a nested model, or a block of a flat one.
 
-    `path` is that of the nested model. A block's ends in "*", so that it cannot be taken for a layer's.
+    `path` is that of the nested model. A block's path ends in "*", which that of a layer never does.
     """
 
     path: str
     title: str
-    members: tuple  # paths of layers, and Groups, in order of execution
+    members: "tuple[str | Group, ...]"  # paths of layers, and Groups, in order of execution
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[str, ...]:
         """The paths of all layers inside, at any depth, in order of execution but for branches."""
         return tuple(layers_in(self.members))
 
 
-def layers_in(members):
+def layers_in(members: Iterable[str | Group]) -> Iterator[str]:
     """The paths of all layers in a tree of paths and Groups."""
     for member in members:
         if isinstance(member, Group):
@@ -47,7 +48,9 @@ def layers_in(members):
             yield member
 
 
-def grouped(members, feeds, kinds):
+def grouped(
+    members: Iterable[str | Group], feeds: Mapping[str, Sequence[str]], kinds: Mapping[str, str]
+) -> tuple[str | Group, ...]:
     """A tree of paths and Groups, with more Groups wherever a level has too many members to be read.
 
     `feeds` is {path of a layer: paths of the layers it takes}, `kinds` {path: Keras's class name}, of Groups too.
@@ -68,25 +71,25 @@ class _Grouping:
             return tuple(members)
         blocks = self._blocks(members)
         depth = next((n for n in range(depth, MOST_WORDS) if len(self._named(blocks, n)) > 1), depth)
-        pieces = self._named(blocks, depth)
+        runs = self._named(blocks, depth)
         finer = [
             fine
-            for key, run in pieces
+            for key, run in runs
             for fine in (self._named(run, depth + 1) if sum(map(len, run)) > READABLE else [(key, run)])
         ]
         if len(finer) <= MOST:
-            pieces = finer
-        if len(pieces) > 1:
+            runs = finer
+        if len(runs) > 1:
             members = [
-                self._group(key, [member for block in blocks for member in block], depth + 1) for key, blocks in pieces
+                self._group(key, [member for block in blocks for member in block], depth + 1) for key, blocks in runs
             ]
         return tuple(self._steps(members) if len(members) > READABLE else members)
 
     def _blocks(self, members):
         """The members in lists: what lies between a fork and its merge, with the merge, or one member alone."""
         place = {path: n for n, member in enumerate(members) for path in layers_in([member])}
-        furthest = [n + 1 for n in range(len(members))]  # the last that takes something of the member
-        outside = 0  # the last that takes something from outside
+        furthest = [n + 1 for n in range(len(members))]  # the last that takes an output of the member
+        outside = 0  # the last that takes an output from outside
         for path, n in place.items():
             for source in self._feeds[path]:
                 if source in place:
@@ -103,16 +106,16 @@ class _Grouping:
         return blocks + [[member] for member in members[begun:]]
 
     def _named(self, blocks, depth):
-        """[(key, blocks)]: neighbouring blocks put together where their names begin alike."""
+        """[(key, blocks)]: neighbouring blocks whose names begin alike are put together."""
         keyed = [(self._key(block, depth), block) for block in blocks]
-        pieces = []
+        runs = []
         for key, run in groupby(keyed, key=lambda pair: pair[0]):
             run = [block for _, block in run]
-            pieces += [(key, run)] if key else [(None, [block]) for block in run]
-        return pieces
+            runs += [(key, run)] if key else [(None, [block]) for block in run]
+        return runs
 
     def _key(self, block, depth):
-        """The words with which at least half of a block's names begin; None where there are none."""
+        """The words with which at least half of a block's names begin, or None."""
         keys = Counter("_".join(name.split("_")[:depth]) for name in map(self._given_name, block) if name)
         key, count = keys.most_common(1)[0] if keys else (None, 0)
         return key if 2 * count >= len(block) else None
@@ -127,17 +130,17 @@ class _Grouping:
     def _group(self, key, members, depth):
         if len(members) == 1:
             return members[0]
-        title = self._title(key, members) if key else _name(_path(members[-1]))  # a block is called as its merge
+        title = self._title(key, members) if key else _name(_path(members[-1]))  # a block has the name of its merge
         return self._new(title, members, self.level(members, depth))
 
     def _title(self, key, members):
-        """All words that the names which begin with the key's words have in common: "Conv_1" rather than "Conv"."""
+        """The common beginning of all names that begin with the key: "Conv_1" rather than "Conv"."""
         names = [name for name in map(self._given_name, members) if name and f"{name}_".startswith(f"{key}_")]
         words = zip(*(name.split("_") for name in names), strict=False)
         return "_".join(same[0] for same in takewhile(lambda same: len(set(same)) == 1, words))
 
     def _steps(self, members):
-        """With each layer that has weights put together with the normalisation and activation that follow it."""
+        """Yield the members; a layer with weights forms a group with the normalisation and activation behind it."""
         alone = {member for member in members if isinstance(member, str)}
         after = {}
         for path in alone:

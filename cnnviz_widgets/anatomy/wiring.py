@@ -1,20 +1,27 @@
-"""Which layer feeds which, and how many multiply-adds each of them costs, read from the traced graph.
+"""Connections between layers, and the multiply-adds of each layer, read from the traced graph.
 
-What a graph computes between the outputs of two layers belongs to the later one. Operations outside any layer, such as
-the raw ones of a subclassed model, are so counted with the layer that comes after them.
+Operations between the outputs of two layers belong to the later one. Operations outside any layer, such as those of a
+subclassed model's own code, therefore count for the layer behind them.
 """
 
 import math
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cnnviz_widgets.engine.op_kinds import MATRIX_PRODUCTS, SHAPE_ONLY
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def inputs_of(sized, image, taps):
-    """{path: paths of the layers it takes, in order of execution}, "" for the image.
+
+def inputs_of(
+    sized: "tf.Graph", image: "tf.Tensor", taps: "Sequence[tuple[str, tf.Tensor]]"
+) -> dict[str, tuple[str, ...]]:
+    """{path: paths of the layers whose outputs it takes, in order of execution}; "" is the image.
 
     `sized` is a graph of all operations, `image` its input tensor, `taps` [(path, tensor)] in order of execution. A
-    layer that hands on its input as it is, like dropout, stands behind the layer that made it.
+    layer that passes on its input unchanged, like dropout, comes behind the layer that made it.
     """
     order = {"": 0} | {path: n for n, (path, _) in enumerate(taps, start=1)}
     at = defaultdict(list)
@@ -24,7 +31,7 @@ def inputs_of(sized, image, taps):
 
     def pass_layers(tensor, before):
         for path in at[tensor.ref()]:
-            found[path] = tuple(sorted(before, key=order.get))
+            found[path] = tuple(sorted(before, key=order.__getitem__))
             before = frozenset((path,))
         sources[tensor.ref()] = before
 
@@ -39,8 +46,8 @@ def inputs_of(sized, image, taps):
     return found
 
 
-def multiply_adds_of(image, taps):
-    """{path: multiply-adds of the layer without those of the layers inside it}, None where they cannot be told.
+def multiply_adds_of(image: "tf.Tensor", taps: "Iterable[tuple[Any, tf.Tensor]]") -> dict[Any, int | None]:
+    """{path: multiply-adds of the layer without those of the layers inside it, None if they are unknown}.
 
     `taps` as above, with nested models after their own layers.
     """
@@ -63,15 +70,19 @@ def _uncounted(last, counted):
 
 
 def _total(operations):
-    costs = [multiply_adds(operation) for operation in operations]
-    return None if None in costs else sum(costs)
+    total = 0
+    for operation in operations:
+        if (cost := multiply_adds(operation)) is None:
+            return None
+        total += cost
+    return total
 
 
-def multiply_adds(operation):
+def multiply_adds(operation: "tf.Operation") -> int | None:
     """The number of products of an activation and a weight, or of two activations, that an operation adds up.
 
-    None where a shape is not known, and where the work is hidden in a function. Operations that work cell by cell,
-    pooling and normalisation count as nothing, as in the figures that papers give.
+    None if a shape is unknown or the work is hidden in a function. Operations that work cell by cell, pooling and
+    normalisation count as 0, as in the figures of papers.
     """
     count = COUNTS.get(operation.type)
     if count is None:
@@ -88,6 +99,10 @@ def _convolution(operation):
     return math.prod(operation.outputs[0].shape) * math.prod(operation.inputs[1].shape[:3])
 
 
+def _convolution_3d(operation):
+    return math.prod(operation.outputs[0].shape) * math.prod(operation.inputs[1].shape[:4])
+
+
 def _depthwise(operation):
     return math.prod(operation.outputs[0].shape) * math.prod(operation.inputs[1].shape[:2])
 
@@ -98,8 +113,8 @@ def _transposed(operation):
 
 
 def _matmul(operation):
-    turned = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
-    return math.prod(operation.outputs[0].shape) * operation.inputs[0].shape[-2 if turned else -1]
+    transposed = operation.get_attr("transpose_a" if operation.type == "MatMul" else "adj_x")
+    return math.prod(operation.outputs[0].shape) * operation.inputs[0].shape[-2 if transposed else -1]
 
 
 def _einsum(operation):
@@ -110,9 +125,9 @@ def _einsum(operation):
     return math.prod(lengths.values()) if len(operation.inputs) > 1 else 0
 
 
-COUNTS = {
+COUNTS: "dict[str, Callable[[tf.Operation], float]]" = {
     "Conv2D": _convolution,
-    "Conv3D": lambda operation: math.prod(operation.outputs[0].shape) * math.prod(operation.inputs[1].shape[:4]),
+    "Conv3D": _convolution_3d,
     "DepthwiseConv2dNative": _depthwise,
     "Conv2DBackpropInput": _transposed,
     **dict.fromkeys(MATRIX_PRODUCTS, _matmul),

@@ -1,5 +1,7 @@
 """Rules for operations that give cells another place, leave them out or repeat them; see `rules`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnnviz_widgets.engine.constants import applied
@@ -14,7 +16,7 @@ def _transpose(operation, inputs):
     return [inputs[0].each(lambda intervals: transposed(intervals, order))]
 
 
-def transposed(intervals, order):
+def transposed(intervals: Intervals, order: Sequence[int]) -> Intervals:
     """Intervals with the axes of their tensor in another order."""
     values = intervals.values.transpose(0, *(axis + 1 for axis in order))
     return Intervals(values, intervals.pace and (order.index(intervals.pace[0]), *intervals.pace[1:]))
@@ -34,7 +36,7 @@ def _squeeze(operation, inputs):
     return [inputs[0].each(lambda intervals: intervals.reduced(gone, False))]
 
 
-def placed(intervals, order, rank):
+def placed(intervals: Intervals, order: Sequence[int], rank: int) -> Intervals:
     """Intervals with the axes of their tensor put at `order` among `rank` axes, the others of length 1."""
     shape = [1] * rank
     for axis, place in enumerate(order):
@@ -45,7 +47,7 @@ def placed(intervals, order, rank):
 
 
 def _concatenation(operation, inputs):
-    """A hull along the channels, which are taken together; along rows or columns the cells move."""
+    """The hull for a concatenation of channels; one of rows or columns moves the cells."""
     axis = int(constant(operation.inputs[-1])) % operation.outputs[0].shape.rank
     paces = [[along.pace and along.pace[0] for along in fields.intervals] for fields in inputs if fields]
     channels = 1 if paces == [[2, 3]] * len(paces) else 3  # first, where rows and columns lie along the other two
@@ -55,7 +57,7 @@ def _concatenation(operation, inputs):
 
 
 def _move(operation, inputs):
-    """Runs the operation itself on the intervals."""
+    """Run the operation itself on the intervals."""
     if not all(tensor.shape.is_fully_defined() for tensor in (*operation.inputs, *operation.outputs)):
         raise Unknown
     moved = [_moved(operation, [fields and fields.intervals[n] for fields in inputs]) for n in (0, 1)]
@@ -64,7 +66,7 @@ def _move(operation, inputs):
 
 def _moved(operation, inputs):
     """The Intervals of each output along one axis of the image, for those of the inputs."""
-    if all(along is None or np.prod(along.shape) == 1 for along in inputs):  # all cells are alike: nothing to move
+    if all(along is None or np.prod(along.shape) == 1 for along in inputs):  # all cells are equal: nothing to move
         values = np.maximum.reduce([along.values.reshape(4) for along in inputs if along])
         known = lost if np.isnan(values).any() else everything
         return [known(values.reshape(4, *[1] * output.shape.rank)) for output in operation.outputs]
@@ -87,7 +89,7 @@ def _tiled(operation, rows):
 
 
 def _asked(operation, rows):
-    """The operation's outputs for `rows`, which broadcast, in place of the inputs that depend on the image."""
+    """The operation's outputs, with `rows`, which broadcast, in place of the inputs that depend on the image."""
     arguments, given = {}, list(zip(operation.inputs, rows, strict=True))
     counts = {argument.number_attr for argument in operation.op_def.input_arg}
     for argument in operation.op_def.input_arg:

@@ -10,8 +10,7 @@ from cnnviz_widgets.engine.op_kinds import (
     SOFTMAXES,
 )
 
-from .cell_fields import CellFields, Unknown, constant
-from .intervals import hull
+from .cell_fields import Unknown, constant, hulls
 from .rules_moving import placed, transposed
 
 
@@ -45,12 +44,7 @@ def _matmul(operation, inputs):
         if fields is not None:
             fields = fields.each(_last_two_swapped) if operation.get_attr(name) else fields
             parts.append(fields.each(lambda intervals, axis=axis: intervals.reduced([axis], True)))
-    return [_product(parts)]
-
-
-def _product(parts):
-    """The fields of products of cells, one of each factor."""
-    return CellFields(tuple(map(hull, zip(*(part.intervals for part in parts), strict=True))))
+    return [hulls(parts)]
 
 
 def _last_two_swapped(intervals):
@@ -71,11 +65,11 @@ def _einsum(operation, inputs):
             raise Unknown
         part = fields.each(lambda intervals, gone=gone: intervals.reduced(gone, False) if gone else intervals)
         parts.append(part.each(lambda intervals, kept=kept: _spread_over(intervals, kept, result)))
-    return [_product(parts)]
+    return [hulls(parts)]
 
 
 def _spread_over(intervals, labels, result):
-    """The axes called `labels` in the order in which `result` calls them, with axes of length 1 for the rest."""
+    """Intervals with the axes `labels` in the order of those of `result`, and axes of length 1 for its others."""
     order = sorted(range(len(labels)), key=lambda axis: result.index(labels[axis]))
     return placed(transposed(intervals, order), sorted(result.index(label) for label in labels), len(result))
 

@@ -1,12 +1,17 @@
 """Rules for operations that put a window on a grid: convolutions, pooling, resizing, padding; see `rules`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from cnnviz_widgets.engine.op_kinds import CONVOLUTIONS, PADDINGS, POOLINGS, RESIZINGS, TRANSPOSED_CONVOLUTIONS
 
 from .cell_fields import Unknown, attribute, constant
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 def _convolution(operation, inputs):
@@ -34,8 +39,8 @@ def _transposed(operation, inputs):
     for axis, size in enumerate(operation.inputs[1].shape[:2], start=1):
         across, stride = (size - 1) * dilations[axis], strides[axis]
         padded, _ = _padding(operation, axis, large[axis], small[axis], across + 1, stride)
-        # The cells stand `stride` apart. The window of output cell 0 begins so far before the first of them that,
-        # with the padding of the convolution which this one turns round, it ends there.
+        # The cells are `stride` apart. The window of output cell 0 ends at the first of them, but for the padding of
+        # the convolution that this one transposes.
         ends = across - padded, large[axis] - small[axis] * stride + padded
         fields = fields.each(
             lambda intervals, at=(axis, size), stride=stride, ends=ends, dilation=dilations[axis]: (
@@ -45,18 +50,18 @@ def _transposed(operation, inputs):
     return [fields.each(_any_channel)]
 
 
-def window_of(operation):
+def window_of(operation: "tf.Operation") -> Sequence[int]:
     """(height, width) of the window of a convolution or pooling, without the gaps of dilation."""
     if operation.type in POOLINGS:
         batch, *window, channels = operation.get_attr("ksize")
         if (batch, channels) != (1, 1):
             raise Unknown
         return window
-    return operation.inputs[1].shape[:2]
+    return cast(list[int], operation.inputs[1].shape[:2].as_list())
 
 
-def paddings_of(operation):
-    """((top, bottom), (left, right)): the cells of padding that a convolution or pooling adds."""
+def paddings_of(operation: "tf.Operation") -> list[Sequence[int]]:
+    """The cells of padding that a convolution or pooling adds: [(top, bottom), (left, right)]."""
     dilations = attribute(operation, "dilations", [1, 1, 1, 1])
     strides = operation.get_attr("strides")
     before, after = operation.inputs[0].shape, operation.outputs[0].shape
@@ -73,12 +78,12 @@ def _padding(operation, axis, large, small, extent, stride):
         return operation.get_attr("explicit_paddings")[2 * axis : 2 * axis + 2]
     if kind == b"VALID":
         return 0, 0
-    total = max((small - 1) * stride + extent - large, 0)  # SAME: what is over goes to the end
+    total = max((small - 1) * stride + extent - large, 0)  # SAME: an odd cell goes to the end
     return total // 2, total - total // 2
 
 
 def _any_channel(intervals):
-    """Intervals for all channels alike: a convolution mixes them, and those of a depthwise one have equal fields."""
+    """Intervals for all channels: a convolution mixes them, and those of a depthwise one have equal fields."""
     return intervals.reduced([intervals.rank - 1], keepdims=True) if intervals.shape[-1] > 1 else intervals
 
 
@@ -106,7 +111,7 @@ def _batch_to_space(operation, inputs):
 
 
 def _pad_inside(operation, inputs, sign):
-    """Cells put on (sign 1) or cut off (-1) at the ends of rows and columns."""
+    """Fields with cells added (sign 1) or cut off (-1) at the ends of rows and columns."""
     fields = inputs[0]
     for axis, ends in enumerate(constant(operation.inputs[2]), start=1):
         before, after = (int(sign * end) for end in ends)
