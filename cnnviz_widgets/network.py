@@ -1,16 +1,25 @@
 """`Network`: a Keras model with all that is known of its images and classes."""
 
 import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from .core.cache import ByteBoundedCache
-from .core.model_output import output_of
-from .engine.inputs import bind_inputs, checked_shape, shape_of
+from .core.image import InputImage
+from .core.layer import LayerInfo
+from .core.model_output import ClassOutput, RegressionOutput, output_of
+from .core.target import Target
+from .engine.engine import Engine
+from .engine.inputs import InputBinding, bind_inputs, checked_shape, shape_of
 from .engine.memory import Memory
 from .engine.network_options import NetworkOptions
 from .engine.pickling import reduced
 from .engine.startup import start_tensorflow
 from .questions import Questions
 from .words import nearest
+
+if TYPE_CHECKING:
+    from .engine.tensorflow_engine import TensorFlowEngine
 
 # Kept results and activations, per network.
 CACHE_BYTES = 256 * 2**20
@@ -19,35 +28,37 @@ CACHE_BYTES = 256 * 2**20
 class Network(Questions):
     """A Keras model with the names of its classes and the range of its images.
 
-    The options are those of `NetworkOptions`. The model is traced at the first question, by an engine.
+    `NetworkOptions` describes the options. An engine traces the model at the first question.
 
-    A network is a plain value to pickle: it takes along the model's configuration and weights, and is traced anew where
-    it is opened. Where Keras cannot write these (a Lambda layer, a model of Keras 2) pickling raises TypeError.
+    A network can be pickled: the value holds the model's configuration and weights, and the model is traced anew where
+    it is unpickled. Where Keras cannot write these (a Lambda layer, a model of Keras 2) pickling raises TypeError.
     """
+
+    origin: "tuple[Network, tuple[int, int, bool]] | None"
 
     def __init__(
         self,
-        model,
+        model: Any,
         *,
-        class_names=None,
-        preprocess=None,
-        value_range=(0, 255),
-        name=None,
-        input_shape=None,
-        samples=(),
-        task=None,
-        image_input=None,
-        other_inputs=None,
-        output=None,
-        memory_limit=None,
+        class_names: Iterable[str] | None = None,
+        preprocess: Callable[[Any], Any] | None = None,
+        value_range: tuple[float, float] = (0, 255),
+        name: str | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        samples: Iterable[InputImage] = (),
+        task: str | None = None,
+        image_input: str | int | None = None,
+        other_inputs: Mapping[str | int, Any] | None = None,
+        output: str | int | None = None,
+        memory_limit: float | str | None = None,
     ):
         options = NetworkOptions(
             name=name,
-            input_shape=input_shape,
-            class_names=class_names,
+            input_shape=None if input_shape is None else tuple(input_shape),
+            class_names=None if class_names is None else tuple(class_names),
             preprocess=preprocess,
             value_range=value_range,
-            samples=samples,
+            samples=tuple(samples),
             task=task,
             image_input=image_input,
             other_inputs=other_inputs,
@@ -57,36 +68,41 @@ class Network(Questions):
         self._begin(options, model)
 
     @classmethod
-    def of_options(cls, model, options):
+    def of_options(cls, model: Any, options: NetworkOptions) -> Self:
         """The Network of a model with these `NetworkOptions`."""
         network = object.__new__(cls)
         network._begin(options, model)
         return network
 
     @classmethod
-    def of_engine(cls, engine, **options):
-        """The Network of an `Engine` that exists; `options` as for a model, but for what the engine knows by itself."""
+    def of_engine(cls, engine: Engine, **options: Any) -> Self:
+        """The Network of an existing `Engine`; `options` are fields of `NetworkOptions`, with the engine's own values.
+
+        The engine knows its name and the shape of its images, so these may be left out.
+        """
         network = object.__new__(cls)
         network._take(NetworkOptions(**{"name": engine.name, "input_shape": engine.input_shape} | options))
         network._engine = engine
         return network
 
-    def _begin(self, options, model):
-        """Settle what the model tells, and wait with tracing until somebody asks."""
+    def _begin(self, options: NetworkOptions, model: Any) -> None:
+        """Read from the model what it says of its images, and leave tracing for the first question."""
         inputs = bind_inputs(model, options.image_input, options.other_inputs)
         name = options.name or getattr(model, "name", None) or type(model).__name__
         shape = checked_shape(options.input_shape) if options.input_shape else shape_of(model, inputs)
         self._take(options.replaced(name=name, input_shape=shape), model, inputs)
 
-    def _take(self, options, model=None, inputs=None):
-        self.options, self.model, self.inputs = options, model, inputs
-        self.name, self.value_range, self.input_shape = options.name, options.value_range, options.input_shape
+    def _take(self, options: NetworkOptions, model: Any = None, inputs: InputBinding | None = None) -> None:
+        self.options, self.model, self.inputs = options, model, inputs or InputBinding()
+        self.name = cast(str, options.name)
+        self.value_range, self.input_shape = options.value_range, checked_shape(options.input_shape or ())
         self.samples, self.task = options.samples, options.task
         self.memory = Memory(options.memory_limit)
         self.cache = ByteBoundedCache(CACHE_BYTES)
-        self.origin = None  # of a randomised network: (the one that it was made of, with which arguments)
+        self.origin = None  # of a randomised network: the original one and the arguments of `randomised`
         self._lock = threading.RLock()
-        self._engine = self._output = None
+        self._engine: Engine | None = None
+        self._output: ClassOutput | RegressionOutput | None = None
 
     def __repr__(self):
         return f"Network({self.name!r})"
@@ -97,8 +113,8 @@ class Network(Questions):
     # ---- Description
 
     @property
-    def engine(self):
-        """The `Engine` that answers; the model is traced here at the first use."""
+    def engine(self) -> Engine:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The `Engine` that answers; the first use traces the model."""
         with self._lock:
             if self._engine is None:
                 start_tensorflow()
@@ -110,17 +126,17 @@ class Network(Questions):
             return self._engine
 
     @property
-    def traced_engine(self):
-        """The engine of a traced Keras model. Raises ValueError for one that has no graph to look at."""
+    def traced_engine(self) -> "TensorFlowEngine":
+        """The engine of a traced Keras model. Raises ValueError for an engine without a graph."""
         if not hasattr(self.engine, "traced"):
             raise ValueError(
                 "This needs a network whose engine has traced a Keras model. "
                 f"Received: {self.name}, on a {type(self.engine).__name__}."
             )
-        return self.engine
+        return cast("TensorFlowEngine", self.engine)
 
     @property
-    def output(self):
+    def output(self) -> ClassOutput | RegressionOutput:
         """The `ModelOutput`: names of the units, and the meaning of their numbers."""
         if self._output is None:
             engine = self.engine
@@ -129,75 +145,75 @@ class Network(Questions):
         return self._output
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[LayerInfo, ...]:
         """The layers in order of execution, nested ones as "base/conv2": a tuple of LayerInfo."""
         return self.engine.layers
 
-    def layer(self, path):
-        """The LayerInfo at `path`. Raises ValueError, with the nearest spellings, where there is none."""
+    def layer(self, path: str) -> LayerInfo:
+        """The LayerInfo at `path`. Raises ValueError, with the nearest spellings, for an unknown one."""
         for info in self.layers:
             if info.path == path:
                 return info
         near = nearest(path, [info.path for info in self.layers])
-        known = near or [info.path for info in self.spatial_layers][-6:] or ["none; they run out of sight"]
+        known = near or [info.path for info in self.spatial_layers][-6:] or ["none, as the trace shows no layers"]
         raise ValueError(f"No layer named {path!r}. {'Near to it' if near else 'For example'}: {', '.join(known)}.")
 
     @property
-    def spatial_layers(self):
+    def spatial_layers(self) -> tuple[LayerInfo, ...]:
         """The layers whose output is a grid of channels."""
         return tuple(info for info in self.layers if info.spatial)
 
     @property
-    def weighted_layers(self):
-        """The paths of the layers with weights of their own, from the output back to the image: a tuple."""
+    def weighted_layers(self) -> tuple[str, ...]:
+        """The paths of the layers with weights of their own, from the output back to the image."""
         return tuple(self.traced_engine.weights_by_layer())
 
     @property
-    def output_names(self):
-        """The names of the model's outputs, of which one is explained; "0", "1" where they have none."""
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the model's outputs, of which one is explained; "0", "1" for outputs without names."""
         return self.engine.output_names
 
     @property
-    def class_count(self):
+    def class_count(self) -> int:
         """The number of units of the output, one for each class or quantity; a single sigmoid counts as one."""
         return self.output.count
 
     @property
-    def class_names(self):
-        """The names of the classes, in the order of the output; of a single sigmoid two, if two were given."""
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the output; a single sigmoid has two, if two were given."""
         return self.output.names
 
     @property
-    def classes(self):
+    def classes(self) -> tuple[Target, ...]:
         """A Target for each of `class_names`: `Target(0)`, `Target(1)`, ...
 
-        Where a single sigmoid's two sides have names, these are `-Target(0)` and `Target(0)`.
+        The two sides of a single sigmoid, if they have names, are `-Target(0)` and `Target(0)`.
         """
         return self.output.targets
 
     @property
-    def classifies(self):
-        """True where the output is classes with probabilities, False where it is quantities (a regression)."""
+    def classifies(self) -> bool:
+        """True for an output of classes with probabilities, False for one of quantities (a regression)."""
         return self.output.classifies
 
     @property
-    def head(self):
+    def head(self) -> str:
         """The end of the network: "softmax", "sigmoid", "none" (the output is logits, or quantities) or "hidden".
 
-        "hidden" means that the output is probabilities, but no softmax could be found in front of which to stop.
+        "hidden" means that the output is probabilities, but that no softmax could be found in the graph.
         """
         return self.engine.head
 
     # ---- Weights
 
-    def randomised(self, count, seed=0, alone=False):
-        """A Network whose last `count` layers with weights hold shuffled ones; everything else is shared with this one.
+    def randomised(self, count: int, seed: int = 0, alone: bool = False) -> "Network":
+        """A Network in which the weights of the last `count` layers with weights are shuffled; the rest is shared.
 
-        "Last" is in the order of `weighted_layers`, from the output back. With `alone`, only the last of these `count`
-        layers is shuffled. The layers of one `seed` are the same whatever the count; a count of 0 is this network. The
-        model is only read, and `model` of what is returned is still the user's, with the weights that it has.
+        "Last" follows `weighted_layers`, from the output back. With `alone`, only the last of these `count` layers is
+        shuffled. A seed shuffles a layer in the same way whatever the count; a count of 0 gives this network. The
+        model is only read: `model` of the new network is the user's, with its own weights.
 
-        Raises ValueError for a count or a seed that makes no sense. See `engine/weight_randomization.py` for the paper.
+        Raises ValueError for an impossible count or seed. See `engine/weight_randomization.py` for the paper.
         """
         from .engine.weight_randomization import randomised
 
@@ -209,17 +225,23 @@ class Network(Questions):
             self.cache.put(key, known)
         return known
 
-    def replica(self, variables=None):
-        """The same network with a cache of its own, for a thread or a device, or for images that leave nothing behind.
+    def replica(self, variables: Mapping[int, Any] | None = None) -> "Network":
+        """The same network with a cache of its own, for a thread, for a device, or for a large number of images.
 
-        `variables` {id of a variable's handle: variable} are read in the place of the network's own.
+        `variables` {id of a variable's handle: variable} are read in place of the network's own.
         """
         cache = ByteBoundedCache(CACHE_BYTES)
-        engine = self.traced_engine.reading(variables or {}, cache=cache)
+        engine = self.traced_engine.reading(dict(variables or {}), cache=cache)
         return self.answered_by(engine, cache=cache, origin=self.origin)
 
-    def answered_by(self, engine, name=None, cache=None, origin=None):
-        """The same description, answered by another engine, in the same cache unless one is given."""
+    def answered_by(
+        self,
+        engine: Engine,
+        name: str | None = None,
+        cache: ByteBoundedCache | None = None,
+        origin: "tuple[Network, tuple[int, int, bool]] | None" = None,
+    ) -> "Network":
+        """The same description with another engine; the cache is shared unless one is given."""
         twin = object.__new__(type(self))
         twin._take(self.options.replaced(name=name or self.name), self.model, self.inputs)
         twin.memory, twin.cache = self.memory, self.cache if cache is None else cache

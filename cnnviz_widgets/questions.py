@@ -1,20 +1,20 @@
-"""The questions that a `Network` answers: the door at which images are fitted and targets found and checked, once.
+"""Questions about images that a `Network` answers. Here, and only here, images are fitted and targets are checked.
 
-Behind it there are only arrays: an `Engine` answers. No question changes the model. Numbers come back as NumPy arrays,
+Behind this door an `Engine` computes with arrays only. No question changes the model. Results are NumPy arrays,
 float32, channels last.
 """
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
 from .core.cache import ByteBoundedCache
-from .core.image import InputImage
+from .core.image import ImageLike, InputImage
 from .core.layer import LayerInfo
-from .core.model_output import ModelOutput, pooled
-from .core.target import Target
+from .core.model_output import ClassOutput, RegressionOutput, Watched, pooled
+from .core.target import Target, TargetLike
 from .engine.engine import Engine
 
 
@@ -22,8 +22,8 @@ from .engine.engine import Engine
 class Batch:
     """Images as an engine takes them: `array` (n, height, width, channels).
 
-    `image` is the InputImage behind a batch of one, and `key` names it in the cache. `single` is True where one image
-    was given, so that the answer is about one image too.
+    `single` is True where one image was given, so that results are about one image too. `image` is the InputImage
+    behind a batch of one.
     """
 
     array: np.ndarray
@@ -31,47 +31,37 @@ class Batch:
     image: InputImage | None = None
 
     @property
-    def key(self):
-        """The image's digest, or None where it was given as an array."""
+    def key(self) -> str | None:
+        """The image's digest, its name in the cache; None for an image that was given as an array."""
         return None if self.image is None else self.image.digest
 
-    def answer(self, values):
+    def answer(self, values: np.ndarray) -> np.ndarray:
         """The first of `values` (n, ...) for one image, all of them for a batch."""
-        return values[0] if self.single and values is not None else values
-
-
-def settled(question):
-    """Method decorator: asked with an image and a target of any kind, the question takes a `Batch` and a Target."""
-
-    @functools.wraps(question)
-    def ask(network, image, target, *more, **options):
-        batch = network.batch(image)
-        return question(network, batch, network._found(target, batch), *more, **options)
-
-    return ask
+        return values[0] if self.single else values
 
 
 class Questions:
-    """The part of a Network that answers about images.
+    """The questions about images, as the base class of Network, which has the attributes.
 
     Every `image` may be an InputImage, an array (height, width, channels), or a batch (n, height, width, channels);
-    every `target` a class index, a class name, a Target, or None for the top class of the image. Raises ValueError,
-    in a sentence, for an image or a target that the network does not have.
+    every `target` a class index, a class name, a Target, or None for the top class of the image. An image that does
+    not fit the network, or a target that it does not have, raises ValueError.
     """
 
     name: str
     value_range: tuple[float, float]
-    input_shape: tuple
+    input_shape: tuple[int | None, int | None, int]
     cache: ByteBoundedCache
     engine: Engine
-    output: ModelOutput
+    output: ClassOutput | RegressionOutput
+    classes: tuple[Target, ...]
     layers: tuple[LayerInfo, ...]
     layer: Callable[[str], LayerInfo]
 
     # ---- The door
 
-    def fit(self, image):
-        """The InputImage as this network takes it: a photograph cropped and resized, an array checked."""
+    def fit(self, image: ImageLike) -> InputImage:
+        """The image as this network takes it: a photograph is cropped and resized, an array only checked."""
         if not isinstance(image, InputImage):
             image = InputImage(image)
         if not image.is_photo:
@@ -81,8 +71,8 @@ class Questions:
             self.cache.put(("fit", image), fitted)
         return fitted
 
-    def batch(self, image):
-        """The `Batch` of an InputImage, which is fitted, or of an array of one image or several, which is checked."""
+    def batch(self, image: ImageLike | Batch) -> Batch:
+        """The `Batch` of an image, which is fitted, or of an array of one or several, which is checked."""
         if isinstance(image, Batch):
             return image
         fitted = self.fit(image) if isinstance(image, InputImage) else None
@@ -96,15 +86,12 @@ class Questions:
             )
         return Batch(images.astype(self.engine.dtype, copy=False), array.ndim != 4, fitted)
 
-    def target(self, value, image=None):
-        """The Target meant by a class index, a class name, a Target, or None for the top class of `image`.
+    def target(self, value: TargetLike, image: ImageLike | Batch | None = None) -> Target:
+        """The Target of a class index, a class name, a Target, or of None, which means the top class of `image`.
 
-        Of a regression network None means the first quantity. Raises ValueError for a class, layer, channel or place
+        None means the first quantity of a regression network. Raises ValueError for a class, layer, channel or place
         that the network does not have.
         """
-        return self._found(value, None if image is None else image)
-
-    def _found(self, value, image):
         if value is None:
             return self._top(image)
         if isinstance(value, str):
@@ -118,8 +105,12 @@ class Questions:
         self.output.check(value, None if value.layer is None else self.layer(value.layer))
         return value
 
-    def _top(self, image):
-        if not self.output.classifies:
+    def _asked(self, image: ImageLike, target: TargetLike) -> tuple[Batch, Target]:
+        batch = self.batch(image)
+        return batch, self.target(target, batch)
+
+    def _top(self, image: ImageLike | Batch | None) -> Target:
+        if isinstance(self.output, RegressionOutput):
             return Target(0)
         batch = None if image is None else self.batch(image)
         if batch is None or not batch.single:
@@ -127,63 +118,70 @@ class Questions:
             raise ValueError(f"A target of None means the top class of an image. Received: {received}.")
         return self.classes[int(self.output.winners(self.logits(batch)))]
 
-    def class_of(self, target):
-        """The number of a target in `class_names`; None for a sum, a region or a channel."""
+    def class_of(self, target: Target) -> int | None:
+        """The place of a target in `class_names`; None for a sum, a region or a channel."""
         return self.output.number_of(target)
 
-    def describe(self, target):
+    def describe(self, target: Target) -> str:
         """A Target in words: "Egyptian cat", "Egyptian cat rather than tabby", "channel 17 of block3_project_bn"."""
         return self.output.describe(target)
 
-    # ---- Answers about the output
+    # ---- The output
 
-    def outputs(self, image):
-        """(logits, probabilities) of every unit of the output, (units,) each; (n, units) for a batch; from one pass.
+    def outputs(self, image: ImageLike | Batch) -> tuple[np.ndarray, np.ndarray | None]:
+        """(logits, probabilities) of every unit of the output, from one pass: (units,) each; (n, units) for a batch.
 
-        Where the network answers at every place, both are the mean over the places: of the logits, and of the
-        probabilities, which is the share of the image that a class has. The two then say different things. A
-        regression network has values and None.
+        A network that answers at every place gives the means over the places. The mean of the probabilities is the
+        share of the image that a class has, which the mean of the logits is not. A regression network gives its
+        values, and None.
         """
         batch = self.batch(image)
-        return tuple(values if values is None else batch.answer(pooled(values)) for values in self._answers(batch))
+        logits, probabilities = self._outputs(batch)
+        shares = None if probabilities is None else batch.answer(pooled(probabilities))
+        return batch.answer(pooled(logits)), shares
 
-    def logits(self, image):
-        """(units,) in front of the softmax or sigmoid; (n, units) for a batch.
+    def logits(self, image: ImageLike | Batch) -> np.ndarray:
+        """The numbers in front of the softmax or sigmoid: (units,); (n, units) for a batch.
 
-        Of a "hidden" head these are the logarithms of the probabilities, of a regression network the values.
+        A network with a "hidden" head gives the logarithms of its probabilities, a regression network its values.
         """
         return self.outputs(image)[0]
 
-    def probabilities(self, image):
-        """(classes,) between 0 and 1, in the order of `class_names`; (n, classes) for a batch.
+    def probabilities(self, image: ImageLike) -> np.ndarray:
+        """The probabilities of the classes, in the order of `class_names`: (classes,); (n, classes) for a batch.
 
         Raises ValueError for a regression network, which has none.
         """
         self.output.check_watched("probability")
-        return self.output.by_class(self.outputs(image)[1])
+        probabilities = self.outputs(image)[1]
+        assert probabilities is not None  # whoever has none was refused
+        return self.output.by_class(probabilities)
 
-    def readings(self, image):
-        """(classes,), one beside each of `class_names`: probabilities, or a regression network's values."""
+    def readings(self, image: ImageLike) -> np.ndarray:
+        """The numbers beside the `class_names`: probabilities, or a regression network's values; (classes,).
+
+        They are (n, classes) for a batch.
+        """
         return self.probabilities(image) if self.output.classifies else self.logits(image)
 
-    @settled
-    def scores(self, batch, target, of="logit"):
-        """The score of `target`: a float for an image, (n,) for a batch.
+    def scores(self, image: ImageLike, target: TargetLike, of: str = "logit") -> np.ndarray:
+        """The score of `target`: a number for an image, (n,) for a batch.
 
         `of="probability"` takes the probabilities of classes instead of their logits, in sums as well.
         """
+        batch, target = self._asked(image, target)
         return batch.answer(self._score(batch, target, of))
 
-    @settled
-    def watch(self, batch, target, of="logit"):
-        """The `Watched` of an image or of a batch: a target's scores and what else the same pass tells."""
-        watched = self.output.watched(self._score(batch, target, of), *self._answers(batch))
+    def watch(self, image: ImageLike, target: TargetLike, of: str = "logit") -> Watched:
+        """The `Watched` of an image or of a batch: a target's scores, and the readings and winners of that pass."""
+        batch, target = self._asked(image, target)
+        watched = self.output.watched(self._score(batch, target, of), *self._outputs(batch))
         return watched.first() if batch.single else watched
 
-    def probability(self, image, target):
-        """The probability of a target in one image, between 0 and 1; where it has a region, the mean over that.
+    def probability(self, image: ImageLike, target: TargetLike) -> float | None:
+        """The probability of a target in one image, between 0 and 1; its mean over the target's region, if any.
 
-        None for what has no probability: a channel, a quantity, a sum.
+        None for a channel, a quantity or a sum, which have no probability.
         """
         target = self.target(target, image)
         if not self.output.has_probability(target):
@@ -191,42 +189,47 @@ class Questions:
         probability = float(self.scores(image, target, of="probability"))
         return probability if target.plain else 1 + probability
 
-    def unit(self, target, of="logit"):
-        """The unit of a score, in a word: "logit", "probability", "activation" of a channel, "value" of a quantity."""
+    def unit(self, target: Target, of: str = "logit") -> str:
+        """The unit of a score: "logit", "probability", "activation" (of a channel) or "value" (of a quantity)."""
         return "activation" if target.layer is not None else self.output.score_kind(of)
 
-    def _answers(self, batch):
+    def _outputs(self, batch: Batch) -> tuple[np.ndarray, np.ndarray | None]:
         """(logits, probabilities or None) of every unit of the output at every place: (n, ..., units) each."""
-        key = batch.key and ("outputs", batch.key, self.weights_version())
-        if (kept := key and self.cache.get(key)) is None:
-            kept = self.output.answers(*self.engine.outputs(batch.array))
-            if key:
-                for values in kept:
-                    if values is not None:
-                        values.setflags(write=False)
-                self.cache.put(key, kept)
-        return kept
+        key = None if batch.key is None else ("outputs", batch.key, self.weights_version())
+        if key is not None and (kept := self.cache.get(key)) is not None:
+            return kept
+        found = self.output.answers(*self.engine.outputs(batch.array))
+        if key is not None:
+            for values in found:
+                if values is not None:
+                    values.setflags(write=False)
+            self.cache.put(key, found)
+        return found
 
-    def _score(self, batch, target, of):
-        """(n,): the target's scores."""
+    def _score(self, batch: Batch, target: Target, of: str) -> np.ndarray:
+        """The target's scores (n,)."""
         if target.layer is not None:
             return target.of(self.engine.activations(batch.array, target.layer)[0])
         self.output.check_watched(of)
-        return target.of(self._answers(batch)[0 if of == "logit" else 1])
+        logits, probabilities = self._outputs(batch)
+        if of == "logit":
+            return target.of(logits)
+        assert probabilities is not None  # whoever has none was refused
+        return target.of(probabilities)
 
-    # ---- Answers about layers and gradients
+    # ---- Layers and gradients
 
-    def activations(self, image, layer):
+    def activations(self, image: ImageLike, layer: str) -> np.ndarray:
         """The output of a layer, (height, width, channels) or its own shape; (n, ...) for a batch."""
         batch = self.batch(image)
         return batch.answer(self.engine.activations(batch.array, self.layer(layer).path)[0])
 
-    def kernels(self, layer):
-        """The kernels of a convolution: (kernel height, kernel width, input channels, filters)."""
+    def kernels(self, layer: str) -> np.ndarray:
+        """The kernels of a convolution, (kernel height, kernel width, input channels, filters)."""
         return self.engine.kernels(self.layer(layer).path)
 
-    def overflow(self, image):
-        """The path of the first half-precision layer whose output for an InputImage is not finite, or None."""
+    def overflow(self, image: InputImage) -> str | None:
+        """The path of the first half-precision layer whose output for the image is not finite, or None."""
         half = [info.path for info in self.layers if info.dtype == "float16"]
         if not half:
             return None
@@ -238,45 +241,56 @@ class Questions:
             self.cache.put(key, kept)
         return kept[0] if kept else None
 
-    @settled
-    def gradient(self, batch, target, relu="standard"):
-        """The gradient of the target's score at the image: (height, width, channels), per unit of pixel value."""
+    def gradient(self, image: ImageLike, target: TargetLike, relu: str = "standard") -> np.ndarray:
+        """The gradient of the target's score at the image, per unit of pixel value: (height, width, channels).
+
+        It is (n, height, width, channels) for a batch. `relu` is the rule for ReLUs: "standard", "guided" or
+        "deconvnet".
+        """
+        batch, target = self._asked(image, target)
         self.gates(None, target, relu)
         gradient = self.engine.gradient(batch.array, target.objective, relu)
-        return batch.answer(self._connected(gradient, target, None))
+        if gradient is None:
+            raise self._independent(target, None)
+        return batch.answer(gradient)
 
-    @settled
-    def layer_gradient(self, batch, target, layer, relu="standard"):
-        """(activations, gradient) of a layer, each (height, width, channels): the gradient of the target's score.
+    def layer_gradient(
+        self, image: ImageLike, target: TargetLike, layer: str, relu: str = "standard"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(activations, gradient of the target's score) of a layer, (height, width, channels) each.
 
-        Only the part of the network behind the layer depends on the target; what is in front of it is kept.
+        Only the part of the network behind the layer depends on the target; the result of the part in front of it is
+        kept.
         """
+        batch, target = self._asked(image, target)
         path, objective = self.reached(layer, target), target.objective
         self.gates(layer, target, relu)
         activations, gradient = self.engine.layer_gradient(batch.array, objective, path, relu, batch.key)
-        return activations[0], self._connected(gradient, target, layer)[0]
+        if gradient is None:
+            raise self._independent(target, layer)
+        return activations[0], gradient[0]
 
-    @settled
-    def scores_behind(self, batch, target, layer, activations):
-        """(n,): the target's score with each of `activations` (n, height, width, channels) as the layer's output.
+    def scores_behind(self, image: ImageLike, target: TargetLike, layer: str, activations: np.ndarray) -> np.ndarray:
+        """The target's scores (n,) with each of `activations` (n, height, width, channels) as the layer's output.
 
-        Whatever skips past the layer is that of the image. Only the part behind the layer runs.
+        Connections that skip the layer carry the image's values. Only the part behind the layer runs.
         """
+        batch, target = self._asked(image, target)
         path = self.reached(layer, target)
         return self.engine.scores_behind(batch.array, target.objective, path, activations, batch.key)
 
-    @settled
-    def pooled_maps(self, batch, target):
+    def pooled_maps(self, image: ImageLike, target: TargetLike) -> tuple[np.ndarray, np.ndarray]:
         """(maps, weights) of a head of global average pooling and a dense layer.
 
         `maps` (height, width, channels) is the input of the pooling, `weights` (channels,) is the weight of each
-        channel in the target's score: the score is the mean of `maps @ weights` and a constant, the dense layer's bias.
+        channel in the target's score: the score is the mean of `maps @ weights` plus the dense layer's bias.
         Raises ValueError for a head of another kind, where there are no such weights.
         """
+        batch, target = self._asked(image, target)
         return self.engine.pooled_maps(batch.array, target.objective, batch.key)
 
-    def gates(self, layer, target, relu):
-        """The gates that a ReLU rule meets between a layer (None: the image) and a Target: (rewritten, others by kind).
+    def gates(self, layer: str | None, target: Target, relu: str) -> tuple[int, Mapping[str, int]]:
+        """The gates between a layer (None: the image) and a target: (number that the rule rewrites, others by kind).
 
         Raises ValueError where "guided" or "deconvnet" would silently be the plain gradient.
         """
@@ -296,28 +310,31 @@ class Questions:
             )
         return relus, others
 
-    def reached(self, layer, target):
-        """The path of a layer (None: the image) on which a Target's score depends. Raises ValueError for another."""
-        path = None if layer is None else self.layer(layer).path
+    def reached(self, layer: str, target: Target) -> str:
+        """The path of a layer, checked: raises ValueError unless the target's score depends on it."""
+        path = self.layer(layer).path
         if not self.engine.reaches(path, target.objective):
-            self._connected(None, target, layer)
+            raise self._independent(target, layer)
         return path
 
-    def _connected(self, gradient, target, layer):
-        if gradient is None:
-            where = "the image" if layer is None else f"layer {layer!r}"
-            raise ValueError(
-                f"The score of {self.describe(target)} must depend on {where}. Received: a network where it does not."
-            )
-        return gradient
+    def check_image_reached(self, target: Target) -> None:
+        """Raise ValueError unless the target's score depends on the image."""
+        if not self.engine.reaches(None, target.objective):
+            raise self._independent(target, None)
 
-    def weights_version(self):
+    def _independent(self, target: Target, layer: str | None) -> ValueError:
+        where = "the image" if layer is None else f"layer {layer!r}"
+        return ValueError(
+            f"The score of {self.describe(target)} must depend on {where}. Received: a network where it does not."
+        )
+
+    def weights_version(self) -> Hashable:
         """A value that changes when the model's weights do."""
         return self.engine.weights_version()
 
-    def frozen_weights(self, version=None):
-        """A context: while it lasts, in this thread, the weights are taken not to change, and looked at once at most.
+    def frozen_weights(self, version: Hashable = None) -> AbstractContextManager[None]:
+        """A context in which, for this thread, the weights count as unchanging and are checked at most once.
 
-        `version` is the version that somebody has found just now.
+        `version` is the version as it was found just now; the weights are then not checked at all.
         """
         return self.engine.frozen_weights(version)

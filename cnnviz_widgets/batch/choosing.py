@@ -30,8 +30,8 @@ def chosen_method(name: str, settings: Iterable[str]) -> tuple[type[Method], dic
 
 def suited_method(method: type[Method], given: dict[str, Any], network: Network) -> Method:
     """Return the method with the given parameters, the others suited to the size of the network's images."""
-    sides = network.input_shape[:2]
-    start = method() if None in sides else method.suited_to(min(sides))
+    height, width, _ = network.input_shape
+    start = method() if height is None or width is None else method.suited_to(min(height, width))
     # `changed` adapts what was not given; what was given stays, or is refused.
     return replace(_changed(start, given), **given)
 

@@ -8,7 +8,7 @@ from cnnviz_widgets.request import Request
 
 def measured(request: Request) -> tuple[float | None, float | None]:
     """Return (score, probability or None) of the target; (None, None) for a method that explains no target."""
-    if request.target is None:
+    if request.target is None or request.image is None:
         return None, None
     network = request.network
     return float(network.scores(request.image, request.target)), network.probability(request.image, request.target)

@@ -226,6 +226,10 @@ class InputImage:
         return np.ascontiguousarray(np.broadcast_to(grey_or_rgb, (*self.shape[:2], 3)))
 
 
+# An image in every form that a network takes: an array is (height, width, channels), of a batch (n, height, ...).
+ImageLike = InputImage | np.ndarray
+
+
 # ---- Arrays
 
 

@@ -41,6 +41,7 @@ class ModelOutput:
     unit_kind: ClassVar[str]
     classifies: ClassVar[bool]
     two_sided = False
+    sides = ""
 
     def __init__(self, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None):
         """`network` is its name, `shape` that of the scores without the batch axis; `head` as for `Network.head`."""
@@ -210,7 +211,7 @@ class ClassOutput(ModelOutput):
         """(n, classes), in the order of `names`, from the probabilities of the units, (n, units)."""
         return np.concatenate([1 - probabilities, probabilities], axis=-1) if self.two_sided else probabilities
 
-    def winners(self, logits: np.ndarray) -> np.ndarray | None:
+    def winners(self, logits: np.ndarray) -> np.ndarray:
         """(n,): the number of the class that wins, by the scores of the units, (n, units)."""
         return (logits[..., 0] > 0).astype(int) if self.two_sided else logits.argmax(axis=-1)
 
@@ -249,7 +250,7 @@ class RegressionOutput(ModelOutput):
 
 def output_of(
     task: str | None, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None
-) -> ModelOutput:
+) -> ClassOutput | RegressionOutput:
     """The `ModelOutput` for a task, one of `TASKS`; the other arguments are those of its class."""
     return (RegressionOutput if is_regression(task) else ClassOutput)(network, shape, head, names)
 

@@ -163,6 +163,10 @@ class Target:
         return self.terms[0]
 
 
+# A target in every form that a network takes: a class by its index or its name, or None for the image's top class.
+TargetLike = int | np.integer | str | Target | None
+
+
 def _target(layer: str | None, terms: Iterable[Term]) -> Target:
     """Return the Target of these terms, sorted."""
     for term in terms:

@@ -93,9 +93,9 @@ NEGATIVE = Bug(
 )
 CLIPPED = Bug(
     "a class too large is clipped",
-    Questions._found,
-    "target = Target(int(value))",
-    "target = Target(min(int(value), self.class_count - 1))",
+    Questions.target,
+    "value = Target(int(value))",
+    "value = Target(min(int(value), self.class_count - 1))",
 )
 
 

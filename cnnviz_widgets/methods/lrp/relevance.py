@@ -25,7 +25,7 @@ def relevance(network, image, target, rule, **knobs):
     """
     batch, engine = network.batch(image), network.traced_engine
     target = network.target(target, batch)
-    network.reached(None, target)
+    network.check_image_reached(target)
     ask = _compiled(engine, engine.objective_tensor(target.layer), rule, sorted(knobs))
     terms, knobs = terms_of(target.objective), {name: np.float32(value) for name, value in knobs.items()}
     way = ((engine.traced.graph.input,), (engine.objective_tensor(target.layer),), "relevance")

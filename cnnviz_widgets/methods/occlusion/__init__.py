@@ -85,10 +85,10 @@ class Occlusion(Method):
     @classmethod
     def presets(cls, network):
         """The defaults for the network's images, and the occluder of the MNIST example."""
-        sides = network.input_shape[:2]
-        if None in sides:  # they depend on the image
+        height, width, _ = network.input_shape
+        if height is None or width is None:  # they depend on the image
             return {}
-        default = cls.suited_to(min(sides))
+        default = cls.suited_to(min(height, width))
         score = "probability" if network.classifies else "logit"
         article = replace(default, stride=default.window, surround=5, fill="grey", score=score)
         return {"default": default, "article": article}
