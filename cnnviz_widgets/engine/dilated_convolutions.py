@@ -1,29 +1,32 @@
-"""Transposed convolutions whose kernel has gaps, on processors that know none: zeros in the gaps give the same numbers.
+"""Dilated transposed convolutions for all processors: zeros in the gaps of the kernel give the same numbers.
 
 Without oneDNN, which TensorFlow leaves off on many processors, Keras itself cannot run such a layer (TensorFlow 2.21).
-The graph keeps the operation as it is, for what is said of the layer (multiply-adds, receptive field); an answer runs
-another one.
+The graph keeps the operation, from which multiply-adds and receptive fields are read; compiled functions run another.
 """
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
 from .tensor_names import tensor_name
 
+if TYPE_CHECKING:
+    from .graph import ForwardGraph
+
 KIND = "Conv2DBackpropInput"
 
 
-def fill_gaps(definition, graph):
-    """Rewrite what has gaps in `definition`, a part of `graph`, where the processor does not know them."""
+def fill_gaps(definition: tf.compat.v1.GraphDef, graph: "ForwardGraph") -> None:
+    """Rewrite the dilated transposed convolutions in `definition`, a part of `graph`, if the processor needs it."""
     for node in list(definition.node):
         if node.op == KIND and any(rate > 1 for rate in node.attr["dilations"].list.i) and not processor_knows_gaps():
             _fill(definition, node, graph.tensor(tensor_name(graph.node(node.name).input[1])).shape.as_list())
 
 
 @cache
-def processor_knows_gaps():
-    """Whether TensorFlow transposes a convolution with gaps on this processor. It is tried once."""
+def processor_knows_gaps() -> bool:
+    """True if TensorFlow runs dilated transposed convolutions on this processor. It is tried once."""
     with tf.init_scope(), tf.device("CPU:0"):
         try:
             tf.raw_ops.Conv2DBackpropInput(
@@ -40,7 +43,7 @@ def processor_knows_gaps():
 
 
 def _fill(definition, node, kernel):
-    """Let a transposed convolution have a larger kernel, with zeros; `kernel` is the shape of its own."""
+    """Give a transposed convolution a larger kernel, with zeros in the gaps; `kernel` is its own kernel's shape."""
     kind, (down, across) = node.attr["T"].type, node.attr["dilations"].list.i[1:3]
     height, width, *channels = kernel
     whole = tf.int32.as_datatype_enum

@@ -1,19 +1,21 @@
-"""Grouped convolutions, written so that every processor computes them, and their gradients.
+"""Grouped convolutions and their gradients, in a form that every processor computes.
 
-Only with oneDNN, which TensorFlow leaves off on many processors, does it know groups everywhere (2.21). Without it the
-optimiser makes one operation of a convolution and the bias or normalisation behind it, as always, but of groups that
-operation knows nothing; and a grouped convolution has no gradient. Keras compiles its grouped convolutions by XLA,
-which the optimiser does not see into; a traced graph in which these calls are opened has to see to it by itself:
+TensorFlow (2.21) supports groups everywhere only with oneDNN, which it leaves off on many processors. Without it the
+optimiser still fuses a convolution with the bias or normalisation behind it, but the fused operation does not support
+groups; and a grouped convolution has no gradient. Keras compiles its grouped convolutions by XLA, out of the
+optimiser's sight; a traced graph in which these calls are inlined has to avoid the problem itself:
 
-- As many groups as channels are a depthwise convolution, which has its own operation: without oneDNN in a twentieth of
-  the time (96 channels of 56 by 56, 7 by 7 kernels).
-- Of all others the bias is an addition and the normalisation a product and an addition. These the optimiser leaves
-  apart; with oneDNN it puts them together all the same.
-- Where the processor has no gradient for them, they get ours: a grouped convolution by the kernel turned round.
+- A convolution with as many groups as channels becomes a depthwise one, which has its own operation: without oneDNN it
+  takes a twentieth of the time (96 channels of 56 by 56, 7 by 7 kernels).
+- Behind all others, a bias becomes an addition, and a normalisation a product and an addition. The optimiser does not
+  fuse these; with oneDNN it fuses them all the same.
+- If the processor has no gradient for them, they get ours: a grouped convolution with the kernel rotated by 180°.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import tensorflow as tf
 
@@ -21,7 +23,7 @@ from .op_kinds import NORMALISATIONS
 from .tensor_names import operation, tensor_name
 
 GRADIENT = "CnnvizGroupedConv2D"
-# What the optimiser takes away, or looks through, between a convolution and its bias.
+# Operations between a convolution and its bias that the optimiser removes or looks through.
 BETWEEN = (
     "ExpandDims",
     "Identity",
@@ -35,10 +37,10 @@ BETWEEN = (
 PADDINGS = (b"SAME", b"VALID")
 
 
-def portable(definition, tensor):
-    """A GraphDef that computes what `definition` does, under the same names, on every processor.
+def portable(definition: tf.compat.v1.GraphDef, tensor: Callable[[str], tf.Tensor]) -> tf.compat.v1.GraphDef:
+    """A GraphDef that computes the same as `definition`, under the same names, on every processor.
 
-    `tensor(name)` looks up a tensor of it. It is `definition` itself where no convolution has groups.
+    `tensor(name)` looks up a tensor of it. It is `definition` itself if no convolution has groups.
     """
     grouped = {node.name for node in definition.node if node.op == "Conv2D" and has_groups(node, tensor)}
     if not grouped:
@@ -65,15 +67,15 @@ def portable(definition, tensor):
     return changed
 
 
-def has_groups(convolution, tensor):
-    """Whether the kernel of a Conv2D, a node, takes in fewer channels than there are; also where that is not known."""
+def has_groups(convolution: tf.compat.v1.NodeDef, tensor: Callable[[str], tf.Tensor]) -> bool:
+    """True if the kernel of a Conv2D, a node, has fewer input channels than its input, or if this is unknown."""
     images, kernel = (tensor(tensor_name(name)).shape for name in convolution.input[:2])
     channels = None if images.rank is None else images[-1]
     return channels is None or kernel.rank is None or kernel[2] is None or channels != kernel[2]
 
 
 def _is_depthwise(convolution, tensor):
-    """Whether there is a depthwise operation for it."""
+    """True if the grouped convolution can be written as a depthwise one."""
     kernel, strides = tensor(tensor_name(convolution.input[1])).shape, convolution.attr["strides"].list.i
     return (
         kernel.is_fully_defined()
@@ -86,7 +88,7 @@ def _is_depthwise(convolution, tensor):
 
 
 def _as_depthwise(node, tensor):
-    """The kernel in the other order, (height, width, channels, filters of each), and the depthwise convolution."""
+    """The reshaping of the kernel to (height, width, channels, filters of each), and the depthwise convolution."""
     channels = tensor(tensor_name(node.input[0])).shape[-1]
     height, width, _, filters = tensor(tensor_name(node.input[1])).shape
     shape = _constant(f"{node.name}/kernel/shape", [height, width, channels, filters // channels], tf.int32)
@@ -98,7 +100,7 @@ def _as_depthwise(node, tensor):
 
 
 def _source(node, nodes):
-    """The name of the operation that makes the first input of `node`."""
+    """The name of the operation that computes the first input of `node`."""
     name = operation(node.input[0])
     while nodes[name].op in BETWEEN:
         name = operation(nodes[name].input[0])
@@ -109,7 +111,7 @@ def _source(node, nodes):
 
 
 def _is_fixed_scale(node, tensor, read):
-    """Whether this is a normalisation by the statistics of the training, of which nothing but the map is read."""
+    """True for a normalisation by fixed statistics of whose outputs only the map is read."""
     if node.op not in NORMALISATIONS:
         return False
     made = tensor(f"{node.name}:0").op  # it knows the attributes that a node leaves out
@@ -119,7 +121,7 @@ def _is_fixed_scale(node, tensor, read):
 
 
 def _scaled_and_shifted(node, tensor):
-    """A normalisation as what it is, map * rate + (offset - mean * rate)."""
+    """A normalisation in simple operations, map * rate + (offset - mean * rate)."""
     name, kind = node.name, node.attr["T"].type
     images, scale, offset, mean, variance = node.input[:5]
     epsilon = tensor(f"{name}:0").op.get_attr("epsilon")
@@ -132,7 +134,7 @@ def _scaled_and_shifted(node, tensor):
     rate = new("rate", "Mul", scale, new("rsqrt", "Rsqrt", new("above_zero", "AddV2", variance, nodes[0].name)))
     shift = new("shift", "Sub", offset, new("mean", "Mul", mean, rate))
     new("", "AddV2", new("scaled", "Mul", images, rate), shift)
-    nodes[-1].input.extend(node.input[5:])  # what it waits for
+    nodes[-1].input.extend(node.input[5:])  # control inputs
     return nodes
 
 
@@ -161,8 +163,8 @@ def _with_gradient(node):
 
 
 @cache
-def processor_has_gradient():
-    """Whether TensorFlow has a gradient for a grouped convolution on this processor. It is tried once."""
+def processor_has_gradient() -> bool:
+    """True if TensorFlow has a gradient for a grouped convolution on this processor. It is tried once."""
     with tf.init_scope(), tf.device("CPU:0"):
         try:
             tf.raw_ops.Conv2DBackpropInput(
@@ -177,26 +179,26 @@ def processor_has_gradient():
     return True
 
 
-def register_gradient():
-    """Tell TensorFlow of the gradient; once a process."""
+def register_gradient() -> None:
+    """Register the gradient in TensorFlow; once a process."""
     try:
         tf.RegisterGradient(GRADIENT)(gradient)
     except KeyError:  # registered before: also when the package was reloaded
         return
 
 
-def gradient(convolution, arriving):
-    """(at the images, at the kernel) for a Conv2D with groups, its channels last, padding SAME or VALID.
+def gradient(convolution: tf.Operation, arriving: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The gradients (at the images, at the kernel) of a Conv2D with groups, channels last, padding SAME or VALID.
 
-    What pixel p gave to cell q by the kernel's number at p - q comes back by the same number. So the gradient at the
-    images is a convolution of what arrives, with zeros between its cells where the stride jumped, by the kernel turned
-    round in both directions, inputs and filters of each group exchanged.
+    Cell q is made of pixel p by the kernel's number at p - q, and so is the gradient of p of that of q. The gradient at
+    the images is therefore a convolution of the arriving one, with zeros between its cells for the stride, by the
+    kernel rotated by 180°, with the inputs and filters of each group exchanged.
     """
     images, kernel = convolution.inputs
     strides, dilations = (convolution.get_attr(name)[1:3] for name in ("strides", "dilations"))
     padding = convolution.get_attr("padding")
-    height, width, taken, made = kernel.shape
-    groups = images.shape[-1] // taken
+    height, width, taken, made = cast(list[int], kernel.shape.as_list())
+    groups = cast(int, images.shape[-1]) // taken
     reaches = [(size - 1) * rate + 1 for size, rate in zip((height, width), dilations, strict=True)]
     ends = [
         _ends(tf.shape(images)[axis], tf.shape(arriving)[axis], *facts, padding)
@@ -220,14 +222,14 @@ def gradient(convolution, arriving):
 
 
 def _ends(length, cells, reach, stride, padding):
-    """How many zeros stand before and behind an axis; with the stride's own there may be more than are needed."""
+    """The numbers of zeros before and behind an axis; those of the stride may be more than are needed."""
     padded = tf.maximum((cells - 1) * stride + reach - length, 0) // 2 if padding == b"SAME" else 0
     before = reach - 1 - padded
     return before, tf.maximum(length + reach - 1 - before - cells * stride, 0)
 
 
 def _spread(grid, strides):
-    """The grid with zeros behind each cell, as many as the stride jumps over."""
+    """The grid with zeros behind each cell, as many as the stride skips."""
     if tuple(strides) == (1, 1):
         return grid
     down, across = strides
