@@ -133,7 +133,7 @@ def layers_of(method, network, layer, target):
     """The path that is meant, or the paths in order of execution where several are named; else a refusal."""
     if not isinstance(layer, (tuple, list)):
         return _layer(method, network, layer, target)
-    if method.family != "class activation map":
+    if not method.fuses_layers:
         raise ValueError(
             f"{method.title} takes one layer; several of them only make one class activation map. Received: {layer!r}."
         )

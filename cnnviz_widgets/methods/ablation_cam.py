@@ -35,6 +35,7 @@ class AblationCAM(Method):
     summary = "Where those channels of a layer are active without which the score drops."
     paper = "Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     final_relu: bool = switch(True, help="Keep only what speaks for the target, as in the paper.")
 

@@ -32,6 +32,7 @@ class Activations(Method):
     summary = "What each channel of a layer makes of this image."
     paper = "Zeiler & Fergus 2014, arXiv:1311.2901"
     uses = ("image", "layer")
+    makes_map = False
 
     order: str = choice(
         "channel",

@@ -34,6 +34,7 @@ class EigenCAM(Method):
     summary = "The strongest pattern in a layer, whatever the class."
     paper = "Muhammad & Yeasin 2020, arXiv:2008.00299"
     uses = ("image", "layer")
+    fuses_layers = True
 
     centred: bool = switch(False, help="Take each channel's mean off first, to see only what differs from it.")
 

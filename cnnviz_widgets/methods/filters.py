@@ -29,6 +29,7 @@ class Filters(Method):
     summary = "The kernels that a convolution has learned."
     paper = "Krizhevsky et al. 2012, figure 3"
     uses = ("layer",)
+    makes_map = False
 
     slices: str = choice(
         "auto",

@@ -28,6 +28,7 @@ class GradCAM(Method):
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
     uses = ("image", "target", "layer")
     leads = True
+    fuses_layers = True
 
     relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
     final_relu: bool = switch(True, help="Keep only what speaks for the target, as in the paper.")

@@ -37,6 +37,7 @@ class GradCAMPlusPlus(Method):
     summary = "Where the activations of a layer speak for the target, several objects of one class alike."
     paper = "Chattopadhay et al. 2018, arXiv:1710.11063"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
 

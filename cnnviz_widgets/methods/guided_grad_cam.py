@@ -35,6 +35,7 @@ class GuidedGradCAM(Method):
     summary = "The fine lines of guided backpropagation, where Grad-CAM sees the target."
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     reduce: str = choice(
         "max_abs",

@@ -31,6 +31,7 @@ class HiResCAM(Method):
     summary = "Where the activations of a layer raise the score, each place by its own gradient."
     paper = "Draelos & Carin 2020, arXiv:2011.08891"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
     final_relu: bool = switch(True, help="Keep only what raises the score, as Grad-CAM does.")

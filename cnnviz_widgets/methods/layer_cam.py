@@ -32,6 +32,7 @@ class LayerCAM(Method):
     summary = "Where a layer is active and more of it would raise the score; fine detail in early layers."
     paper = "Jiang et al. 2021, doi:10.1109/TIP.2021.3089943"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
 

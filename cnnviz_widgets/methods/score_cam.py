@@ -40,6 +40,7 @@ class ScoreCAM(Method):
     summary = "Where those channels of a layer are active through which the image alone has a high score."
     paper = "Wang et al. 2020, arXiv:1910.01279"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     channels: int = slider(
         0, 0, 256, help="How many channels, of those that vary most over the places; 0 takes all.", repeats=True

@@ -33,6 +33,7 @@ class XGradCAM(Method):
     summary = "Where the activations of a layer speak for the target, with gradients counted where it is active."
     paper = "Fu et al. 2020, arXiv:2008.02312"
     uses = ("image", "target", "layer")
+    fuses_layers = True
 
     relu: str = choice("standard", RELU, help="What a ReLU behind the layer does to the gradient on its way back.")
     final_relu: bool = switch(True, help="Keep only what speaks for the target, as Grad-CAM does.")

@@ -138,6 +138,7 @@ def test_its_array_has_the_axes_that_it_names(method, results, picture):
     for result in filter(None, results(method)):
         assert result.axes in (MAP, COLOUR_MAP, TILES, COLOUR_TILES, PICTURE, PICTURES)
         assert result.array.ndim == len(result.axes)
+        assert (result.axes in (MAP, COLOUR_MAP)) == method.makes_map
         assert len(result.names) == (len(result.array) if result.axes[0] == "tile" else 0)
         assert result.axes != COLOUR_MAP or result.array.shape[-1] == picture.channels
         assert result.axes != COLOUR_TILES or result.array.shape[-1] == 3
