@@ -152,6 +152,7 @@ def test_no_two_files_and_no_two_public_classes_or_functions_have_one_name():
 TYPED = (
     "core",
     "maps",
+    "methods",
     "networks",
     "batch",
     "app",

@@ -16,6 +16,7 @@ from cnnviz_widgets.request import compute, steps
 
 SIDE = 12
 LAYER = "conv1"  # linear, so that it has both signs; with ReLUs behind it, so that their rules matter
+RIDDLES = {"What", "How", "Whether", "Of", "Where", "Which", "In"}
 every_method = pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
 
 
@@ -74,6 +75,12 @@ def test_it_says_what_it_is(method):
         assert text.strip() == text or text is method.__doc__
     assert method.summary.endswith(".")
     assert "\n" not in method.title + method.summary + method.paper
+
+
+@every_method
+def test_its_sentences_begin_with_a_noun_or_a_verb(method):
+    sentences = [method.__doc__, method.summary, *(each.help for each in parameters_of(method).values())]
+    assert [text for text in sentences if text.split()[0] in RIDDLES] == []
 
 
 @every_method
