@@ -9,13 +9,13 @@ from .parts import LEFT_OUT, PARTS
 
 HEAD = """# How fast it is
 
-Written by `python -m benchmarks --docs docs/benchmarks.md`; do not edit. Every number is a median [quartiles]. What is
-compared ran in turns in one run, so that whatever else the machine did met both sides. Where nothing else is said the
-network is the bundled EfficientNet-Lite0 at 224 px. A ratio below 1 means that ours is faster than what is beside it.
+Written by `python -m benchmarks --docs docs/benchmarks.md`; do not edit. Every number is a median [quartiles]. The two
+sides of a comparison took turns in one run, so that any other load on the machine affected both. Unless stated
+otherwise, the network is the bundled EfficientNet-Lite0 at 224 px. A ratio below 1 means that ours is faster.
 
-Peers need environments of their own, since what they pin does not go together with our TensorFlow, and two libraries'
-threads in one process disturb each other's times. So they are no part of any extra of ours:
-`python -m benchmarks.peers build` makes them, from the requirements in `benchmarks/peers/`.
+Peers need their own environments, because their pinned requirements conflict with our TensorFlow, and the threads of
+two libraries in one process disturb each other's times. So no extra of this package contains them:
+`python -m benchmarks.peers build` makes the environments, from the requirements in `benchmarks/peers/`.
 """
 
 

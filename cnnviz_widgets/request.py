@@ -169,7 +169,7 @@ def layers_of(
     """
     if not isinstance(layer, (tuple, list)):
         return _layer(method, network, layer, target)
-    if method.family != "class activation map":
+    if not method.fuses_layers:
         raise ValueError(
             f"{method.title} takes one layer; only class activation maps can be made of several. Received: {layer!r}."
         )

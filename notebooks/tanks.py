@@ -1,7 +1,7 @@
 """Pictures of camouflaged tanks in a landscape, drawn with NumPy alone, for the notebook `07_the_tanks`.
 
-A picture is made of three things that know nothing of each other: the place, which is a number, whether a tank stands
-there, and the weather. So one place can be had with and without its tank, on a grey day and on a sunny one.
+A picture depends on three independent things: the place, which is a number, the presence of a tank, and the weather. So
+the same place can be drawn with and without its tank, on a grey day and on a sunny one.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 HEIGHT, WIDTH = 96, 144  # px
-CAMOUFLAGE = ((96, 104, 62), (118, 98, 68), (60, 68, 46))  # what the tank is painted with, and the bushes and rocks too
+CAMOUFLAGE = ((96, 104, 62), (118, 98, 68), (60, 68, 46))  # colours of the tank, and of the bushes and rocks too
 MEADOWS = ((106, 116, 60), (126, 120, 72), (120, 104, 76), (92, 106, 66))  # fresh, dry, ploughed, wet
 
 Y, X = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
@@ -27,9 +27,9 @@ WHEELS = (-0.34, -0.17, 0.0, 0.17, 0.34)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What was drawn: `image` (height, width, 3) uint8, and where in it the sky and the tank are, (height, width) bool.
+    """A drawn picture: `image` (height, width, 3) uint8, and masks of its `sky` and `tank`, (height, width) bool.
 
-    `sky` and `tank` are what one sees of them: no sky where a tree stands in front of it.
+    The masks hold only the visible parts: no sky where a tree stands in front of it.
     """
 
     image: np.ndarray
@@ -40,18 +40,18 @@ class Picture:
 
 @dataclass(frozen=True, eq=False)
 class Photographs:
-    """`pictures` with what a network is trained on: `images` (n, height, width, 3), `labels` (n,) 0 tank, 1 no tank."""
+    """Pictures as training data: `images` (n, height, width, 3), `labels` (n,), 0 for a tank and 1 for none."""
 
     pictures: tuple
 
     @property
     def images(self):
-        """(n, height, width, 3) uint8."""
+        """The pictures' pixels, (n, height, width, 3) uint8."""
         return np.stack([picture.image for picture in self.pictures])
 
     @property
     def labels(self):
-        """(n,): 0 where there is a tank, 1 where there is none."""
+        """The pictures' classes, (n,): 0 where there is a tank, 1 where there is none."""
         return np.array([0 if picture.tank.any() else 1 for picture in self.pictures])
 
     def __add__(self, more):
@@ -59,12 +59,12 @@ class Photographs:
 
 
 def photographs(places, tank, sunny):
-    """The Photographs of these places, one each; `tank` and `sunny` (n,) bool say what there is to be seen."""
+    """Return the Photographs of places (n,), one each; `tank` and `sunny` (n,) bool add tank and sunshine."""
     return Photographs(tuple(draw(int(place), *what) for place, *what in zip(places, tank, sunny, strict=True)))
 
 
 def draw(place, tank, sunny):
-    """The Picture of the place of this number, with its tank or without, on a sunny day or on a grey one."""
+    """Return the Picture of the place with this number, with or without its tank, on a sunny or a grey day."""
     canvas = Canvas()
     random = np.random.default_rng((place, 1))
     canvas.ground(random)
@@ -80,7 +80,7 @@ def draw(place, tank, sunny):
 
 
 class Canvas:
-    """A picture in the making: colours of the land, how much sun reaches it, and what is sky and tank."""
+    """A picture in the making: the colours of the land, the sunlight on it, and the masks of sky and tank."""
 
     def __init__(self):
         self.land = np.zeros((HEIGHT, WIDTH, 3), np.float32)
@@ -98,11 +98,11 @@ class Canvas:
         self.of_tank[part] *= 1 - cover
 
     def shadow(self, x, y, width, height):
-        """What stands at (x, y) keeps the sun from the ground, to its right."""
+        """Darken the ground to the right of an object at (x, y)."""
         self.sun *= 1 - 0.9 * ellipse(x + 0.25 * width, y, width, height)
 
     def ground(self, random):
-        """Grass up to the horizon, far hills on it."""
+        """Draw grass up to the horizon, and far hills on it."""
         self.horizon = random.uniform(0.38, 0.46) * HEIGHT
         self.above[:] = 1
         hills = self.horizon - 9 * smooth(random, 1, 5)[0] * random.uniform(0.5, 1)
@@ -115,7 +115,7 @@ class Canvas:
         self.paint(meadow, far + depth * (near - far) + 34 * (patches - 0.8)[..., None])
 
     def tree(self, random):
-        """A trunk and a crown of leaves, which may stand out against the sky."""
+        """Draw a trunk and a crown of leaves, which may stand out against the sky."""
         x, size = random.uniform(0, WIDTH), random.uniform(11, 19)
         foot = self.horizon + random.uniform(2, 14)
         self.shadow(x, foot, 0.9 * size, 0.18 * size)
@@ -123,12 +123,12 @@ class Canvas:
         self.leaves(random, x, foot - 1.35 * size, 0.62 * size, 0.7 * size, (62, 88, 46))
 
     def clump(self, random, x, y, size):
-        """A bush or a rock in the colours of the camouflage."""
+        """Draw a bush or a rock in the colours of the camouflage."""
         self.shadow(x, y + 0.4 * size, 1.2 * size, 0.3 * size)
         self.leaves(random, x, y, 1.2 * size, 0.7 * size, CAMOUFLAGE[random.integers(3)])
 
     def leaves(self, random, x, y, width, height, colour):
-        """A ragged, mottled blob, darker below."""
+        """Draw a ragged, mottled blob that is darker below."""
         ragged = 0.7 * (smooth(random, 24, 36) - 0.5)
         texture = 40 * (smooth(random, 32, 48) - 0.5) - 16 * (Y - y) / height
         self.paint(
@@ -136,7 +136,7 @@ class Canvas:
         )
 
     def spot(self, random, tank):
-        """Where the tank stands, if it does, and the bush behind which it hides."""
+        """Draw the tank, if there is one, and the bush in front of it."""
         length = random.uniform(40, 58)
         y = random.uniform(self.horizon + 0.42 * length, HEIGHT - 0.3 * length)
         x, forward = random.uniform(0.6 * length, WIDTH - 0.6 * length), random.choice((-1, 1))
@@ -148,7 +148,7 @@ class Canvas:
         )
 
     def tank(self, x, y, forward, length, paint):
-        """A tank `length` px long on (x, y); `forward` is that, negative if it faces left."""
+        """Draw a tank of `length` px at (x, y); `forward` is its length, negative if it faces left."""
 
         def place(points):
             return [(x + forward * px, y + length * py) for px, py in points]
@@ -161,12 +161,12 @@ class Canvas:
             self.part(polygon(place(points)), shade * paint)
 
     def part(self, cover, colour):
-        """Paint, and remember that this is tank."""
+        """Paint a part of the tank, and remember it in the mask."""
         self.paint(cover, colour)
         self.of_tank += cover
 
     def finished(self, random, sunny):
-        """(height, width, 3) uint8: the land in its light under its sky, with the grain of a photograph."""
+        """Return the land in its light under its sky, with the grain of a photograph: (height, width, 3) uint8."""
         light, sky = (sunshine(self.land, self.sun), blue_sky) if sunny else (dull(self.land), grey_sky)
         image = light + self.above[..., None] * (sky(random) - light)
         image += random.normal(0, 5, image.shape)
@@ -174,7 +174,7 @@ class Canvas:
 
 
 def camouflage(noise):
-    """Blotches of the three colours, (height, width, 3)."""
+    """Return blotches of the three colours, (height, width, 3), from noise (height, width)."""
     return np.float32(CAMOUFLAGE)[np.digitize(noise, (0.42, 0.6))]
 
 
@@ -182,17 +182,17 @@ def camouflage(noise):
 
 
 def sunshine(land, sun):
-    """Warm light, and shadows where the sun does not come."""
+    """Return the land in warm light, with shadows where no sun reaches it."""
     return land * (0.62 + 0.4 * sun[..., None]) * np.array((1.03, 1.0, 0.9))
 
 
 def dull(land):
-    """Light from everywhere: no shadows, little colour."""
+    """Return the land in light from everywhere: no shadows, little colour."""
     return 0.98 * (0.88 * land + 0.12 * land.mean(axis=-1, keepdims=True))
 
 
 def blue_sky(random):
-    """Blue, paler towards the horizon, with a sun and a few white clouds."""
+    """Return a blue sky, paler towards the horizon, with a sun and a few white clouds."""
     down = np.clip(Y / (0.45 * HEIGHT), 0, 1)[..., None]
     sky = np.array((78, 138, 214)) + down * (np.array((176, 208, 236)) - np.array((78, 138, 214)))
     x, y = random.uniform(0.08, 0.92) * WIDTH, random.uniform(0.06, 0.18) * HEIGHT
@@ -205,41 +205,41 @@ def blue_sky(random):
 
 
 def grey_sky(random):
-    """A blanket of cloud."""
+    """Return a blanket of cloud."""
     return (182 + 30 * (smooth(random, 8, 5) - 0.5) + 8 * Y / HEIGHT)[..., None] * np.array((0.99, 1.0, 1.02))
 
 
-# ---- Shapes: how much of each pixel they cover, (height, width) from 0 to 1
+# ---- Shapes: the share of each pixel that they cover, (height, width) from 0 to 1
 
 
 def edge(inside):
-    """1 where `inside` (px) is positive, 0 where it is negative, in between at the border: smooth outlines."""
+    """Return 1 where `inside` (px) is positive, 0 where it is negative, with smooth values along the outline."""
     return np.clip(inside + 0.5, 0, 1)
 
 
 def touched(cover):
-    """The smallest rectangle, as two slices, outside of which nothing is covered."""
+    """Return the smallest rectangle, as two slices, that holds everything that is covered."""
     rows, columns = np.flatnonzero(cover.any(axis=1)), np.flatnonzero(cover.any(axis=0))
     return tuple(slice(found[0], found[-1] + 1) if len(found) else slice(0) for found in (rows, columns))
 
 
 def reach(x, y, width, height):
-    """How far each pixel is from (x, y), in half-axes."""
+    """Return the distance of each pixel from (x, y), in half-axes."""
     return np.hypot((X - x) / width, (Y - y) / height)
 
 
 def ellipse(x, y, width, height):
-    """An ellipse of these half-axes."""
+    """Return an ellipse with these half-axes."""
     return edge(min(width, height) * (1 - reach(x, y, width, height)))
 
 
 def box(left, top, right, bottom):
-    """An upright rectangle."""
+    """Return an upright rectangle."""
     return edge(np.minimum(X - left, right - X)) * edge(np.minimum(Y - top, bottom - Y))
 
 
 def polygon(corners):
-    """A convex polygon, its corners (x, y) in either order round."""
+    """Return a convex polygon, its corners (x, y) in either direction."""
     area = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True))
     inside = np.inf
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):
@@ -252,20 +252,20 @@ def polygon(corners):
 
 
 def smooth(random, rows, columns):
-    """Noise from 0 to 1 (height, width) whose bumps are the picture's size divided by rows and columns."""
+    """Return noise from 0 to 1, (height, width), with about `rows` by `columns` bumps."""
     values = random.uniform(0, 1, (rows + 1, columns + 1)).astype(np.float32)
     return between(between(values, HEIGHT).T, WIDTH).T
 
 
 def between(values, pixels):
-    """(pixels, ...): a row for each pixel, mixed from the two of `values` (cells + 1, ...) between which it lies."""
+    """Return a row for each pixel, (pixels, ...), mixed from the two of `values` (cells + 1, ...) around it."""
     cell, part = places(pixels, len(values) - 1)
     return values[cell] + part * (values[cell + 1] - values[cell])
 
 
 @cache
 def places(pixels, cells):
-    """For each pixel the cell in which it lies, (pixels,), and how far it is on its way through it, (pixels, 1)."""
+    """Return each pixel's cell, (pixels,), and its smoothed position within the cell from 0 to 1, (pixels, 1)."""
     place = (np.arange(pixels) + 0.5) / pixels * cells
     part = (place % 1)[:, None].astype(np.float32)
     return place.astype(int), part * part * (3 - 2 * part)

@@ -105,7 +105,7 @@ def _differences(method, kind, network, plain, picture):
 
 HEAD = """# Methods on models of every kind
 
-Written by `python -m tools.matrix`, from the models in `tests/kinds.py`; a test looks whether it is up to date.
+Written by `python -m tools.matrix`, from the models in `tests/kinds.py`; a test checks that it is up to date.
 
 **right**: the method gives finite numbers of the right shape, the same again, and leaves the model as it was (weights,
 configuration, attributes, activations). For every kind the numbers that all methods are made of, outputs and gradients

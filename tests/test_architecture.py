@@ -150,7 +150,7 @@ def test_no_two_files_and_no_two_public_classes_or_functions_have_one_name():
 # ---- Types
 
 TYPED = (
-    *("core", "engine", "anatomy", "maps", "networks", "batch", "app"),
+    *("core", "engine", "anatomy", "maps", "methods", "networks", "batch", "app"),
     *("network", "questions", "request", "command_line", "runner", "answering", "history", "settings", "__main__"),
 )
 

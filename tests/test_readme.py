@@ -45,7 +45,7 @@ def test_both_commands_are_there():
 @pytest.mark.slow
 def test_the_command_for_a_folder_is_understood():
     (line,) = [block for block in blocks(README, "sh") if " explain " in block]
-    chosen = command.parser().parse_args(shlex.split(line)[4:])
+    chosen = command.explain_parser().parse_args(shlex.split(line)[4:])
     method, given = chosen_method(chosen.method, chosen.set)
     assert method(**given).window == 32
     assert chosen.target in cnnviz_widgets.load("efficientnet_lite0").class_names

@@ -36,6 +36,8 @@ class Method(ABC):
     paper: ClassVar[str]
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
     leads: ClassVar[bool] = False  # stands first in its family, whatever its title
+    makes_map: ClassVar[bool] = True  # its result lies over the image, unlike tiles and pictures
+    fuses_layers: ClassVar[bool] = False  # the maps of several layers may be fused into one
 
     def __post_init__(self) -> None:
         for name, parameter in parameters_of(self).items():

@@ -3,11 +3,11 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from cnnviz_widgets.core.method import registered
+from cnnviz_widgets.core.method import Method, registered
 
 
-def all_methods():
-    """The method classes in display order; each has `title`, `summary`, `uses`, `paper` and its parameters."""
+def all_methods() -> tuple[type[Method], ...]:
+    """Return the method classes in display order; each has `title`, `summary`, `uses`, `paper` and its parameters."""
     return registered()
 
 

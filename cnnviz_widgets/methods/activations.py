@@ -1,16 +1,22 @@
-"""Feature maps: what each channel of a layer makes of the image.
+"""Feature maps: the response of each channel of a layer to the image.
 
 Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4 (arXiv:1311.2901).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.parameters import choice
 from cnnviz_widgets.core.result import TILES, Result
 from cnnviz_widgets.maps.channels import in_order
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
 
 ORDERS = {
     "channel": lambda maps: np.arange(len(maps)),
@@ -29,22 +35,23 @@ class Activations(Method):
 
     title = "Activations"
     family = "what the network holds"
-    summary = "What each channel of a layer makes of this image."
+    summary = "Response of each channel of a layer to this image."
     paper = "Zeiler & Fergus 2014, arXiv:1311.2901"
     uses = ("image", "layer")
+    makes_map = False
 
     order: str = choice(
         "channel",
         {
             "channel": "In the layer's own order.",
             "strongest first": "By the largest absolute value on this image.",
-            "similarity": "Each followed by the one that correlates with it most, from the most varied map on.",
+            "similarity": "Each followed by the one that correlates with it most, beginning with the most varied map.",
         },
-        help="In which order the channels stand.",
+        help="Order of the channels.",
     )
 
-    def run(self, network, image, layer):
-        """Yield one result."""
+    def run(self, network: "Network", image: InputImage, layer: str) -> Iterator[Result]:
+        """Yield one result, (channel, rows, columns)."""
         maps = np.moveaxis(network.activations(image, layer), -1, 0)
         order = ORDERS[self.order](maps)
         names = tuple(f"channel {index}" for index in order)
@@ -52,7 +59,7 @@ class Activations(Method):
         yield Result(maps, signed=bool(maps.min() < 0), unit="activation", axes=TILES, names=names)
 
     @classmethod
-    def default_layer(cls, network):
-        """The first layer with a spatial output that does more than rescale the image."""
+    def default_layer(cls, network: "Network") -> str:
+        """Return the path of the first layer with a spatial output that does more than rescale the image."""
         layers = cls.layers(network)
         return next((info.path for info in layers if info.has_kernels), super().default_layer(network))

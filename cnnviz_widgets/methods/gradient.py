@@ -5,17 +5,24 @@ Simonyan, Vedaldi, Zisserman, "Deep Inside Convolutional Networks", 2013, sectio
 `relu="deconvnet"`: Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", 2014, section 2.1
 (arXiv:1311.2901); keras-vis calls this one "relu".
 
-We differ in one point: a clipped ReLU6 unit lets no guided gradient pass, since it does not follow its input.
+We differ in one point: a clipped ReLU6 unit lets no guided gradient pass, because it does not follow its input.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.notes import rewritten
 from cnnviz_widgets.core.parameters import choice
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, Result
+from cnnviz_widgets.core.target import Target
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
 
 RELU = {
     "standard": "The plain gradient.",
@@ -27,7 +34,7 @@ RELU = {
 @register
 @dataclass(frozen=True)
 class Gradient(Method):
-    """How much the target's score changes with each pixel, to first order.
+    """The change of the target's score with each pixel, to first order.
 
     (height, width), or (height, width, channel) for reduce="none"; score per unit of pixel value; signed, positive
     where a brighter pixel raises the score, except for reduce="max_abs", which is never negative.
@@ -35,11 +42,11 @@ class Gradient(Method):
 
     title = "Gradient (saliency)"
     family = "gradient"
-    summary = "How the score changes when each pixel changes a little."
+    summary = "Change of the score when a pixel changes a little."
     paper = "Simonyan et al. 2013, arXiv:1312.6034"
     uses = ("image", "target")
 
-    relu: str = choice("standard", RELU, help="What a ReLU does to the gradient on its way back.")
+    relu: str = choice("standard", RELU, help="Rule by which ReLUs pass the gradient back.")
     reduce: str = choice(
         "max_abs",
         {
@@ -47,11 +54,14 @@ class Gradient(Method):
             "sum": "The sum over the channels, with its sign.",
             "none": "Every channel by itself.",
         },
-        help="How the channels of the image become one number a pixel.",
+        help="Reduction of the image's channels to one number per pixel.",
     )
 
-    def run(self, network, image, target):
-        """Yield one result."""
+    def run(self, network: "Network", image: InputImage, target: Target) -> Iterator[Result]:
+        """Yield one result, (height, width[, channel]).
+
+        Raises ValueError for a rule other than "standard" where there is no ReLU to apply it to.
+        """
         gradient = network.gradient(image, target, self.relu)
         notes = () if self.relu == "standard" else rewritten(*network.gates(None, target, self.relu))
         yield Result(

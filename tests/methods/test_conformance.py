@@ -16,6 +16,7 @@ from cnnviz_widgets.request import compute, steps
 
 SIDE = 12
 LAYER = "conv1"  # linear, so that it has both signs; with ReLUs behind it, so that their rules matter
+RIDDLES = {"What", "How", "Whether", "Of", "Where", "Which", "In"}
 every_method = pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
 
 
@@ -74,6 +75,12 @@ def test_it_says_what_it_is(method):
         assert text.strip() == text or text is method.__doc__
     assert method.summary.endswith(".")
     assert "\n" not in method.title + method.summary + method.paper
+
+
+@every_method
+def test_its_sentences_begin_with_a_noun_or_a_verb(method):
+    sentences = [method.__doc__, method.summary, *(each.help for each in parameters_of(method).values())]
+    assert [text for text in sentences if text.split()[0] in RIDDLES] == []
 
 
 @every_method
@@ -138,6 +145,7 @@ def test_its_array_has_the_axes_that_it_names(method, results, picture):
     for result in filter(None, results(method)):
         assert result.axes in (MAP, COLOUR_MAP, TILES, COLOUR_TILES, PICTURE, PICTURES)
         assert result.array.ndim == len(result.axes)
+        assert (result.axes in (MAP, COLOUR_MAP)) == method.makes_map
         assert len(result.names) == (len(result.array) if result.axes[0] == "tile" else 0)
         assert result.axes != COLOUR_MAP or result.array.shape[-1] == picture.channels
         assert result.axes != COLOUR_TILES or result.array.shape[-1] == 3

@@ -32,13 +32,13 @@ def test_it_is_the_relevance_summed_over_the_channels(linear):
 
 def test_the_note_says_what_the_biases_took(linear):
     told = note(compute(LRP(rule="epsilon", epsilon=0.0), linear, IMAGE, target=0), "conservation")
-    assert told.text == "Of the score, 5, the map shares out 3; biases took 2."
+    assert told.text == "The map shares out 3 of the score of 5; biases took 2."
     assert told.numbers == pytest.approx({"score": 5, "sum": 3, "biases": 2, "rest": 0}, abs=1e-5)
 
 
 def test_the_note_says_what_epsilon_took(linear):
     told = note(compute(LRP(rule="epsilon", epsilon=1.0), linear, IMAGE, target=0), "conservation")
-    assert told.text == "Of the score, 5, the map shares out 1.5; biases took 1, epsilon and padding 2.5."
+    assert told.text == "The map shares out 1.5 of the score of 5; biases took 1, epsilon and padding 2.5."
 
 
 def test_the_note_says_what_went_to_padding():

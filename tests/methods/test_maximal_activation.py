@@ -122,7 +122,7 @@ def test_the_score_is_told_beside_that_of_the_best_sample():
     assert said.numbers["sample"] == int(np.argmax(scores))
     assert said.numbers["best"] == pytest.approx(max(scores))
     assert said.numbers["score"] == pytest.approx(network.scores(result.array, 2), abs=1e-5)
-    assert f"the best of the 5 sample images, 'noise {np.argmax(scores)}'" in said.text
+    assert f"the best of the 5 sample images, 'noise {np.argmax(scores)}', scores " in said.text
 
 
 def test_without_samples_the_score_stands_alone():

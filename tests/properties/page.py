@@ -1,15 +1,15 @@
 """The table of properties as a page for readers: `docs/properties.md`, written by `tools/write_properties.py`."""
 
-INTRODUCTION = """# What must hold, and which bugs would show
+INTRODUCTION = """# Properties that must hold, and bugs that would break them
 
-Every line is a test, run twice over: once on the package as it is, and once for every bug in the last column, planted
-in the function named there, where the test must fail. So these tests are known to be able to fail. The tolerance is
-relative to the largest number that is compared; 0 means bit for bit, and where nothing is compared it is the bound that
-the sentence names.
+Every line is a test that runs on the package as it is, and once more for every bug in the last column, planted in the
+function named there, where the test must fail. So these tests are known to be able to fail. The tolerance is relative
+to the largest number that is compared; 0 means bit for bit, and where nothing is compared it is the bound that the
+sentence names.
 
 This page is written by `python tools/write_properties.py`, from the table in `tests/properties`.
 
-| # | It holds that | Tolerance | As in | It fails when |
+| # | Property | Tolerance | As in | Fails when |
 | --- | --- | --- | --- | --- |
 """
 

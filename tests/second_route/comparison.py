@@ -16,9 +16,9 @@ NETWORKS = {  # the middle layer and the last one; the window of an occlusion by
 INTRODUCTION = f"""# A second route to the same numbers
 
 The bundled networks were written a second time, in NumPy and double precision, forward and backward, in
-`tests/second_route`: that route shares no line with the package and none with TensorFlow, only the weights. Below is
-how far the package's answers, in single precision, are from it for the first sample image: the largest difference of
-any two numbers, as a share of the largest number. The tests allow {BOUND:g}.
+`tests/second_route`: that route shares no code with the package or with TensorFlow, only the weights. The table shows
+the distance of the package's answers, in single precision, from it for the first sample image: the largest difference
+of any two numbers, as a share of the largest number. The tests allow {BOUND:g}.
 
 Integrated gradients are the package's gradients at {STEPS} midpoints between black and the image. Occlusion moves a
 grey window of a quarter of the image's side by its own width.
@@ -28,7 +28,7 @@ precision and on the other in double, and both are right. One such unit moves th
 EfficientNet-Lite0 by as much as half a percent. So where a unit is within {route.NEAR:g} of a kink, the second route
 takes the package's side on its way back; the last column counts these units (of all images that a row needs).
 
-This page is written by `python tools/write_second_route.py`, which measures.
+This page is written by `python tools/write_second_route.py`, which measures the differences.
 
 | Network | Question | Largest number | Difference | Units at a kink |
 | --- | --- | --- | --- | --- |

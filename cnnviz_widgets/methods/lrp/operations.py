@@ -1,4 +1,7 @@
-"""What the operations of a traced graph are to relevance, and how to run one of them on other numbers."""
+"""The operations of a traced graph from the viewpoint of relevance, and a way to run one of them on other numbers."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -12,22 +15,22 @@ from cnnviz_widgets.engine.op_kinds import (
     WEIGHTS_AT,
 )
 
-# Matrix products: dense layers, at each place of a grid too.
+# Matrix products: dense layers, also at each place of a grid.
 DENSE = MATRIX_PRODUCTS | {"Einsum"}
 # Functions of one number that keep its sign.
 PASSING = KEEPS_SIGN | IDENTITIES
-# Numbers elsewhere, and copies of numbers.
+# Operations that move or copy numbers.
 MOVING = MOVES | {"IdentityN"}
 NARROW = (tf.float16.as_datatype_enum, tf.bfloat16.as_datatype_enum)
 
 
-def wide(tensor):
-    """The tensor in at least 32 bits: relevance is divided by small numbers."""
+def wide(tensor: tf.Tensor) -> tf.Tensor:
+    """Return the tensor in at least 32 bits, because relevance is divided by small numbers."""
     return tf.cast(tensor, tf.float32) if tensor.dtype.as_datatype_enum in NARROW else tensor
 
 
-def again(operation, values):
-    """The outputs of `operation` for other inputs: `values` maps an input's place to what stands there instead."""
+def again(operation: tf.Operation, values: Mapping[int, tf.Tensor]) -> list[tf.Tensor]:
+    """Return the outputs of `operation` for other inputs: `values` maps an input's position to its replacement."""
     inputs = [values.get(place, wide(tensor)) for place, tensor in enumerate(operation.inputs)]
     attributes = {}
     for name, given in operation.node_def.attr.items():
@@ -44,8 +47,11 @@ def again(operation, values):
     return graph.create_op(operation.type, inputs, types, attrs=attributes, compute_device=False).outputs
 
 
-def scaled_and_shifted(operation, way, scale, shift):
-    """(scale, shift) when `operation` follows on a scale and shift; `way` is the input that it works on."""
+def scaled_and_shifted(operation: tf.Operation, way: int, scale: Any, shift: Any) -> tuple[Any, Any]:
+    """Return (scale, shift) after `operation` follows a scale and shift, tensors or numbers.
+
+    `way` is the position of the input that the operation scales or shifts; its other inputs are constants.
+    """
     constants = [wide(tensor) for place, tensor in enumerate(operation.inputs) if place != way]
     match operation.type:
         case "Neg":
@@ -63,8 +69,8 @@ def scaled_and_shifted(operation, way, scale, shift):
     return scale * grow, (shift - mean) * grow + beta
 
 
-def scaled_weights(core, scale):
-    """The weights with which `core` gives what it gave, times `scale`; None where no weights do."""
+def scaled_weights(core: tf.Operation, scale: Any) -> tf.Tensor | None:
+    """Return weights that multiply the output of `core` by `scale`, a float or a tensor; None where none do."""
     weights = wide(core.inputs[WEIGHTS_AT[core.type]])
     if isinstance(scale, float):
         return weights if scale == 1 else weights * scale
@@ -80,22 +86,22 @@ def scaled_weights(core, scale):
     return None
 
 
-def passes(operation):
-    """Whether relevance passes as it is: a function of one number that keeps its sign, clipping included."""
+def passes(operation: tf.Operation) -> bool:
+    """Return True where relevance passes unchanged: a function of one number that keeps its sign, or clips it."""
     if operation.type == "Cast":
         return operation.inputs[0].dtype.is_floating and operation.outputs[0].dtype.is_floating
     return operation.type in PASSING or _keeps_zero(operation)
 
 
 def _keeps_zero(operation):
-    """Whether this is a Maximum or Minimum with a constant that leaves zero where it is, as a ReLU does."""
+    """Return True for a Maximum or Minimum with a constant that maps zero to zero, as a ReLU does."""
     allowed = {"Maximum": lambda bound: (bound <= 0).all(), "Minimum": lambda bound: (bound >= 0).all()}
     bounds = [tf.get_static_value(tensor) for tensor in operation.inputs]
     return operation.type in allowed and any(b is not None and allowed[operation.type](b) for b in bounds)
 
 
-def never_negative(tensor):
-    """Whether a ReLU sees to it."""
+def never_negative(tensor: tf.Tensor) -> bool:
+    """Return True where a ReLU keeps the tensor from going below zero."""
     if tensor.op.type in IDENTITIES | {"Cast", "MaxPool"}:
         return never_negative(tensor.op.inputs[0])
     return tensor.op.type in RELUS

@@ -1,9 +1,12 @@
-"""The walk: from the score back to the image, one step for each operation, or for a layer with its scale and shift.
+"""The walk from the score back to the image: one step for each operation, or for a layer with its scale and shift.
 
 A convolution with batch normalisation is one linear layer here: its weights times the scale, and one bias. A scale and
-shift that stands alone (batch normalisation in front of a convolution) is a layer of its own. What is done to pixels
-one by one in front of all layers (rescaling, say) is a way to write them: relevance passes it as it is.
+shift that stands alone (batch normalisation in front of a convolution) is a layer of its own. Operations on single
+pixels in front of all layers (rescaling, say) only encode the image differently: relevance passes them unchanged.
 """
+
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import tensorflow as tf
 
@@ -26,8 +29,15 @@ from .propagation_rules import RULES
 class Walk:
     """The operations through which `images` reach `end`, in the graph that is being built."""
 
-    def __init__(self, images, end, rule, knobs, refuse):
-        """`refuse(operation)` is called for what no rule is known for, and must raise."""
+    def __init__(
+        self,
+        images: tf.Tensor,
+        end: tf.Tensor,
+        rule: str,
+        knobs: Mapping[str, tf.Tensor],
+        refuse: Callable[[tf.Operation], NoReturn],
+    ):
+        """Collect the operations; `refuse(operation)` is called for one that has no rule, and must raise."""
         self._images, self._end, self._rules, self._refuse = images, end, RULES[rule], refuse
         self._knobs = {name: tf.cast(value, wide(end).dtype) for name, value in knobs.items()}
         forth = _reached(images, lambda tensor: [out for user in tensor.consumers() for out in _values_of(user)])
@@ -39,8 +49,8 @@ class Walk:
         ]
         self._pixels = self._recoded_pixels()
 
-    def back(self, start, scores):
-        """(relevance at the images, scores, what the biases took), from relevance `start` at the end."""
+    def back(self, start: tf.Tensor, scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return (relevance at the images, scores (n,), the biases' shares (n,)), from relevance `start` at the end."""
         held, taken = {self._end.name: start}, tf.zeros_like(scores)
         for operation in reversed(self._operations):
             arriving = [held.pop(tensor.name, None) for tensor in operation.outputs]
@@ -53,7 +63,7 @@ class Walk:
         return held[self._images.name], scores, taken
 
     def _step(self, operation, arriving):
-        """([(input tensor, its relevance)], what the biases take) of an operation, or of the layer that ends in it."""
+        """Return ([(input tensor, its relevance)], the biases' share) of an operation, or of the layer ending in it."""
         if operation.type in MOVING | WINNERS:
             return self._moved(operation, arriving), 0
         if passes(operation) or operation.outputs[0].name in self._pixels:
@@ -66,7 +76,7 @@ class Walk:
         return list(zip(layer.inputs, handed, strict=True)), to_bias
 
     def _moved(self, operation, arriving):
-        """Each number's relevance goes back to where the number came from."""
+        """Return [(input tensor, its relevance)]: each number's relevance goes back to where the number came from."""
         ways = self._ways(operation)
         inputs = [tf.stop_gradient(wide(operation.inputs[way])) for way in ways]
         outputs = again(operation, dict(zip(ways, inputs, strict=True)))
@@ -75,7 +85,7 @@ class Walk:
         return [(operation.inputs[way], share) for way, share in zip(ways, handed, strict=True)]
 
     def _layer(self, last):
-        """The LinearLayer that ends in the operation `last`; refuses where it is none."""
+        """Return the LinearLayer that ends in the operation `last`; refuse where there is none."""
         scaling, tensor = [], last.outputs[0]
         while self._is_affine(tensor.op):
             (way,) = self._ways(tensor.op)
@@ -98,10 +108,10 @@ class Walk:
         ways = tuple(self._ways(core))
         return LinearLayer(core, ways, tuple(core.inputs[way] for way in ways), weights, bias, last.outputs[0])
 
-    # ---- What the path is like
+    # ---- Properties of the path
 
     def _ways(self, operation):
-        """The places of the inputs that come from the image."""
+        """Return the positions of the inputs that come from the image."""
         return [place for place, tensor in enumerate(operation.inputs) if tensor.name in self._names]
 
     def _is_weighted(self, operation):
@@ -109,16 +119,16 @@ class Walk:
         return at is not None and at not in self._ways(operation) and len(self._ways(operation)) == 1
 
     def _is_affine(self, operation):
-        """Whether each number is scaled and shifted by constants."""
+        """Return True where each number is scaled and shifted by constants."""
         ways = self._ways(operation)
         if operation.type not in AFFINE or len(ways) != 1 or ways[0] not in LINEAR[operation.type]:
             return False
         if operation.type in NORMALISATIONS and operation.get_attr("is_training"):
-            return False  # it scales by what it finds in the batch
+            return False  # it scales by the statistics of the batch
         return operation.inputs[ways[0]].shape.as_list() == operation.outputs[0].shape.as_list()
 
     def _recoded_pixels(self):
-        """The names of the tensors that are pixels, moved, scaled and shifted."""
+        """Return the names of the tensors that hold pixels, only moved, scaled and shifted."""
         pixels = {self._images.name}
         for operation in self._operations:
             same = operation.type in IDENTITIES or (operation.type == "Cast" and passes(operation))
@@ -129,11 +139,12 @@ class Walk:
 
 
 def _values_of(operation):
-    """The outputs that depend on the numbers in the inputs, not only on how many there are."""
+    """Return the outputs that depend on the numbers in the inputs, not only on their shape."""
     return () if operation.type in SHAPE_ONLY else operation.outputs
 
 
 def _reached(start, neighbours):
+    """Return the names of all tensors that can be reached from `start` by way of `neighbours(tensor)`."""
     seen, waiting = {start.name}, [start]
     while waiting:
         for tensor in neighbours(waiting.pop()):

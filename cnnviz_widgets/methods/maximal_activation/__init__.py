@@ -1,34 +1,43 @@
-"""Maximal activation: an image made to raise one score, the picture that a class or a channel holds of its kind.
+"""Maximal activation: an image made to raise one score, the picture of its kind that a class or a channel holds.
 
 Erhan, Bengio, Courville, Vincent, "Visualizing Higher-Layer Features of a Deep Network", 2009, section 3. Waves instead
 of pixels, decorrelated colours and small movements: Olah, Mordvintsev, Schubert, "Feature Visualization", Distill 2017
 (doi:10.23915/distill.00007).
 
-We differ in one point: the score's gradient is brought to a mean size of 1 a pixel before that of the penalties is
-taken off. So they weigh the same for a class, a channel and a unit: a norm of 0.1 with power 1 pulls back to the
-background what moves the score less than a tenth as much as the average pixel does.
+We differ in one point: the score's gradient is scaled to a mean size of 1 per pixel before that of the penalties is
+subtracted. So penalties weigh the same for a class, a channel and a unit: a norm of 0.1 with power 1 pulls a pixel back
+to the background if it moves the score less than a tenth as much as the average pixel.
 
 The preset "article" follows keras-vis: pixels, 200 steps, an L-p norm (p = 6) and a total variation. Their weights
-there are 10 on raw scores; 0.2 is about as much for the digits network. It differs in the optimiser (Adam instead of
-RMSProp), in the picture, which stays inside the value range by itself and is not stretched into it at the end, and
-in what is returned (the best score, not the best score after penalties).
+there are 10 on raw scores; for the digits network 0.2 is about equivalent. It differs in the optimiser (Adam instead of
+RMSProp), in the picture, which always stays inside the value range and is not stretched into it at the end, and in the
+choice of the result (the best score, not the best score after penalties).
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.method import REFERENCE_SIDE, Method, register
 from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import Slider, choice, default_of, parameters_of, slider, switch
 from cnnviz_widgets.core.result import PICTURE, Result
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.words import number, percent
 
-# A look at the picture after so many steps: for the person, and to find the best one.
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
+
+    from .optimizer import OptimizerState
+
+# Steps from one picture to the next that is shown, and of which the best is kept.
 EVERY = 8
-# Shorter sides, in px, up to which a network sees strokes rather than textures.
+# The shorter side, in px, up to which a network sees strokes rather than textures.
 SMALL = 64
-# Parameters in px that shrink with the picture, down to none.
+# Parameters in px that shrink with the picture, down to 0.
 IN_PIXELS = ("pad", "jitter")
 
 
@@ -37,9 +46,9 @@ IN_PIXELS = ("pad", "jitter")
 class MaximalActivation(Method):
     """An image that raises the target's score, made from noise.
 
-    (height, width, colour) of what the network takes, inside its value range; pixel values. Every eighth picture on the
-    way is looked at, and of these the one whose own score, without any movement, is highest. With more steps it goes on
-    from where it stopped.
+    (height, width, colour) in the network's shape and value range; pixel values. Every eighth picture along the way is
+    scored without any movement, and the result is the one with the highest score. With more steps the ascent continues
+    where it stopped.
     """
 
     title = "Maximal activation"
@@ -47,37 +56,41 @@ class MaximalActivation(Method):
     summary = "An image made to excite a class, a channel or a single unit as much as possible."
     paper = "Erhan et al. 2009; Olah et al. 2017, doi:10.23915/distill.00007"
     uses = ("target",)
+    makes_map = False
 
-    steps: int = slider(256, 1, 512, help="How often the image is changed a little.", repeats=True)
+    steps: int = slider(256, 1, 512, help="Number of small changes to the image.", repeats=True)
     parameterisation: str = choice(
         "fourier",
         {
-            "fourier": "The waves of which the image is made: large shapes come as easily as fine ones.",
+            "fourier": "The waves that make up the image, so that large shapes come as easily as fine ones.",
             "pixel": "Every pixel by itself.",
         },
-        help="What is changed in a step.",
+        help="Numbers that a step changes.",
     )
     decay: float = slider(
-        1.1, 0, 2, step=0.1, help="How much slower short waves grow than long ones; more is smoother."
+        1.1, 0, 2, step=0.1, help="Attenuation of short waves relative to long ones; more is smoother."
     )
     decorrelate: bool = switch(True, help="Change colours as they vary in photographs, not red, green and blue alone.")
-    jitter: int = slider(16, 0, 48, unit="px", help="How far the image is shifted at random before each step.")
-    rotate: float = slider(10.0, 0, 45, step=1.0, unit="°", help="How far it is rotated at random.")
-    zoom: float = slider(0.2, 0, 0.5, step=0.05, unit="of size", help="How much it is enlarged or reduced at random.")
-    pad: int = slider(16, 0, 48, unit="px", help="How much larger it is, on each side, than what the network sees.")
-    learning_rate: float = slider(0.07, 0.01, 0.5, step=0.01, help="How far a step goes.")
+    jitter: int = slider(16, 0, 48, unit="px", help="Largest random shift of the image before each step.")
+    rotate: float = slider(10.0, 0, 45, step=1.0, unit="°", help="Largest random rotation before each step.")
+    zoom: float = slider(0.2, 0, 0.5, step=0.05, unit="of size", help="Largest random change of size before each step.")
+    pad: int = slider(16, 0, 48, unit="px", help="Margin of the image on each side, beyond what the network sees.")
+    learning_rate: float = slider(0.07, 0.01, 0.5, step=0.01, help="Size of a step.")
     norm: float = slider(0.0, 0, 2, step=0.05, help="Weight of a penalty on pixels that differ from the background.")
     power: float = slider(
-        1.0, 1, 6, step=1.0, help="Which norm that is: 1 makes for few pixels, 6 against bright ones."
+        1.0, 1, 6, step=1.0, help="Power of that norm: 1 favours few pixels, 6 suppresses bright ones."
     )
     total_variation: float = slider(0.02, 0, 2, step=0.01, help="Weight of a penalty on neighbours that differ.")
     background: float = slider(
-        0.5, 0, 1, step=0.05, unit="of range", help="Where the image begins, and what is around it."
+        0.5, 0, 1, step=0.05, unit="of range", help="Grey level at the start and around the image."
     )
-    seed: int = slider(0, 0, 99, help="Which noise it begins with; another one gives another picture.")
+    seed: int = slider(0, 0, 99, help="Seed of the noise at the start; another one gives another picture.")
 
-    def run(self, network, target):
-        """Yield the best picture so far every few steps."""
+    def run(self, network: "Network", target: Target) -> Iterator[Result]:
+        """Yield the best picture so far, (height, width, colour) in pixel values, every few steps.
+
+        Raises ValueError for a score that does not depend on the image.
+        """
         from .optimizer import Ascent  # which imports TensorFlow
 
         ascent = Ascent(network, target, self.parameterisation, self.decorrelate, **self.knobs)
@@ -96,17 +109,20 @@ class MaximalActivation(Method):
         yield self._result(history, notes=tuple(_remarks(network, target, history)))
 
     @property
-    def knobs(self):
-        """{name: value} of the numbers that may vary without tracing again: all sliders but the steps."""
+    def knobs(self) -> dict[str, Any]:
+        """The numbers that may vary without tracing again, {name: value}: all sliders except the steps."""
         sliders = {name for name, known in parameters_of(self).items() if isinstance(known, Slider)}
         return {name: getattr(self, name) for name in sliders - {"steps"}}
 
-    def _result(self, history, **more):
+    def _result(self, history: "History", **more: Any) -> Result:
         return Result(history.picture, signed=False, unit="pixel value", axes=PICTURE, course=history.course, **more)
 
     @classmethod
-    def suited_to(cls, side):
-        """Jitter and margin shrink with the picture; a small one moves more, for its size, and needs fewer steps."""
+    def suited_to(cls, side: int) -> Self:
+        """Return the method for pictures whose shorter side is `side` px.
+
+        Jitter and margin shrink with the picture; a small picture moves more for its size and needs fewer steps.
+        """
         scaled = {name: round(default_of(cls, name) * side / REFERENCE_SIDE) for name in IN_PIXELS}
         if side > SMALL:
             return cls(**scaled)
@@ -115,17 +131,17 @@ class MaximalActivation(Method):
         return cls(**scaled, steps=steps, decay=1.4, rotate=15.0, learning_rate=0.05, total_variation=0.0)
 
     @classmethod
-    def slider_ends(cls, name, side, layer=None):
-        """Those in px end where the picture is about as small."""
+    def slider_ends(cls, name: str, side: int, layer: LayerInfo | None = None) -> tuple[float, float, float]:
+        """Return (lowest, highest, step); the ends of sliders in px shrink with the picture."""
         low, high, step = super().slider_ends(name, side, layer)
         return (low, max(1, round(high * side / REFERENCE_SIDE)), step) if name in IN_PIXELS else (low, high, step)
 
     @classmethod
-    def presets(cls, network):
-        """Two: "clear" looks good, "article" follows keras-vis."""
+    def presets(cls, network: "Network") -> Mapping[str, Method]:
+        """Return two presets: "clear" looks good, "article" follows keras-vis."""
         clear = cls.suited_to(min(side or REFERENCE_SIDE for side in network.input_shape[:2]))
         paper = background_of(network)
-        if paper is not None:  # ink on paper: as much of it as the class needs
+        if paper is not None:  # ink on paper: only as much ink as the class needs
             clear = replace(clear, background=paper, norm=0.1, power=1.0)
         article = cls(
             steps=200,
@@ -146,36 +162,36 @@ class MaximalActivation(Method):
 class History:
     """The state of an ascent, and the best picture so far."""
 
-    state: object
-    picture: np.ndarray | None = None
+    state: "OptimizerState"
+    picture: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # None only before the first picture
     score: float = -np.inf
-    course: tuple = ()  # (step, score) at every look
+    course: tuple[tuple[int, float], ...] = ()  # (step, score) of every picture
 
     @property
-    def number(self):
-        """The steps that were made."""
+    def number(self) -> int:
+        """The number of steps so far."""
         return self.state.number
 
     @property
-    def nbytes(self):
-        """Bytes that keeping it takes."""
+    def nbytes(self) -> int:
+        """Bytes of memory that keeping it takes."""
         return self.state.nbytes + self.picture.nbytes
 
-    def seen(self, state, picture, score):
-        """The history with one more picture, of this score."""
+    def seen(self, state: "OptimizerState", picture: np.ndarray, score: float) -> "History":
+        """Return the history with one more picture (height, width, colour) and its score."""
         course = (*self.course, (state.number, score))
         if self.picture is not None and not score > self.score:
             return replace(self, state=state, course=course)
         return History(state, picture, score, course)
 
 
-def _next_look(number):
-    """After which step one looks next: at once, then every few."""
+def _next_look(number: int) -> int:
+    """Return the step of the next picture: the first one, then every eighth."""
     return 1 if number == 0 else number - number % EVERY + EVERY
 
 
-def background_of(network):
-    """The level, 0 to 1, of the paper where more than half of all sample pixels are paper; otherwise None."""
+def background_of(network: "Network") -> float | None:
+    """Return the paper's level, from 0 to 1, where more than half of all sample pixels are paper; otherwise None."""
     key = ("background",)
     if (kept := network.cache.get(key)) is None:
         low, high = network.value_range
@@ -185,8 +201,8 @@ def background_of(network):
     return kept[0] if kept else None
 
 
-def _remarks(network, target, history):
-    """What to say of a finished picture."""
+def _remarks(network: "Network", target: Target, history: History) -> Iterator[Note]:
+    """Yield the notes on a finished picture."""
     if history.state.relaxed:
         yield relaxed(history.state.relaxed)
     if len({score for _, score in history.course}) == 1 < len(history.course):
@@ -196,8 +212,8 @@ def _remarks(network, target, history):
         yield _seen(network, target, history.picture)
 
 
-def _seen(network, target, picture):
-    """What the network takes a picture for, which was made for a target of classes."""
+def _seen(network: "Network", target: Target, picture: Any) -> Note:
+    """Return a note on the class that the network sees in a picture made for a target of classes."""
     probabilities, number = network.probabilities(picture), network.class_of(target)
     names, top = network.class_names, int(probabilities.argmax())
     if number is None:
@@ -207,8 +223,8 @@ def _seen(network, target, picture):
     return mistaken(names[number], float(probabilities[number]), names[top], float(probabilities[top]))
 
 
-def _best_sample(network, target):
-    """(how many samples, which has the highest score, its name, that score); () where there are none."""
+def _best_sample(network: "Network", target: Target) -> tuple[Any, ...]:
+    """Return (number of samples, index of the one with the highest score, its name, that score); () without samples."""
     if not network.samples:
         return ()
     key = ("best sample", target, network.weights_version())
@@ -220,41 +236,43 @@ def _best_sample(network, target):
     return kept
 
 
-def reached(score, count=0, sample=None, name=None, best=None):
-    """The score, beside what real images reach; `sample` is the number of the one that reaches most."""
-    if sample is None:
+def reached(
+    score: float, count: int = 0, sample: int | None = None, name: str | None = None, best: float | None = None
+) -> Note:
+    """Return a note on the score, beside the `best` one of `count` samples, that of number `sample`."""
+    if sample is None or best is None:
         return Note("score_reached", f"The picture scores {number(score)}.", {"score": score})
     return Note(
         "score_reached",
-        f"The picture scores {number(score)}; the best of the {count} sample images, {name!r}, {number(best)}.",
+        f"The picture scores {number(score)}; the best of the {count} sample images, {name!r}, scores {number(best)}.",
         {"score": score, "sample": sample, "best": best},
     )
 
 
-def recognised(name, probability):
-    """The network takes the picture for what it was made for."""
+def recognised(name: str, probability: float) -> Note:
+    """Return a note that the network takes the picture for its target."""
     return Note(
         "recognised", f"The network takes it for {name} ({percent(probability)}).", {"probability": probability}
     )
 
 
-def taken_for(name, probability):
-    """What the network sees in a picture that was made for no single class."""
+def taken_for(name: str, probability: float) -> Note:
+    """Return a note on the class that the network sees in a picture made for no single class."""
     return Note("taken_for", f"The network takes it for {name} ({percent(probability)}).", {"top": probability})
 
 
-def mistaken(name, probability, other, others):
-    """The network takes the picture for something else."""
+def mistaken(name: str, probability: float, other: str, others: float) -> Note:
+    """Return a note that the network takes the picture for another class, of probability `others`."""
     return Note(
         "mistaken",
         f"The network does not take it for {name} ({percent(probability)}) but for {other} ({percent(others)}): "
-        "what raises this score raises another one more.",
+        "raising this score raises another one more.",
         {"probability": probability, "other": others},
     )
 
 
-def relaxed(count):
-    """The start was silent."""
+def relaxed(count: int) -> Note:
+    """Return a note that silent ReLUs passed the gradient in the first `count` steps."""
     return Note(
         "relaxed_relus",
         f"At first no change moved the score: in {count} step{'s' if count != 1 else ''} silent ReLUs let the gradient "
@@ -263,6 +281,6 @@ def relaxed(count):
     )
 
 
-def unmoved():
-    """Nothing was found."""
+def unmoved() -> Note:
+    """Return a note that the score never moved."""
     return Note("unmoved", "The score never moved: the network is silent. Try another seed or background.")

@@ -1,24 +1,30 @@
-"""Making an image that raises a score: gradient ascent from seeded noise, one compiled step at a time.
+"""An optimiser that makes an image raise a score: gradient ascent from seeded noise, one compiled step at a time.
 
-A step is parameters -> image -> a small movement -> network -> gradient -> Adam. What a person varies while they look,
-and the class, channel or unit whose score is raised, reach it as tensors: it is traced once for a network and a kind of
+A step is parameters -> image -> a small movement -> network -> gradient -> Adam. The numbers that a person varies, and
+the class, channel or unit whose score is raised, reach it as tensors: it is traced once for a network and a kind of
 target. Kingma, Ba, "Adam", 2015 (arXiv:1412.6980), algorithm 1.
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.engine.compiled import TERMS, terms_of
 
 from .parameterisation import START, correlated, pixels_of, planes_of, shape_of_parameters
 from .transforms import movement, warped
 
-# The sides, in px, of the picture for a network that takes any.
+if TYPE_CHECKING:
+    from cnnviz_widgets.network import Network
+
+# The sides, in px, of the picture for a network that takes any size.
 SIDE = 224
-# A score that does not move at all gets this many steps in which silent ReLUs pass the gradient on.
+# The number of steps in which silent ReLUs may pass the gradient on, for a score that does not move at all.
 RELAXED_STEPS = 32
-# Adam's memory of the gradient and of its square, and what keeps a division from zero.
+# Adam's decay rates for the gradient and its square, and the number that keeps a divisor from zero.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 # Knobs that are whole numbers.
 WHOLE = ("pad", "seed")
@@ -28,18 +34,18 @@ WHOLE = ("pad", "seed")
 class OptimizerState:
     """The state of the ascent: everything that the next step depends on.
 
-    `parameters` and Adam's two `moments` are tensors; `number` counts the steps that were made, `relaxed` those of them
-    that needed the relaxed ReLU gradient.
+    `parameters` and Adam's two `moments` are tensors; `number` counts the steps so far, `relaxed` those of them that
+    needed the relaxed ReLU gradient.
     """
 
-    parameters: object
-    moments: tuple
+    parameters: tf.Tensor
+    moments: tuple[tf.Tensor, ...]
     number: int = 0
     relaxed: int = 0
 
     @property
-    def nbytes(self):
-        """Bytes that keeping it takes."""
+    def nbytes(self) -> int:
+        """Bytes of memory that keeping it takes."""
         return sum(4 * int(tf.size(tensor)) for tensor in (self.parameters, *self.moments))
 
 
@@ -50,7 +56,7 @@ class Ascent:
     `zoom`, `background`, `norm`, `power`, `total_variation`, `learning_rate`, and the whole numbers `pad` and `seed`.
     """
 
-    def __init__(self, network, target, parameterisation, decorrelate, **knobs):
+    def __init__(self, network: "Network", target: Target, parameterisation: str, decorrelate: bool, **knobs: Any):
         engine = network.traced_engine
         end, (height, width, channels) = engine.objective_tensor(target.layer), network.input_shape
         self.shape = (height or SIDE, width or SIDE, channels)
@@ -68,14 +74,14 @@ class Ascent:
             for rule in ("standard", "redirected")
         }
 
-    def begin(self):
-        """The start: noise that looks grey."""
+    def begin(self) -> OptimizerState:
+        """Return the start: noise that looks grey."""
         shape = shape_of_parameters(self._kind, *self._canvas)
-        parameters = START * tf.random.stateless_normal(shape, [self._seed, 0])
+        parameters = START * tf.random.stateless_normal(shape, (self._seed, 0))
         return OptimizerState(parameters, (tf.zeros(shape), tf.zeros(shape)))
 
-    def advanced(self, state, number):
-        """The state when `number` steps have been made in all."""
+    def advanced(self, state: OptimizerState, number: int) -> OptimizerState:
+        """Return the state after `number` steps in all."""
         step = self._steps["standard"]()
         while state.number < number:
             given = (state.parameters, *state.moments, tf.constant(state.number), self._terms, self._knobs)
@@ -92,13 +98,13 @@ class Ascent:
             )
         return state
 
-    def picture(self, state):
-        """(height, width, channels) float32 in the network's value range: the image as it is, not moved."""
+    def picture(self, state: OptimizerState) -> np.ndarray:
+        """Return the image without any movement: (height, width, channels) float32 in the network's value range."""
         return self._picture(state.parameters, self._knobs).numpy()
 
 
 def _step_function(functions, objective, rule, knob_specs, kind, decorrelate, shape, value_range):
-    """A `tf.function` that makes one step: whether the score moved at all, parameters, moments."""
+    """Return a `tf.function` that makes one step: (True where the score moved at all, parameters, *moments)."""
     parameters = _parameters_spec(kind, shape)
     graph = functions.graph
     dtype = graph.tensor(graph.input).dtype
@@ -110,13 +116,13 @@ def _step_function(functions, objective, rule, knob_specs, kind, decorrelate, sh
     def step(parameters, mean, square, number, terms, knobs):
         image = _image(kind, decorrelate, shape, parameters, knobs)
         moved = movement(knobs["seed"], number, knobs["jitter"], knobs["rotate"], knobs["zoom"])
-        seen = warped(image, *shape[:2], moved, knobs["background"])
+        seen = warped(image, shape[0], shape[1], moved, knobs["background"])
         images = tf.cast(_in_range(seen, value_range), dtype)[tf.newaxis]
         (values,) = graph({graph.input: images}, [objective], rule)
         score = tf.reduce_sum(functions.scores(objective, values, terms))
         at_seen = tf.gradients(score, seen)[0]
         if at_seen is None:
-            raise ValueError("The score must depend on the image if it is to be raised. Received: one that does not.")
+            raise ValueError("The score must depend on the image to be raised. Received: one that does not.")
         uphill = _of_mean_size_1(tf.gradients(seen, image, at_seen)[0])
         downhill = tf.gradients(_penalty(image, knobs), image)[0] - uphill
         downhill = tf.gradients(image, parameters, downhill)[0]
@@ -142,7 +148,7 @@ def _parameters_spec(kind, shape):
 
 
 def _image(kind, decorrelate, shape, parameters, knobs):
-    """(height, width, channels) between 0 and 1, larger than what the network takes by `pad` on each side."""
+    """Return the image (height, width, channels) from 0 to 1, larger than the network's by `pad` on each side."""
     height, width, channels = shape
     planes = planes_of(kind, parameters, height + 2 * knobs["pad"], width + 2 * knobs["pad"], knobs["decay"])
     planes = correlated(planes) if decorrelate else planes
@@ -156,12 +162,12 @@ def _in_range(image, value_range):
 
 
 def _of_mean_size_1(gradient):
-    """So that a penalty weighs the same for a class, a channel and a unit, whose scores have different sizes."""
+    """Scale the gradient so that a penalty weighs the same for a class, a channel and a unit."""
     return tf.math.divide_no_nan(gradient, tf.reduce_mean(tf.abs(gradient)))
 
 
 def _penalty(image, knobs):
-    """What loud and rough images cost: keras-vis's terms, of an image from 0 to 1, not divided by its size."""
+    """Return the penalty on loud and rough images from 0 to 1: keras-vis's terms, not divided by the size."""
 
     def norm():
         away = tf.reduce_sum(tf.abs(image - knobs["background"]) ** knobs["power"])
@@ -169,12 +175,12 @@ def _penalty(image, knobs):
 
     down, across = image[1:, :-1] - image[:-1, :-1], image[:-1, 1:] - image[:-1, :-1]
     total_variation = tf.reduce_sum(down**2 + across**2)
-    # Powers of every pixel take a tenth of the whole step, so not for nothing.
+    # Powers of every pixel take a tenth of the whole step, so they are skipped when the weight is 0.
     return knobs["total_variation"] * total_variation + tf.cond(knobs["norm"] > 0, norm, lambda: 0.0)
 
 
 def _adam(parameters, gradient, mean, square, number, learning_rate):
-    """Algorithm 1 of Kingma and Ba: (parameters, mean of the gradient, mean of its square)."""
+    """Return (parameters, mean of the gradient, mean of its square) by algorithm 1 of Kingma and Ba."""
     time = tf.cast(number + 1, tf.float32)
     mean = BETA_1 * mean + (1 - BETA_1) * gradient
     square = BETA_2 * square + (1 - BETA_2) * gradient**2

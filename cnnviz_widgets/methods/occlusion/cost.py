@@ -1,44 +1,51 @@
-"""How long following a step, or computing it on a whole map, will take: products added up and bytes moved.
+"""The predicted time to follow a step or to compute it on a whole map, from multiply-adds and bytes moved.
 
-Only the ratios matter: they decide where to go over to whole maps. The rates are those of one core or two of a common
-processor; other machines are faster or slower, but at all of this about alike.
+Only the ratios matter: they decide where to switch to whole maps. The rates are those of one or two cores of a common
+processor; other machines are faster or slower at all of them by about the same factor.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-# Multiply-adds a second: of dense products, and of those of one channel with itself, which move more than they compute.
+from .dirty_cells import DirtyCells
+
+if TYPE_CHECKING:
+    from .steps import Program, Step, Work
+
+# Multiply-adds per second: dense products, and products within one channel, which move more than they compute.
 DENSE, DEPTHWISE = 60e9, 20e9
-# Bytes moved a second: by what works cell by cell, and by what looks each cell up in a table.
+# Bytes moved per second: by operations that work cell by cell, and by those that look each cell up in a table.
 MOVED, LOOKED_UP = 40e9, 20e9
-CALL = 10e-6  # seconds for an operation to begin
+CALL = 10e-6  # seconds to start an operation
 NUMBER = 4  # bytes
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds for each covered image, and once for a batch of them."""
+    """Seconds for `each` covered image, and `once` for a batch of them."""
 
     each: float = 0.0
     once: float = 0.0
 
-    def __add__(self, other):
+    def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.each + other.each, self.once + other.once)
 
-    def of(self, count):
-        """Seconds for a batch of `count`."""
+    def of(self, count: int) -> float:
+        """Return the seconds for a batch of `count` covered images."""
         return self.once + count * self.each
 
 
-def whole(work):
-    """The `Cost` of an operation on whole maps."""
+def whole(work: "Work") -> Cost:
+    """Return the `Cost` of an operation on whole maps."""
     moved = work.read + work.written
     return Cost(work.multiply_adds / _rate(work) + _seconds(moved), _seconds(work.weights) + CALL)
 
 
-def followed(step, program, changed):
-    """The `Cost` of a step on the rectangles that hold the cells `changed` {tensor: DirtyCells}."""
+def followed(step: "Step", program: "Program", changed: Mapping[str, DirtyCells]) -> Cost:
+    """Return the `Cost` of a step on the rectangles that hold the cells `changed` {tensor: DirtyCells}."""
     rows_and_columns = np.maximum(changed[step.output].extent, 1)
     share = _cells(rows_and_columns) / _cells(step.window.sides)
     computing = Cost(share * (step.work.multiply_adds / _rate(step.work) + _seconds(step.work.written)))
@@ -46,15 +53,17 @@ def followed(step, program, changed):
     if step.is_direct:
         return computing + starting + Cost(share * _seconds(step.work.read))
     _, needed = step.window.needed(0, rows_and_columns)
-    pastes = [pasted(tensor, program, changed, needed) for tensor in step.inputs]
+    pastes = [pasting(tensor, program, changed, needed) for tensor in step.inputs]
     reading = Cost(sum(_cells(needed) * _seconds(program.shapes[tensor][-1]) for tensor in step.inputs))
     return sum(pastes, computing + starting + reading)
 
 
-def pasted(tensor, program, changed, needed=None):
-    """The `Cost` of the cells `needed` (n, 2) of a tensor, the whole map by default, put together from what is known.
+def pasting(
+    tensor: str, program: "Program", changed: Mapping[str, DirtyCells], needed: np.ndarray | None = None
+) -> Cost:
+    """Return the `Cost` of assembling a part of a tensor, `needed` (n, 2) rows and columns, or else the whole map.
 
-    All that is known is first copied into one table, then read from there.
+    All known cells are first copied into one table, then read from there.
     """
     *sides, channels = program.shapes[tensor]
     known = _cells(np.maximum(changed[tensor].extent, 1))

@@ -1,22 +1,30 @@
-"""In TensorFlow: rectangles of maps go through the operations that are followed, whole maps through the rest."""
+"""Rectangles of maps through the operations that are followed, and whole maps through the rest, in TensorFlow."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from cnnviz_widgets.engine.graph import ForwardGraph
 from cnnviz_widgets.engine.op_kinds import PADDINGS
 
+from .steps import Program, Step
 
-def clean_tensors(program, cut, frontier):
-    """The tensors whose maps of the uncovered image are needed: around rectangles, and under them at the end."""
+
+def clean_tensors(program: Program, cut: int, frontier: Sequence[str]) -> tuple[str, ...]:
+    """Return the tensors whose maps of the uncovered image are needed, around rectangles and under them at the end."""
     pasted = {tensor for step in program.steps[:cut] if not step.is_direct for tensor in step.inputs}
     return tuple(tensor for tensor in program.shapes if tensor in pasted or tensor in frontier)
 
 
-def answers(graph, program, cut, frontier, spec):
-    """The `tf.function` that follows the first `cut` steps of a `Program`, and then runs the rest of the network.
+def answers(
+    graph: ForwardGraph, program: Program, cut: int, frontier: Sequence[str], spec: Callable[[str], tf.TensorSpec]
+) -> Callable[..., Any]:
+    """Return a `tf.function` that follows the first `cut` steps of a `Program` and then runs the rest of the network.
 
-    It takes the rectangles of the image in which something is covered, (n, rows, columns, channels); the maps of the
-    uncovered image, those of `clean_tensors`; and where the cells come from of each part that is pasted, see
-    `plan.pastes`. It returns the tensors that are wanted, of each covered image. `spec` gives a tensor's TensorSpec.
+    Its arguments are the rectangles of the image in which something is covered, (n, rows, columns, channels); the maps
+    of the uncovered image, those of `clean_tensors`; and the sources of the cells of each part that is pasted, see
+    `plan.pastes`. Its result is the wanted tensors of each covered image. `spec(name)` is a tensor's TensorSpec.
     """
     steps, names = program.steps[:cut], clean_tensors(program, cut, frontier)
     image = spec(program.image)
@@ -49,12 +57,12 @@ def answers(graph, program, cut, frontier, spec):
     return answer
 
 
-def pasted(clean, rectangles, source, outside=0):
-    """(n, rows, columns, channels): for each window a part of a map, put together from what is known of it.
+def pasted(clean: tf.Tensor, rectangles: tf.Tensor, source: tf.Tensor, outside: float = 0) -> tf.Tensor:
+    """Return a part of a map for each window, (n, rows, columns, channels), assembled from known cells.
 
-    `clean` is the map of the uncovered image, `rectangles` what the windows have changed of it, and `outside` the
-    number beyond its border. `source` (n, rows, columns) tells which of all these cells goes where, see
-    `changed.sources`.
+    `clean` is the map of the uncovered image, `rectangles` the parts that the windows have changed, and `outside` the
+    number beyond the map's border. `source` (n, rows, columns) tells which of all these cells goes where, see
+    `dirty_cells.sources`.
     """
     channels = clean.shape[-1]
     border = tf.constant(outside, clean.dtype, [1, channels])
@@ -63,20 +71,20 @@ def pasted(clean, rectangles, source, outside=0):
     return tf.gather(table, source)
 
 
-def leaves_out_padding(graph, step):
-    """Whether it is a mean over those cells of a window only that lie in the map."""
+def leaves_out_padding(graph: ForwardGraph, step: Step) -> bool:
+    """Return True for a mean over only those cells of a window that lie in the map."""
     return step.work.kind == "AvgPool" and graph.node(step.name).attr["padding"].s != b"VALID"
 
 
-def with_presence(cells):
-    """With a further channel that is 1: where there is nothing, it will be 0."""
-    return tf.concat([cells, tf.ones_like(cells[..., :1])], axis=-1)
+def with_presence(cells: tf.Tensor) -> tf.Tensor:
+    """Return the cells with a further channel that is 1; beyond the map's border it will be 0."""
+    return tf.concat([cells, tf.ones_like(cells[:, :, :, :1])], axis=-1)
 
 
-def output(graph, step, inputs, fixed):
-    """What a step makes of `inputs` {tensor: (n, rows, columns, channels)}; whatever border it pads is there already.
+def output(graph: ForwardGraph, step: Step, inputs: dict[str, tf.Tensor], fixed: dict[str, tf.Tensor]) -> tf.Tensor:
+    """Return a step's output for `inputs` {tensor: (n, rows, columns, channels)}, which have their padding already.
 
-    `fixed` {tensor: value} is what is the same for every image.
+    `fixed` {tensor: value} holds the inputs that are the same for every image.
     """
     if step.work.kind in PADDINGS | {"IdentityN"}:
         return inputs[step.inputs[0]]
@@ -86,14 +94,14 @@ def output(graph, step, inputs, fixed):
 
 
 def _fixed_inputs(graph, steps):
-    """{tensor: value} of what the steps take in that is the same for every image."""
+    """Return {tensor: value} of the steps' inputs that are the same for every image."""
     taken = {tensor for step in steps for tensor in graph.inputs_of(step.name)}
     names = sorted(taken - {tensor for step in steps for tensor in step.inputs})
     return dict(zip(names, graph({}, names), strict=True))
 
 
 def _applied(graph, name, inputs):
-    """The first output of an operation of the graph, without padding, given its inputs."""
+    """Return the first output of an operation of the graph, without padding, for these inputs."""
     node, part = tf.compat.v1.NodeDef(), tf.compat.v1.GraphDef(versions=graph.definition.versions)
     node.CopyFrom(graph.node(name))
     node.input[:] = [f"given{k}:0" for k in range(len(inputs))]

@@ -1,11 +1,13 @@
-"""The operations of a traced graph that can be followed: of which it is known what a covered window changes.
+"""The operations of a traced graph that can be followed: those for which the effect of a covered window is known.
 
 Each is a `Step`, with the `Window` that tells which cells of its output see which of its input. An operation is
-followed when there is a rule for it and all that it takes is followed too, or does not depend on the image. What is
-not followed is computed on whole maps, and so is all that comes after it.
+followed when there is a rule for it and all its inputs are followed too, or do not depend on the image. An operation
+that is not followed is computed on whole maps, and so are all operations after it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,21 +25,26 @@ from cnnviz_widgets.engine.op_kinds import (
 
 from .dirty_cells import Window
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from cnnviz_widgets.engine.graph import ForwardGraph
+
 
 @dataclass(frozen=True)
 class Work:
-    """What an operation costs for one image when its maps are whole."""
+    """The cost of an operation for one image and whole maps, in numbers and multiply-adds."""
 
     kind: str
     multiply_adds: int
-    read: int  # numbers that it takes in, of what depends on the image
+    read: int  # numbers in the inputs that depend on the image
     written: int
-    weights: int  # numbers that it takes in and that are the same for all images
+    weights: int  # numbers in the inputs that are the same for all images
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One operation of the graph, on grids of cells: its `inputs` that depend on the image, and what it makes."""
+    """One operation of the graph on grids of cells: its `inputs` that depend on the image, and its `output`."""
 
     name: str
     inputs: tuple[str, ...]
@@ -46,28 +53,29 @@ class Step:
     work: Work
 
     @property
-    def is_direct(self):
-        """Whether a rectangle of its only input is all that it needs for the same rectangle of its output."""
+    def is_direct(self) -> bool:
+        """True where a rectangle of the output needs only the same rectangle of the only input."""
         return self.window.is_single and len(self.inputs) == 1
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What the tensors `wanted` need of the image, operation by operation, for images of one size.
+    """The operations between the image and the tensors `wanted`, for images of one size.
 
-    `steps` can be followed, in order of execution. `works` {operation: Work} are theirs and those of all others.
-    `shapes` {tensor: (rows, columns, channels)} are of what is followed, the image included.
+    `steps` are those that can be followed, in order of execution. `works` {operation: Work} holds all operations.
+    `shapes` {tensor: (rows, columns, channels)} holds the tensors that are followed, including the image.
     """
 
     image: str
     wanted: tuple[str, ...]
     steps: tuple[Step, ...]
-    works: dict
-    shapes: dict
+    works: dict[str, Work]
+    shapes: dict[str, tuple[int, ...]]
 
-    def frontiers(self, graph):
-        """{cut: the tensors that the rest of the network needs, and those that are wanted, after `cut` steps}."""
-        found, made, rest = {0: (self.image,)}, [self.image], set(self.works)
+    def frontiers(self, graph: "ForwardGraph") -> dict[int, tuple[str, ...]]:
+        """Return {cut: the tensors that are needed by the rest of the network, or wanted, after `cut` steps}."""
+        found: dict[int, tuple[str, ...]] = {0: (self.image,)}
+        made, rest = [self.image], set(self.works)
         for cut, step in enumerate(self.steps, start=1):
             made.append(step.output)
             rest.discard(step.name)
@@ -78,11 +86,11 @@ class Program:
         return found
 
 
-def program(graph, sides, wanted):
-    """The `Program` of the tensors `wanted` for images of `sides` (height, width)."""
+def program(graph: "ForwardGraph", sides: tuple[int, int], wanted: Sequence[str]) -> Program:
+    """Return the `Program` of the tensors `wanted` for images of `sides` (height, width)."""
     sized, image = graph.for_one_image(*sides)
     needed = set().union(*(graph.before(tensor) for tensor in wanted)) & graph.after(graph.input)
-    names = {image.name: graph.input}  # of what is followed
+    names = {image.name: graph.input}  # of the tensors that are followed
     steps, works, shapes = [], {}, {graph.input: tuple(image.shape[1:])}
     for operation in (operation for operation in sized.get_operations() if operation.name in needed):
         changing = [tensor for tensor in operation.inputs if tensor.op.name in needed or tensor.name == image.name]
@@ -102,7 +110,7 @@ def program(graph, sides, wanted):
 
 
 def _made(operation, changing):
-    """[(inputs, what is made of them)]; what is only handed on goes one by one."""
+    """Return [(inputs, output)]; the pairs of an operation that only hands tensors on are separate."""
     if operation.type != "IdentityN":
         return [(changing, operation.outputs[0])]
     handed_on = {tensor.name for tensor in changing}
@@ -110,8 +118,8 @@ def _made(operation, changing):
     return [([taken], made) for taken, made in pairs if taken.name in handed_on]
 
 
-def work_of(operation, changing):
-    """The `Work` of an operation, the tensors `changing` of whose inputs depend on the image."""
+def work_of(operation: "tf.Operation", changing: "Sequence[tf.Tensor]") -> Work:
+    """Return the `Work` of an operation; `changing` are those of its inputs that depend on the image."""
     return Work(
         operation.type,
         multiply_adds(operation) or 0,
@@ -130,11 +138,14 @@ def _length(tensor):
     return tensor.shape.num_elements() or 0
 
 
-# ---- What each kind of operation looks at. A rule gives the Window, and raises Unknown where it cannot tell.
+# ---- The window of each kind of operation. A rule returns a Window, or raises Unknown where there is none.
 
 
-def rule_of(operation, changing):
-    """The `Window` of an operation, `changing` being those of its inputs that depend on the image."""
+def rule_of(operation: "tf.Operation", changing: "Sequence[tf.Tensor]") -> Window:
+    """Return the `Window` of an operation; `changing` are those of its inputs that depend on the image.
+
+    Raises Unknown for an operation without a rule.
+    """
     if not all(_is_grid(tensor) for tensor in (*changing, operation.outputs[0])):
         raise Unknown
     if attribute(operation, "data_format", b"NHWC") != b"NHWC":
@@ -159,7 +170,7 @@ def _first_alone(operation, changing):
 
 
 def _cell_by_cell(operation, changing):
-    """Cells at the same place; whatever else it takes in must be the same at every place."""
+    """Return the window of one cell at the same place; all other inputs must be the same at every place."""
     (output,) = operation.outputs
     fixed = _fixed(operation, changing)
     if any(_sides(tensor) != _sides(output) for tensor in changing):
@@ -178,7 +189,7 @@ def _convolution_or_pooling(operation, changing):
 
 
 def _normalisation(operation, changing):
-    """With the mean and variance of the training."""
+    """Return the window of a normalisation that uses the mean and variance from training."""
     _first_alone(operation, changing)
     if operation.get_attr("is_training"):
         raise Unknown
@@ -186,7 +197,7 @@ def _normalisation(operation, changing):
 
 
 def _padding(operation, changing):
-    """What is put around the map is the same for every image; what was there moves."""
+    """Return the window of a padding, which moves the map; the padding is the same for every image."""
     _first_alone(operation, changing)
     widths = constant(operation.inputs[1])
     if widths[[0, 3]].any() or (widths < 0).any():
@@ -195,7 +206,7 @@ def _padding(operation, changing):
 
 
 def _concatenation(operation, changing):
-    """Channels of maps side by side."""
+    """Return the window of a concatenation of channels."""
     if len(changing) != len(operation.inputs) - 1 or int(constant(operation.inputs[-1])) % 4 != 3:
         raise Unknown
     return Window.single(_sides(operation.outputs[0]))

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import ipywidgets
 
-from cnnviz_widgets.core.method import FAMILIES
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.widgets.charts.faithfulness_curves import FaithfulnessCurves
@@ -97,5 +96,5 @@ class SanityExplorer(ComparisonExplorer):
 
 
 def maps_of_an_image():
-    """The methods that explain an image by a map; not those that make pictures, or show what the network holds."""
-    return tuple(method for method in all_methods() if "image" in method.uses and method.family != FAMILIES[-1])
+    """Return the methods that explain an image by a map, unlike those that make tiles or pictures."""
+    return tuple(method for method in all_methods() if method.makes_map)
