@@ -55,12 +55,12 @@ def test_without_any_relu_it_opens_at_the_methods_own_layer(image):
         ]
     )
     explorer = CAMExplorer(session=Session(Network(model), image, runner=Inline()))
-    assert "only · Conv2D" in explorer.layer_slider._name.value
+    assert "only · Conv2D" in explorer.layer_slider.name.value
     assert [isinstance(answer, Refusal) for answer in explorer.results] == [False, True, True, False]
 
 
 def test_the_slider_walks_from_the_first_layer_to_the_last_and_names_them(explorer, session, network):
-    slider, paths = explorer.layer_slider._slider, [info.path for info in network.spatial_layers]
+    slider, paths = explorer.layer_slider.slider, [info.path for info in network.spatial_layers]
     assert slider.max == len(paths) - 1
     for index in (1, len(paths) - 1, 0):
         slider.value = index
@@ -68,12 +68,12 @@ def test_the_slider_walks_from_the_first_layer_to_the_last_and_names_them(explor
         assert session.layer == paths[index]
         assert explorer.results[0].array.shape == info.output_shape[:2]
         assert f"{info.path} · {info.kind} · {info.size} · {index + 1} of {len(paths)}" in (
-            explorer.layer_slider._name.value
+            explorer.layer_slider.name.value
         )
 
 
 def test_at_the_last_layer_two_rules_are_refused_and_the_plain_one_is_the_original_but_for_a_factor(explorer, session):
-    explorer.controls._controls["final_relu"].value = False
+    explorer.controls.of_parameter["final_relu"].value = False
     session.layer = "conv2"
     plain, guided, deconvnet, original = explorer.results
     assert isinstance(guided, Refusal)

@@ -189,7 +189,7 @@ def test_a_picture_picked_for_one_network_is_not_picked_for_another(network):
 def test_a_slider_of_one_method_does_not_move_a_parameter_of_another(session):
     session.method = Occlusion(window=8, stride=8)
     controls = ParameterControls(session)
-    slider = controls._controls["stride"]
+    slider = controls.of_parameter["stride"]
     session.method = SmoothGrad()
     slider.value = 4
     assert (session.method, session.status) == (SmoothGrad(), "done")
@@ -201,7 +201,7 @@ def test_a_slider_of_one_method_does_not_move_a_parameter_of_another(session):
 def test_a_slider_over_the_layers_of_one_network_chooses_none_of_another(network, image, monkeypatch):
     monkeypatch.setattr("cnnviz_widgets.session.LatestWins", Inline)
     explorer = CAMExplorer(network, image)
-    slider = explorer.layer_slider._slider
+    slider = explorer.layer_slider.slider
     explorer.session.open(Network(KINDS["relu_activation"].build(), value_range=(0, 1)))
     slider.value = 0
     assert explorer.session.layer is None

@@ -75,9 +75,9 @@ def test_the_figure_is_made_when_asked_for_and_the_backend_stays(session):
 
 def test_two_explorers_on_one_session_are_linked(session):
     one, other = Explorer(session=session), Explorer(session=session)
-    one.target_picker._list.selected = 2
+    one.target_picker.list.selected = 2
     np.testing.assert_array_equal(shown(one), shown(other))
-    assert other.target_picker._list.selected == 2
+    assert other.target_picker.list.selected == 2
 
 
 def test_two_sessions_are_not_linked(network, image):
@@ -95,8 +95,8 @@ def test_several_layers_are_shown_as_one_map_and_no_single_one_is_picked(session
         assert (session.status, session.message) == ("done", "")
         assert session.result.request.layer == layers
         np.testing.assert_array_equal(shown(explorer), session.result.array)
-        assert explorer.layer_picker._list.selected == NOTHING
-        assert explorer.target_picker._channel.disabled
+        assert explorer.layer_picker.list.selected == NOTHING
+        assert explorer.target_picker.channel.disabled
         assert architecture.view.diagram.selected == ""
     session.choose_method(Activations)  # which takes one layer
     assert session.layer is None
@@ -109,7 +109,7 @@ def test_a_failed_request_dims_the_last_good_picture_and_says_why(session):
     session.layer = "no_such_layer"
     assert explorer.live_view.live_image.dimmed
     np.testing.assert_array_equal(shown(explorer), picture)
-    assert "no_such_layer" in explorer.status._message.value
+    assert "no_such_layer" in explorer.status.message.value
     session.layer = None
     assert not explorer.live_view.live_image.dimmed
 
@@ -136,11 +136,11 @@ def test_back_returns_to_the_picture_before(session):
     first = session.settings
     session.choose_method(Gradient)
     session.target = Target(2)
-    explorer.status._back.click()
+    explorer.status.back.click()
     assert session.target is None
-    explorer.status._back.click()
+    explorer.status.back.click()
     assert session.settings == first
-    explorer.status._back.click()  # there is nothing before: stays
+    explorer.status.back.click()  # there is nothing before: stays
     assert session.settings == first
 
 
@@ -193,4 +193,4 @@ def test_a_path_opens_as_image_and_a_method_class_as_method(network, tmp_path):
 def test_a_bad_target_is_told_on_the_page_not_raised(network, image):
     explorer = Explorer(session=Session(network, image, target=99, runner=Inline()))
     assert explorer.session.status == "failed"
-    assert "99" in explorer.status._message.value
+    assert "99" in explorer.status.message.value

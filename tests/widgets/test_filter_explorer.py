@@ -118,7 +118,7 @@ def test_the_button_makes_the_channel_the_target(explorer):
 def test_the_image_that_excites_it_is_made_on_request_and_goes_with_the_next_filter(explorer):
     exciting = explorer.detail.maximal_activation
     assert exciting.session.result is None
-    exciting._button.click()
+    exciting.button.click()
     result = exciting.session.result
     assert result.request.target == Target("conv1", 0)
     assert result.complete
@@ -168,7 +168,7 @@ def test_a_network_without_convolutions_is_told_on_the_page():
 
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3, activation="softmax")])
     explorer = FilterExplorer(session=Session(Network(model, class_names=CLASSES), runner=Inline()))
-    assert "Filters needs a layer" in text(explorer.status._message)
+    assert "Filters needs a layer" in text(explorer.status.message)
     assert explorer.detail.widget.layout.display == "none"
 
 

@@ -61,7 +61,7 @@ def test_an_image_and_a_network_go_both_ways(session, linked):
 def test_beside_the_classes_of_another_network_stands_what_it_says_of_them(session):
     explorer = OcclusionExplorer(session=session)
     explorer.session.open(small_network("second", seed=1))
-    shown = np.frombuffer(explorer.target_picker._list.values, "<f4")
+    shown = np.frombuffer(explorer.target_picker.list.values, "<f4")
     np.testing.assert_array_equal(shown, explorer.session.probabilities)
 
 

@@ -56,13 +56,13 @@ def test_it_opens_with_a_picture_of_the_first_class_and_says_so(explorer):
 
 def test_the_best_sample_stands_beside_the_picture(explorer, network):
     best = max(network.samples, key=lambda image: network.scores(image, 0))
-    shown = explorer.pictures._sample
+    shown = explorer.pictures.sample.children[1]
     np.testing.assert_array_equal(np.frombuffer(shown.image, np.uint8), best.rgb().ravel())
     assert shown.title == best.name
 
 
 def test_picking_a_class_makes_its_picture(explorer):
-    explorer.score_picker._classes.selected = 2
+    explorer.score_picker.classes.selected = 2
     assert explorer.result.request.target == Target(2)
     assert explorer.pictures.live_image.title.startswith("dog · ")
 
@@ -70,19 +70,19 @@ def test_picking_a_class_makes_its_picture(explorer):
 @pytest.mark.slow
 def test_a_channel_and_a_unit_can_be_picked_by_number(explorer, network):
     picker = explorer.score_picker
-    picker._kind.value = "channel"
+    picker.kind.value = "channel"
     layer = explorer.session.target.layer
     assert explorer.result.request.target == Target(layer, 0)
-    picker._layer.selected = [info.path for info in picker._layers].index("conv2")
-    picker._channel.value = 5
+    picker.layer.selected = picker.layer.names.index("conv2")
+    picker.channel.value = 5
     assert explorer.result.request.target == Target("conv2", 5)
-    assert picker._channel.max == 5
-    picker._kind.value = "unit"
+    assert picker.channel.max == 5
+    picker.kind.value = "unit"
     assert explorer.result.request.target == Target("conv2", 5, (6, 6))
-    picker._row.value = 0
+    picker.row.value = 0
     assert explorer.result.request.target == Target("conv2", 5, (0, 6))
-    assert picker._row.max == 12
-    picker._kind.value = "class"
+    assert picker.row.max == 12
+    picker.kind.value = "class"
     assert explorer.result.request.target == Target(0)
 
 
@@ -102,7 +102,7 @@ def test_all_classes_become_a_grid_and_one_is_chosen_by_a_click(explorer):
 
 def test_the_set_of_classes_can_be_edited(explorer):
     explorer.show_all(True)
-    explorer.class_set._tags.value = ["dog", "cat"]
+    explorer.class_set.tags.value = ["dog", "cat"]
     assert [result.request.target.index for result in explorer.session.results] == [2, 0]
 
 
@@ -116,8 +116,8 @@ def test_classes_can_be_given_by_name(network, monkeypatch):
 
 def test_continue_makes_more_steps_of_the_same_picture(explorer):
     before = explorer.result.course
-    explorer.more._steps.value = 7
-    explorer.more._button.click()
+    explorer.more.steps.value = 7
+    explorer.more.button.click()
     assert explorer.session.method.steps == 16
     assert explorer.result.course[: len(before) - 1] == before[:-1]
     assert explorer.result.course[-1][0] == 16
@@ -132,10 +132,12 @@ def test_continue_after_stop_ends_what_was_begun(network):
     making.stop()
     reached = making.progress
     assert making.status == "stopped"
-    assert not explorer.more._button.disabled
-    explorer.more._button.click()
-    wait(lambda: making.status == "running" and making.progress > 0.0)
-    assert making.progress > reached
+    assert not explorer.more.button.disabled
+    later = []
+    making.observe(lambda change: later.append(change.new) if change.new else None, "progress")
+    explorer.more.button.click()
+    wait(lambda: later)
+    assert later[0] > reached
     explorer.close()
     session.close()
 

@@ -88,7 +88,7 @@ def test_with_a_surround_the_area_is_covered_and_the_window_marked_in_its_middle
 
 
 def test_the_article_is_a_preset_away(explorer):
-    explorer.controls._presets.value = "article"
+    explorer.controls.presets.value = "article"
     assert explorer.session.method == Occlusion(5, 5, surround=5, score="probability")
     assert explorer.result.unit == "drop in probability"
 
@@ -105,7 +105,7 @@ def test_a_session_of_another_method_keeps_it_and_the_explorer_has_its_own(netwo
     explorer = OcclusionExplorer(session=session)
     assert isinstance(session.method, GradCAM)
     assert isinstance(explorer.result.request.method, Occlusion)
-    explorer.target_picker._list.selected = 2
+    explorer.target_picker.list.selected = 2
     assert session.target == Target(2)
 
 
@@ -119,7 +119,7 @@ def test_a_map_that_is_no_occlusion_has_no_windows_to_point_at(explorer):
 def test_a_refusal_is_told_and_the_maps_stay(explorer):
     before = numbers(explorer.heat_map)
     explorer.session.method = Occlusion(window=40, stride=4)
-    assert "window must fit in the image" in explorer.status._message.value
+    assert "window must fit in the image" in explorer.status.message.value
     np.testing.assert_array_equal(numbers(explorer.heat_map), before)
     point(explorer.heat_map, 13, 21)  # of the map that is shown
     assert explorer.by_hand.widget.rectangle == [8, 16, 8, 8]

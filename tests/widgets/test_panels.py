@@ -42,7 +42,7 @@ def test_every_result_has_a_picture_with_its_raw_numbers_and_its_name(gradients)
         np.testing.assert_array_equal(shown(panel.picture), result.array)
         assert panel.picture.title == str(result.request.method)
         assert panel.picture.unit == "score / pixel unit"
-    first, *others = gradients._row.children
+    first, *others = gradients.row.children
     assert first is gradients.image
     assert others == [panel.widget for panel in gradients.panels]
 
@@ -171,10 +171,10 @@ def test_fewer_results_leave_fewer_pictures(network, image):
 
     session = Session(network, image, method=GradCAM(), runner=Inline(), variants=classes)
     panels = Panels(session, lambda asked: str(asked.target.index))
-    assert len(panels._row.children) == 4
+    assert len(panels.row.children) == 4
     wanted[:] = [2]
     session.again()
-    assert len(panels._row.children) == 2
+    assert len(panels.row.children) == 2
     assert panels.panels[0].picture.title == "2"
 
 

@@ -28,12 +28,12 @@ def jpeg(colour, size=(60, 40)):
 
 
 def upload(picker, content, name="mine.jpg"):
-    picker._upload.content, picker._upload.name = content, name
-    picker._upload.count += 1
+    picker.upload.content, picker.upload.name = content, name
+    picker.upload.count += 1
 
 
 def test_classes_are_offered_with_their_probabilities(session, network, image):
-    picker = TargetPicker(session)._list
+    picker = TargetPicker(session).list
     assert picker.names == CLASSES
     np.testing.assert_allclose(np.frombuffer(picker.values, "<f4"), network.probabilities(image))
     assert picker.selected == -1
@@ -42,27 +42,27 @@ def test_classes_are_offered_with_their_probabilities(session, network, image):
 
 def test_picking_a_class_makes_it_the_target_and_none_gives_the_top_class_back(session):
     picker = TargetPicker(session)
-    picker._list.selected = 2
+    picker.list.selected = 2
     assert session.target == Target(2)
     assert session.result.request.target == Target(2)
-    picker._list.selected = -1
+    picker.list.selected = -1
     assert session.target is None
 
 
 def test_a_channel_as_target_is_named_and_no_class_is_marked(session):
     picker = TargetPicker(session)
     session.target = Target("conv1", 3)
-    assert picker._list.selected == NOTHING
-    assert "channel 3 of conv1" in picker._list.label
-    picker._list.selected = -1  # the row "Top class" leads back to the classes
+    assert picker.list.selected == NOTHING
+    assert "channel 3 of conv1" in picker.list.label
+    picker.list.selected = -1  # the row "Top class" leads back to the classes
     assert session.target is None
 
 
 def test_a_channel_of_the_layer_in_view_can_be_named_by_its_number(session):
     session.update(method=Activations(), layer="conv1")
     picker = TargetPicker(session)
-    assert (picker._channel.max, picker._channel.disabled) == (3, False)
-    picker._channel.value = 2
+    assert (picker.channel.max, picker.channel.disabled) == (3, False)
+    picker.channel.value = 2
     assert session.target == Target("conv1", 2)
     session.choose_method(Gradient)
     assert session.result.request.target == Target("conv1", 2)
@@ -78,13 +78,13 @@ def test_only_layers_that_the_method_can_use_are_offered(session, method, paths)
     if paths is None:
         assert picker.widget.layout.display == "none"
     else:
-        assert [path.split("_")[0] for path in picker._list.names] == paths
+        assert [path.split("_")[0] for path in picker.list.names] == paths
 
 
 def test_the_layer_that_the_method_chose_itself_is_marked(session):
     session.choose_method(GradCAM)
     picker = LayerPicker(session)
-    assert picker._list.names[picker._list.selected] == "conv2"
+    assert picker.list.names[picker.list.selected] == "conv2"
 
 
 def test_a_layer_is_kept_by_the_next_method_if_that_can_use_it(session):
@@ -97,11 +97,11 @@ def test_a_layer_is_kept_by_the_next_method_if_that_can_use_it(session):
 
 def test_an_uploaded_picture_becomes_the_image_and_joins_the_gallery(session):
     picker = ImagePicker(session)
-    before = len(picker._gallery.names)
+    before = len(picker.gallery.names)
     upload(picker, jpeg("red"))
     assert session.image.name == "mine.jpg"
-    assert len(picker._gallery.names) == before + 1
-    assert picker._gallery.selected == before
+    assert len(picker.gallery.names) == before + 1
+    assert picker.gallery.selected == before
     assert session.result.request.image == session.network.fit(session.image)
 
 
@@ -125,8 +125,8 @@ def test_a_bad_upload_is_one_sentence_and_the_next_good_one_works(session, kind)
     picker = ImagePicker(session)
     result = session.result
     upload(picker, BAD_FILES[kind](), "bad.png")
-    assert picker._upload.error.endswith(".")
-    assert "\n" not in picker._upload.error
+    assert picker.upload.error.endswith(".")
+    assert "\n" not in picker.upload.error
     assert session.result is result
     upload(picker, jpeg("blue"), "good.jpg")
     assert session.image.name == "good.jpg"
@@ -139,14 +139,14 @@ def test_a_picture_that_this_network_cannot_take_is_refused_before_it_is_chosen(
     session = Session(Network(four), np.zeros((8, 8, 4)), runner=Inline())
     picker = ImagePicker(session)
     upload(picker, jpeg("red"))
-    assert "4 channels" in picker._upload.error
+    assert "4 channels" in picker.upload.error
     assert session.status == "done"
 
 
 def test_going_from_picture_to_picture_by_the_gallery(session):
     picker = ImagePicker(session)
     upload(picker, jpeg("red"))
-    picker._gallery.selected = 0
+    picker.gallery.selected = 0
     assert session.image.name == "noise"
 
 
@@ -190,7 +190,7 @@ def test_the_bundled_samples_are_there_before_any_network_is(monkeypatch):
 
     session = Session("efficientnet_lite0", runner=Never())
     picker = ImagePicker(session)
-    assert len(picker._gallery.names) >= 7
+    assert len(picker.gallery.names) >= 7
     assert session.network is None
     assert session.status == "loading"
     assert NetworkPicker(session).widget.value == "efficientnet_lite0"
@@ -201,7 +201,7 @@ def test_another_network_with_fewer_classes_takes_over_cleanly(session):
     session.target = Target(2)
     session.open(small_network("two_classes", classes=["left", "right"], seed=3))
     assert session.status == "done", session.message
-    assert picker._list.names == ["left", "right"]
+    assert picker.list.names == ["left", "right"]
     assert session.target is None
 
 
@@ -217,43 +217,43 @@ def picker(session):
 
 
 def is_open(against):
-    return against._list in against.widget.children
+    return against.list in against.widget.children
 
 
 def test_one_class_rather_than_another_is_their_difference(session, picker):
-    against = picker._contrast
+    against = picker.contrast
     assert not is_open(against)
-    against._button.value = True
+    against.button.value = True
     assert is_open(against)
     assert session.target == Target(0)
-    against._list.selected = 2
+    against.list.selected = 2
     assert session.target == Target(0) - Target(2)
     assert session.result.request.caption.endswith("cat rather than dog")
-    assert (picker._list.selected, against._list.selected) == (0, 2)
-    assert against._button.description == "rather than dog"
+    assert (picker.list.selected, against.list.selected) == (0, 2)
+    assert against.button.description == "rather than dog"
 
 
 @pytest.mark.parametrize("way", ["the button", "the first row", "the class itself"])
 def test_there_are_ways_back_to_the_class_alone(way, session, picker):
     session.target = Target(0) - Target(2)
-    against = picker._contrast
-    assert against._button.value
-    assert against._list.none_name == "no other: cat alone"
+    against = picker.contrast
+    assert against.button.value
+    assert against.list.none_name == "no other: cat alone"
     if way == "the button":
-        against._button.value = False
+        against.button.value = False
         assert not is_open(against)
     else:
-        against._list.selected = -1 if way == "the first row" else 0
-        assert against._list.selected == -1
+        against.list.selected = -1 if way == "the first row" else 0
+        assert against.list.selected == -1
     assert session.target == Target(0)
-    assert against._button.description == "rather than …"
+    assert against.button.description == "rather than …"
 
 
 def test_picking_the_class_itself_as_the_other_leaves_it_alone(session, picker):
-    picker._contrast._button.value = True
-    picker._contrast._list.selected = 0
+    picker.contrast.button.value = True
+    picker.contrast.list.selected = 0
     assert session.target == Target(0)
-    assert picker._contrast._list.selected == -1
+    assert picker.contrast.list.selected == -1
     assert session.status == "done"
 
 
@@ -261,31 +261,31 @@ def test_the_top_class_is_set_against_another_by_its_name(session, picker):
     session.target = None
     top = int(session.probabilities.argmax())
     other = (top + 1) % 3
-    picker._contrast._button.value = True
-    picker._contrast._list.selected = other
+    picker.contrast.button.value = True
+    picker.contrast.list.selected = other
     assert session.target == Target(top) - Target(other)
-    assert picker._list.selected == top
-    picker._list.selected = -1  # the row "Top class"
+    assert picker.list.selected == top
+    picker.list.selected = -1  # the row "Top class"
     assert session.target is None
 
 
 def test_another_first_class_keeps_the_one_that_it_is_set_against(session, picker):
     session.target = Target(0) - Target(2)
-    picker._list.selected = 1
+    picker.list.selected = 1
     assert session.target == Target(1) - Target(2)
-    picker._list.selected = 2
+    picker.list.selected = 2
     assert session.target == Target(2)
 
 
 def test_one_channel_or_sum_is_named_and_set_against_no_class(session, picker):
     for target, name in ((Target("conv1", 3), "channel 3 of conv1"), (Target(0) + Target(2), "cat + dog")):
         session.target = target
-        assert picker._list.label == f"Class · now: {name}"
-        assert picker._list.selected == NOTHING
-        assert picker._contrast._button.disabled
-        assert not is_open(picker._contrast)
+        assert picker.list.label == f"Class · now: {name}"
+        assert picker.list.selected == NOTHING
+        assert picker.contrast.button.disabled
+        assert not is_open(picker.contrast)
     session.target = Target("conv1", 3) - Target("conv1", 2)
-    assert picker._list.label == "Class · now: channel 3 of conv1 rather than channel 2 of conv1"
+    assert picker.list.label == "Class · now: channel 3 of conv1 rather than channel 2 of conv1"
 
 
 @pytest.mark.parametrize("method", [method for method in all_methods() if "target" in method.uses])
@@ -296,19 +296,19 @@ def test_every_method_with_a_target_explains_one_class_rather_than_another(metho
 
 
 def test_the_button_has_a_tooltip_and_back_undoes_the_difference(session, picker):
-    assert "for this class and not for another" in picker._contrast._button.tooltip
+    assert "for this class and not for another" in picker.contrast.button.tooltip
     session.target = Target(0) - Target(2)
-    assert picker._contrast._button.tooltip == "Back to the class alone."
+    assert picker.contrast.button.tooltip == "Back to the class alone."
     session.undo()
     assert session.target == Target(0)
-    assert picker._contrast._list.selected == -1
+    assert picker.contrast.list.selected == -1
 
 
 def test_another_network_closes_the_second_list(session, picker):
     session.target = Target(0) - Target(2)
     session.open(small_network("two_classes", classes=["left", "right"], seed=3))
-    assert not is_open(picker._contrast)
-    assert picker._contrast._list.names == ["left", "right"]
+    assert not is_open(picker.contrast)
+    assert picker.contrast.list.names == ["left", "right"]
     assert session.target is None
 
 
@@ -321,10 +321,10 @@ def test_quantities_are_shown_with_their_values_and_not_as_percentages(image):
     picker = TargetPicker(session)
     values = network.logits(image)
     assert session.probabilities is None
-    assert picker._list.details == [number(value, 4) for value in values]
-    assert picker._list.values == b""
-    assert (picker._list.label, picker._list.none_name) == ("Output", "First output: age")
-    picker._list.selected = 1
+    assert picker.list.details == [number(value, 4) for value in values]
+    assert picker.list.values == b""
+    assert (picker.list.label, picker.list.none_name) == ("Output", "First output: age")
+    picker.list.selected = 1
     assert session.target == Target(1)
     assert session.result.request.caption.endswith(" · height")
 
@@ -334,11 +334,11 @@ def test_both_sides_of_a_sigmoid_can_be_picked(image):
     session = Session(network, image, method=Gradient, runner=Inline())
     picker = TargetPicker(session)
     (yes,) = network.outputs(image)[1]
-    np.testing.assert_allclose(np.frombuffer(picker._list.values, "<f4"), [1 - yes, yes], rtol=1e-5)
-    assert picker._contrast.widget.layout.display == "none"
-    picker._list.selected = 0
+    np.testing.assert_allclose(np.frombuffer(picker.list.values, "<f4"), [1 - yes, yes], rtol=1e-5)
+    assert picker.contrast.widget.layout.display == "none"
+    picker.list.selected = 0
     assert session.target == -Target(0)
     assert session.result.request.caption.endswith(" · cat")
-    picker._list.selected = 1
+    picker.list.selected = 1
     assert session.target == Target(0)
     assert session.result.request.caption.endswith(" · dog")

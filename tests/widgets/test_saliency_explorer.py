@@ -42,11 +42,11 @@ def test_it_shows_the_gradient_under_each_rule(explorer, network, image):
 
 def test_a_convention_changes_all_panels(explorer, network, image):
     top = int(network.logits(image).argmax())
-    explorer.convention._dropdown.value = "signed sum"
+    explorer.convention.dropdown.value = "signed sum"
     for values, rule in zip(shown(explorer), RULES, strict=True):
         np.testing.assert_allclose(values, network.gradient(image, top, rule).sum(axis=-1), atol=1e-7)
     assert all(panel.picture.signed for panel in explorer.panels.panels)
-    explorer.convention._dropdown.value = "gradient × input"
+    explorer.convention.dropdown.value = "gradient × input"
     for values, rule in zip(shown(explorer), RULES, strict=True):
         expected = (network.gradient(image, top, rule) * image.array).sum(axis=-1)
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
@@ -54,17 +54,17 @@ def test_a_convention_changes_all_panels(explorer, network, image):
 
 def test_every_convention_is_explained_in_the_tooltip_and_the_chosen_one_below(explorer):
     for name, (_, sentence) in CONVENTIONS.items():
-        assert sentence in explorer.convention._dropdown.tooltip
-        explorer.convention._dropdown.value = name
-        assert sentence[:20] in explorer.convention._sentence.value
+        assert sentence in explorer.convention.dropdown.tooltip
+        explorer.convention.dropdown.value = name
+        assert sentence[:20] in explorer.convention.sentence.value
 
 
 def test_the_baseline_has_a_slider_and_keeps_the_convention(explorer):
-    explorer.convention._dropdown.value = "gradient × input"
-    explorer.controls._controls["baseline"].value = 0.5
+    explorer.convention.dropdown.value = "gradient × input"
+    explorer.controls.of_parameter["baseline"].value = 0.5
     assert explorer.session.method == GradientTimesInput(baseline=0.5)
-    assert explorer.convention._dropdown.value == "gradient × input"
-    assert "relu" not in explorer.controls._controls
+    assert explorer.convention.dropdown.value == "gradient × input"
+    assert "relu" not in explorer.controls.of_parameter
 
 
 def test_a_network_without_relu_shows_the_plain_gradient_and_two_sentences(image):
@@ -88,10 +88,10 @@ def test_beside_another_explorer_it_follows_its_choices_but_has_its_own_method(s
     assert isinstance(explorer.session.method, Gradient)
     session.target = 2
     assert all(result.request.target == Target(2) for result in explorer.results)
-    explorer.target_picker._list.selected = 1  # and the other way: the given session is told
+    explorer.target_picker.list.selected = 1  # and the other way: the given session is told
     assert session.target == Target(1)
     assert all(result.request.target == Target(1) for result in explorer.results)
-    explorer.convention._dropdown.value = "signed sum"
+    explorer.convention.dropdown.value = "signed sum"
     assert isinstance(session.method, Occlusion)
 
 

@@ -57,39 +57,39 @@ def test_it_shows_the_network_s_map_and_that_of_the_network_with_its_top_layer_s
 
 def test_the_slider_walks_down_the_layers_by_name_and_the_left_map_stays(explorer, network, image):
     left = shown(explorer)[0]
-    slider = explorer.randomization._slider
+    slider = explorer.randomization.slider
     assert (slider.min, slider.max, slider.value) == (0, len(LAYERS), 1)
     for count, path in enumerate(LAYERS, 1):
         slider.value = count
-        assert f"{count} of 3 · down to {path}" in explorer.randomization._words.value
+        assert f"{count} of 3 · down to {path}" in explorer.randomization.words.value
         np.testing.assert_array_equal(shown(explorer)[0], left)
         top = int(network.logits(image).argmax())
         np.testing.assert_allclose(
             shown(explorer)[1], np.abs(network.randomised(count).gradient(image, top)).max(axis=-1), atol=1e-7
         )
     slider.value = 0
-    assert "the network as it is" in explorer.randomization._words.value
+    assert "the network as it is" in explorer.randomization.words.value
     np.testing.assert_array_equal(shown(explorer)[1], left)
 
 
 def test_one_layer_can_lose_its_weights_alone_and_another_seed_is_another_shuffle(explorer, network, image):
-    explorer.randomization._slider.value = 2
+    explorer.randomization.slider.value = 2
     cascade = shown(explorer)[1]
-    explorer.randomization._alone.value = True
+    explorer.randomization.alone.value = True
     top = int(network.logits(image).argmax())
     alone = np.abs(network.randomised(2, alone=True).gradient(image, top)).max(axis=-1)
     np.testing.assert_allclose(shown(explorer)[1], alone, atol=1e-7)
     assert not np.allclose(alone, cascade)
-    assert "only conv2" in explorer.randomization._words.value
+    assert "only conv2" in explorer.randomization.words.value
     assert explorer.panels.panels[1].picture.title == "layer 2 randomised"
-    explorer.randomization._seed.value = 5
+    explorer.randomization.seed.value = 5
     assert not np.allclose(shown(explorer)[1], alone)
 
 
 def test_both_maps_explain_the_class_that_the_trained_network_sees(explorer, network, image):
     top = int(network.logits(image).argmax())
     assert {result.request.target for result in explorer.results} == {Target(top)}
-    explorer.target_picker._list.selected = 2
+    explorer.target_picker.list.selected = 2
     assert {result.request.target for result in explorer.results} == {Target(2)}
 
 
@@ -123,7 +123,7 @@ def test_a_sentence_says_what_it_means_and_what_the_shown_pair_is(explorer):
     texts = [child.value for child in explorer.similarity.widget.children if hasattr(child, "value")]
     assert any(MEANING.replace("'", "&#x27;") in text for text in texts)
     found = points(explorer)[1]
-    assert f"Spearman {found.spearman:.2f}, SSIM {found.ssim:.2f}" in explorer.similarity._now.value
+    assert f"Spearman {found.spearman:.2f}, SSIM {found.ssim:.2f}" in explorer.similarity.now.value
 
 
 def test_another_method_adds_a_line_and_the_first_one_stays(explorer):
@@ -135,7 +135,7 @@ def test_another_method_adds_a_line_and_the_first_one_stays(explorer):
     looks = [look for _, look, _ in explorer.similarity.lines]
     assert len(set(looks)) == 2
     for colour, _ in looks:
-        assert explorer.similarity._charts.value.count(colour) >= 2  # one line in each of two charts
+        assert explorer.similarity.charts.value.count(colour) >= 2  # one line in each of two charts
 
 
 def test_names_stand_in_the_legend_as_text_and_never_in_the_charts(image):
@@ -143,23 +143,23 @@ def test_names_stand_in_the_legend_as_text_and_never_in_the_charts(image):
     first = layers.Conv2D(3, 3, activation="relu", name="bold>er")
     model = keras.Sequential([keras.Input((32, 32, 3)), first, layers.GlobalAveragePooling2D(), layers.Dense(2)])
     explorer = SanityExplorer(session=Session(Network(model), image, runner=Inline()), method=GradCAM())
-    legend = "".join(cell.value for cell in explorer.similarity._legend.widget.children)
+    legend = "".join(cell.value for cell in explorer.similarity.legend.widget.children)
     assert "bold&gt;er" in legend
-    assert "bold" not in explorer.similarity._charts.value
+    assert "bold" not in explorer.similarity.charts.value
 
 
 def test_another_class_image_or_seed_begins_afresh(explorer):
     explorer.session.choose_method(GradCAM)
     explorer.session.target = 2
     assert names(explorer.similarity) == ["Grad-CAM · conv2"]
-    explorer.randomization._seed.value = 1
+    explorer.randomization.seed.value = 1
     assert names(explorer.similarity) == ["Grad-CAM · conv2"]
     assert len(points(explorer)) == 4
 
 
 def test_clear_keeps_only_the_method_that_is_shown(explorer):
     explorer.session.choose_method(GradCAM)
-    explorer.similarity._clear.click()
+    explorer.similarity.clear.click()
     assert names(explorer.similarity) == ["Grad-CAM · conv2"]
     assert len(points(explorer)) == 4
 
@@ -187,7 +187,7 @@ def test_deletion_and_insertion_are_measured_once_they_are_looked_at(explorer):
     assert found.progress == pytest.approx(1)
     assert explorer.faithfulness.widget.layout.display is None
     assert explorer.similarity.widget.layout.display == "none"
-    assert f"{found.deletion_area:.3f}" in "".join(cell.value for cell in explorer.faithfulness._legend.widget.children)
+    assert f"{found.deletion_area:.3f}" in "".join(cell.value for cell in explorer.faithfulness.legend.widget.children)
     assert look == next(iter(explorer.similarity.lines))[1]  # a method looks the same in all charts
 
 
@@ -200,9 +200,9 @@ def test_the_map_s_curve_stands_beside_the_random_orders_and_stays_for_compariso
         assert found.deletion[0] == pytest.approx(float(network.probabilities(image)[top]), abs=1e-6)
         assert np.isfinite(found.random_insertion).all()
     assert not np.allclose(gradient.deletion, cam.deletion)
-    assert explorer.faithfulness._charts.value.count("<polyline") == 2 * 3
-    assert explorer.faithfulness._charts.value.count("<polygon") == 2
-    assert f"{ORDERS} random orders" in "".join(cell.value for cell in explorer.faithfulness._legend.widget.children)
+    assert explorer.faithfulness.charts.value.count("<polyline") == 2 * 3
+    assert explorer.faithfulness.charts.value.count("<polygon") == 2
+    assert f"{ORDERS} random orders" in "".join(cell.value for cell in explorer.faithfulness.legend.widget.children)
 
 
 def test_another_fill_or_score_begins_afresh(explorer):
@@ -223,20 +223,20 @@ def test_another_fill_or_score_begins_afresh(explorer):
 def test_without_an_image_it_says_so_and_measures_nothing(network):
     explorer = SanityExplorer(session=Session(network, None, runner=Inline()))
     assert explorer.session.status == "empty"
-    assert "Choose an image" in explorer.status._message.value
+    assert "Choose an image" in explorer.status.message.value
     assert explorer.similarity.measurement.state == "idle"
-    assert explorer.randomization._slider.max == len(LAYERS)
+    assert explorer.randomization.slider.max == len(LAYERS)
 
 
 def test_another_network_has_its_own_layers_on_the_slider(explorer):
-    explorer.randomization._slider.value = 3
+    explorer.randomization.slider.value = 3
     layers = keras.layers
     first = layers.Conv2D(3, 3, name="only")
     two = keras.Sequential([keras.Input((32, 32, 3)), first, layers.Flatten(), layers.Dense(2)])
     explorer.session.open(Network(two, name="two"))
     assert explorer.session.status == "done"
-    assert explorer.randomization._slider.max == 2
-    assert "2 of 2 · down to only" in explorer.randomization._words.value
+    assert explorer.randomization.slider.max == 2
+    assert "2 of 2 · down to only" in explorer.randomization.words.value
     assert len(points(explorer)) == 3
 
 
@@ -246,7 +246,7 @@ def test_a_method_that_refuses_is_one_sentence_and_nothing_is_measured(session):
     method = Gradient(relu="guided")
     explorer = SanityExplorer(session=Session(Network(model), session.image, runner=Inline()), method=method)
     assert explorer.session.status == "failed"
-    assert "no ReLU to rewrite" in explorer.status._message.value
+    assert "no ReLU to rewrite" in explorer.status.message.value
     assert explorer.similarity.measurement.state == "idle"
 
 
@@ -255,7 +255,7 @@ def test_the_user_s_model_is_as_it_was(session):
     before = [np.asarray(weight).tobytes() for weight in model.weights], sorted(vars(model)), str(model.get_config())
     explorer = SanityExplorer(session=session)
     for count in (0, 3):
-        explorer.randomization._slider.value = count
+        explorer.randomization.slider.value = count
     explorer.question.value = "faithfulness"
     after = [np.asarray(weight).tobytes() for weight in model.weights], sorted(vars(model)), str(model.get_config())
     assert after == before
@@ -282,14 +282,14 @@ def test_the_curve_fills_in_point_by_point(slow):
     assert slow.similarity.measurement.state == "running"
     runner.step(2)
     assert sorted(points(slow)) == [0, 3]
-    assert slow.similarity.measurement._progress.value == pytest.approx(0.5)
+    assert slow.similarity.measurement.progress.value == pytest.approx(0.5)
     runner.step(3)
     assert slow.similarity.measurement.state == "done"
 
 
 def test_it_makes_way_for_the_slider_and_goes_on_with_what_is_missing(slow):
     slow.similarity.measurement.runner.step(2)
-    slow.randomization._slider.value = 2
+    slow.randomization.slider.value = 2
     assert sorted(points(slow)) == [0, 3]
     slow.similarity.measurement.runner.step(1)
     assert sorted(points(slow)) == [0, 1, 3]
@@ -298,14 +298,14 @@ def test_it_makes_way_for_the_slider_and_goes_on_with_what_is_missing(slow):
 def test_stop_lasts_until_the_person_goes_on_or_chooses_another_method(slow):
     measurement = slow.similarity.measurement
     measurement.runner.step(1)
-    measurement._button.click()
-    assert (measurement.state, measurement._button.description) == ("stopped", "Continue")
-    slow.randomization._slider.value = 3
+    measurement.button.click()
+    assert (measurement.state, measurement.button.description) == ("stopped", "Continue")
+    slow.randomization.slider.value = 3
     assert measurement.runner.steps is None
-    measurement._button.click()
+    measurement.button.click()
     measurement.runner.step(1)
     assert sorted(points(slow)) == [0, 3]
-    measurement._button.click()
+    measurement.button.click()
     slow.session.choose_method(GradCAM)
     assert measurement.state == "running"
 
@@ -346,8 +346,8 @@ def test_training_in_the_middle_of_a_line_ends_it(question, image):
     model.layers[-1].bias.assign([1.0, 2.0])
     measurement.runner.step(1)
     assert measurement.state == "failed"
-    assert "trained meanwhile" in measurement._words.value
-    explorer.randomization._slider.value = 2
+    assert "trained meanwhile" in measurement.words.value
+    explorer.randomization.slider.value = 2
     assert measurement.state == "running"
 
 
@@ -358,4 +358,4 @@ def test_a_measurement_that_fails_says_so_in_a_sentence(slow, monkeypatch):
     monkeypatch.setattr(Similarity, "of", broken)
     slow.similarity.measurement.runner.step(1)
     assert slow.similarity.measurement.state == "failed"
-    assert "The map must be known." in slow.similarity.measurement._words.value
+    assert "The map must be known." in slow.similarity.measurement.words.value

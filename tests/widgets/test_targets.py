@@ -148,23 +148,23 @@ def score_picker(network):
 def test_a_score_that_cannot_be_picked_is_told_of_and_left_by_a_click(target, words, score_picker):
     session = score_picker.session
     session.target = target
-    assert score_picker._kind.value is None
-    assert words in score_picker._other.value
-    assert score_picker._classes.selected == NOTHING
-    score_picker._kind.value = "class"
+    assert score_picker.kind.value is None
+    assert words in score_picker.other.value
+    assert score_picker.classes.selected == NOTHING
+    score_picker.kind.value = "class"
     assert session.target == Target(0)
-    assert score_picker._classes.selected == 0
+    assert score_picker.classes.selected == 0
 
 
 def test_a_unit_given_as_a_box_of_one_cell_is_a_unit(score_picker):
     score_picker.session.target = Target("conv1", 2, region=((3, 4), (5, 6)))
-    assert score_picker._kind.value == "unit"
-    assert (score_picker._channel.value, score_picker._row.value, score_picker._column.value) == (2, 3, 5)
+    assert score_picker.kind.value == "unit"
+    assert (score_picker.channel.value, score_picker.row.value, score_picker.column.value) == (2, 3, 5)
 
 
 def test_both_sides_of_a_sigmoid_can_be_picked_to_make_a_picture_for(two_sided, score_picker):
     score_picker.session.open(two_sided)
-    assert score_picker._classes.names == ["cat", "dog"]
-    score_picker._classes.selected = 0
+    assert score_picker.classes.names == ["cat", "dog"]
+    score_picker.classes.selected = 0
     assert score_picker.session.target == -Target(0)
-    assert score_picker._classes.selected == 0
+    assert score_picker.classes.selected == 0

@@ -26,8 +26,8 @@ class FaithfulnessCurves(MeasuredCurves):
         super().__init__(session, shown=False)
         self._current = None  # (what the current line is about, the result with the map)
         self.lines = CurvesByMethod(lambda found: found is not None and found.progress >= 1, looks)
-        self._charts = ipywidgets.HTML()
-        self._legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
+        self.charts = ipywidgets.HTML()
+        self.legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
         self.fill = ipywidgets.Dropdown(
             options=["mean", "blur", "black"],
             description="deleted pixels",
@@ -43,7 +43,7 @@ class FaithfulnessCurves(MeasuredCurves):
             tooltip="What is watched: the probability of the class, as in the paper, or its logit.",
         )
         options = ipywidgets.HBox([self.fill, self.score], layout=LOOSE_ROW)
-        parts = [self._charts, self._legend.widget, options, self.measurement.widget]
+        parts = [self.charts, self.legend.widget, options, self.measurement.widget]
         self.widget = ipywidgets.VBox([paragraph(MEANING), *parts])
         self.follow(self._follow, "status")
         self.act(self.fill, "value", lambda _: self._follow())
@@ -78,7 +78,7 @@ class FaithfulnessCurves(MeasuredCurves):
     def _draw(self):
         known = [(name, look, found) for name, look, found in self.lines if found is not None]
         charts = [self._chart(known, which) for which in ("deletion", "insertion")]
-        self._charts.value = side_by_side(charts)
+        self.charts.value = side_by_side(charts)
         rows = [
             (look, name, [_number(found.deletion_area), _number(found.insertion_area)]) for name, look, found in known
         ]
@@ -86,7 +86,7 @@ class FaithfulnessCurves(MeasuredCurves):
             found = best_known(known)
             areas = (found.random_deletion_areas, found.random_insertion_areas)
             rows.append((CHANCE, f"{ORDERS} random orders: mean ± deviation", [_spread(each) for each in areas]))
-        self._legend.show(rows)
+        self.legend.show(rows)
 
     def _chart(self, known, which):
         lines = [Line(found.shares, getattr(found, which), look) for _, look, found in known]

@@ -55,23 +55,21 @@ class SimilarityCurves(MeasuredCurves):
         self._choice = choice
         self._current = None  # the line that is measured
         self.lines = CurvesByMethod(lambda line: line.complete, looks)
-        self._charts = ipywidgets.HTML()
-        self._legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
-        self._now = paragraph()
+        self.charts = ipywidgets.HTML()
+        self.legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
+        self.now = paragraph()
         self._sizes = ipywidgets.Checkbox(
             description="Spearman of sizes, whatever the sign",
             indent=False,
             tooltip="Compare absolute values: a map that only changes its sign then counts as unchanged.",
         )
-        self._clear = ipywidgets.Button(
-            description="Clear", layout=BUTTON, tooltip="Forget the lines of other methods."
-        )
-        below = ipywidgets.HBox([self._sizes, self._clear], layout=TO_BOTH_ENDS)
-        parts = [self._now, self._charts, self._legend.widget, below, self.measurement.widget]
+        self.clear = ipywidgets.Button(description="Clear", layout=BUTTON, tooltip="Forget the lines of other methods.")
+        below = ipywidgets.HBox([self._sizes, self.clear], layout=TO_BOTH_ENDS)
+        parts = [self.now, self.charts, self.legend.widget, below, self.measurement.widget]
         self.widget = ipywidgets.VBox([paragraph(MEANING, css=HEADING), *parts])
         self.follow(self._follow, "status")
         self.act(self._sizes, "value", lambda _: self._draw())
-        self.click(self._clear, self._forget)
+        self.click(self.clear, self._forget)
 
     def _show_pair(self, pair):
         request = pair[0].request
@@ -83,7 +81,7 @@ class SimilarityCurves(MeasuredCurves):
         if line is not self._current:
             self._current = line
             self.measurement.forget()  # another method begins by itself, also when the one before was stopped
-        say(self._now, "")
+        say(self.now, "")
         count = min(count, layers)
         self._draw()
         if line.complete:
@@ -126,12 +124,12 @@ class SimilarityCurves(MeasuredCurves):
     def _draw(self):
         name = "spearman_absolute" if self._sizes.value else "spearman"
         words = "Spearman of sizes" if self._sizes.value else "Spearman"
-        self._charts.value = side_by_side([self._chart(name, words), self._chart("ssim", "SSIM")])
+        self.charts.value = side_by_side([self._chart(name, words), self._chart("ssim", "SSIM")])
         rows = []
         for label, look, line in self.lines:
             ends = [line.values(each)[k] for each in (name, "ssim") for k in (min(1, line.count), line.count)]
             rows.append((look, label, ["…" if np.isnan(value) else f"{value:.2f}" for value in ends]))
-        self._legend.show(rows)
+        self.legend.show(rows)
 
     def _chart(self, name, words):
         count, _, alone = self._choice()
@@ -154,7 +152,7 @@ class SimilarityCurves(MeasuredCurves):
             if found.spearman < OTHER
             else "changed in part"
         )
-        say(self._now, f"Here the map has {change} (Spearman {found.spearman:.2f}, SSIM {found.ssim:.2f}).")
+        say(self.now, f"Here the map has {change} (Spearman {found.spearman:.2f}, SSIM {found.ssim:.2f}).")
 
 
 def coarse_first(count):

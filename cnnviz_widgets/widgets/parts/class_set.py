@@ -11,23 +11,23 @@ class ClassSet(Bound):
     def __init__(self, session, usual):
         super().__init__(session)
         self._usual, self._network = usual, None
-        self._tags = ipywidgets.TagsInput(allow_duplicates=False)
+        self.tags = ipywidgets.TagsInput(allow_duplicates=False)
         words = ipywidgets.HTML("Type the name of a class to add it; × takes it away.")
-        self.widget = ipywidgets.VBox([words, self._tags])
+        self.widget = ipywidgets.VBox([words, self.tags])
         self.follow(self._show, "network")
-        self.act(self._tags, "value", lambda _: session.again())
+        self.act(self.tags, "value", lambda _: session.again())
 
     @property
     def targets(self):
         """The chosen classes."""
         network = self.session.network
-        names = self._tags.value if network is self._network else self._usual(network)
+        names = self.tags.value if network is self._network else self._usual(network)
         return tuple(network.target(name) for name in names)
 
     def _show(self):
         network = self.session.network
         if network is not None:
             self._network = network
-            self._tags.allowed_tags = []  # nothing of the other network's is allowed by this one's
-            self._tags.value = list(self._usual(network))
-            self._tags.allowed_tags = list(dict.fromkeys(network.class_names))
+            self.tags.allowed_tags = []  # nothing of the other network's is allowed by this one's
+            self.tags.value = list(self._usual(network))
+            self.tags.allowed_tags = list(dict.fromkeys(network.class_names))

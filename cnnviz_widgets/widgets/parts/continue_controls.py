@@ -14,24 +14,24 @@ class ContinueControls(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._button = ipywidgets.Button(
+        self.button = ipywidgets.Button(
             description="Continue", layout=LONGER_BUTTON, tooltip="Go on from this picture."
         )
-        self._steps = ipywidgets.BoundedIntText(
+        self.steps = ipywidgets.BoundedIntText(
             128, min=1, max=10_000, layout=COUNT_FIELD, tooltip="How many more steps."
         )
-        row = [self._button, self._steps, ipywidgets.Label("more steps")]
+        row = [self.button, self.steps, ipywidgets.Label("more steps")]
         self.widget = ipywidgets.HBox(row, layout=CENTRED_ROW)
         self.follow(self._show, "status")
-        self.click(self._button, self._go_on)
+        self.click(self.button, self._go_on)
 
     def _show(self):
-        self._button.disabled = self.session.status not in ("done", "stopped")
-        self._steps.disabled = self.session.status != "done"
+        self.button.disabled = self.session.status not in ("done", "stopped")
+        self.steps.disabled = self.session.status != "done"
 
     def _go_on(self):
         session = self.session
         if session.status == "stopped":
             session.again()
         else:
-            session.method = replace(session.method, steps=session.method.steps + self._steps.value)
+            session.method = replace(session.method, steps=session.method.steps + self.steps.value)

@@ -20,20 +20,20 @@ class ContrastPicker(Bound):
     def __init__(self, session, classes):
         super().__init__(session)
         self._classes = classes
-        self._button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=FITTED)
-        self._list = PickList(label="Rather than", placeholder="search the other class", by_value=True, height=160)
-        self.widget = ipywidgets.VBox([self._button])
+        self.button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=FITTED)
+        self.list = PickList(label="Rather than", placeholder="search the other class", by_value=True, height=160)
+        self.widget = ipywidgets.VBox([self.button])
         self.follow(self._show_classes, "network")
-        self.follow(lambda: show_readings(self._list, session), "probabilities", "values")
+        self.follow(lambda: show_readings(self.list, session), "probabilities", "values")
         self.follow(self._show, "network", "target")
-        self.act(self._button, "value", self._press)
-        self.act(self._list, "selected", self._choose)
+        self.act(self.button, "value", self._press)
+        self.act(self.list, "selected", self._choose)
 
     def _show_classes(self):
         network = self.session.network
         if network is not None:
-            self._button.value = False
-            self._list.set_items(network.class_names)
+            self.button.value = False
+            self.list.set_items(network.class_names)
 
     def _show(self):
         network, (first, other) = self.session.network, self._classes()
@@ -42,18 +42,18 @@ class ContrastPicker(Bound):
         if not possible:
             return
         class_is_meant = first is not None or self.session.target is None
-        self._button.disabled = not class_is_meant
-        self._button.value = (self._button.value or other is not None) and class_is_meant
-        self._list.none_name = "no other class" if first is None else f"no other: {network.class_names[first]} alone"
-        self._list.selected = -1 if other is None else other
+        self.button.disabled = not class_is_meant
+        self.button.value = (self.button.value or other is not None) and class_is_meant
+        self.list.none_name = "no other class" if first is None else f"no other: {network.class_names[first]} alone"
+        self.list.selected = -1 if other is None else other
         self._show_open(None if other is None else network.class_names[other])
 
     def _show_open(self, name=None):
-        opened = self._button.value
-        self.widget.children = (self._button, self._list) if opened else (self._button,)
-        self._button.icon = "times" if opened else ""
-        self._button.description = RATHER_THAN if name is None else f"rather than {name}"
-        self._button.tooltip = (
+        opened = self.button.value
+        self.widget.children = (self.button, self.list) if opened else (self.button,)
+        self.button.icon = "times" if opened else ""
+        self.button.description = RATHER_THAN if name is None else f"rather than {name}"
+        self.button.tooltip = (
             "Back to the class alone." if opened else "Ask what speaks for this class and not for another one."
         )
 

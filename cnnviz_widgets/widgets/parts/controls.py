@@ -26,17 +26,17 @@ class ParameterControls(Bound):
         super().__init__(session)
         self.widget = ipywidgets.VBox()
         self._hidden = hidden
-        self._presets = ipywidgets.Dropdown(
+        self.presets = ipywidgets.Dropdown(
             description="preset",
             style=LABEL,
             layout=COLUMN_WIDE,
             tooltip="Parameters that go together; change any of them and they are your own.",
         )
         self._preset_methods = {}
-        self.act(self._presets, "value", self._choose_preset)
+        self.act(self.presets, "value", self._choose_preset)
         self._method_class = None
         self._ends = {}
-        self._controls = {}
+        self.of_parameter = {}
         self.follow(self._show, "network", "image", "method", "layer")
 
     def _show(self):
@@ -44,7 +44,7 @@ class ParameterControls(Bound):
         ends = self._slider_ends()
         if type(method) is not self._method_class or ends != self._ends:
             self._build(type(method), ends)
-        for name, control in self._controls.items():
+        for name, control in self.of_parameter.items():
             _set(control, getattr(method, name))
         self._show_presets()
 
@@ -52,10 +52,10 @@ class ParameterControls(Bound):
         session = self.session
         known = {} if session.network is None else type(session.method).presets(session.network)
         self._preset_methods = known
-        if self._presets.options != (names := (*known, CUSTOM)):
-            self._presets.options = names
-        self._presets.value = next((name for name, method in known.items() if method == session.method), CUSTOM)
-        self._presets.layout.display = None if known else "none"
+        if self.presets.options != (names := (*known, CUSTOM)):
+            self.presets.options = names
+        self.presets.value = next((name for name, method in known.items() if method == session.method), CUSTOM)
+        self.presets.layout.display = None if known else "none"
 
     def _choose_preset(self, name):
         if name in self._preset_methods:
@@ -63,20 +63,20 @@ class ParameterControls(Bound):
 
     def _build(self, method_class, ends):
         self._method_class, self._ends = method_class, ends
-        self._controls = {
+        self.of_parameter = {
             name: _control(name, parameter, getattr(self.session.method, name), ends.get(name))
             for name, parameter in parameters_of(method_class).items()
             if name not in self._hidden
         }
-        for name, control in self._controls.items():
+        for name, control in self.of_parameter.items():
             self.act(control, "value", partial(self._change, name, control))
-        self.widget.children = (self._presets, *self._controls.values())
-        longest = max((len(control.description) for control in self._controls.values()), default=0)
+        self.widget.children = (self.presets, *self.of_parameter.values())
+        longest = max((len(control.description) for control in self.of_parameter.values()), default=0)
         for control in self.widget.children:
             control.style.description_width = f"{min(max(LABEL_WIDTH, LETTER * longest), LONGEST)}px"
 
     def _change(self, name, control, value):
-        if control is not self._controls.get(name):
+        if control is not self.of_parameter.get(name):
             return  # moved in the moment in which another method was chosen
         method = self.session.method
         if isinstance(parameters_of(method)[name], Slider):

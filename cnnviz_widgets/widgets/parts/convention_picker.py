@@ -34,24 +34,24 @@ class ConventionPicker(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._dropdown = ipywidgets.Dropdown(
+        self.dropdown = ipywidgets.Dropdown(
             options=list(CONVENTIONS),
             description="Convention",
             style=LABEL,
             layout=COLUMN_WIDE,
             tooltip=" ".join(f"{name}: {sentence}" for name, (_, sentence) in CONVENTIONS.items()),
         )
-        self._sentence = paragraph(css=ASIDE)
-        self.widget = ipywidgets.VBox([self._dropdown, self._sentence])
+        self.sentence = paragraph(css=ASIDE)
+        self.widget = ipywidgets.VBox([self.dropdown, self.sentence])
         self.follow(self._show, "method")
-        self.act(self._dropdown, "value", self._choose)
+        self.act(self.dropdown, "value", self._choose)
 
     def _show(self):
         name = next(
             (name for name, (known, _) in CONVENTIONS.items() if same_but_for_sliders(known, self.session.method)), None
         )
-        self._dropdown.value = name
-        say(self._sentence, CONVENTIONS[name][1] if name else "")
+        self.dropdown.value = name
+        say(self.sentence, CONVENTIONS[name][1] if name else "")
 
     def _choose(self, name):
         self.session.method = CONVENTIONS[name][0]

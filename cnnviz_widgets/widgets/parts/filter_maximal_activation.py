@@ -26,16 +26,16 @@ class FilterMaximalActivation(Bound):
         super().__init__(Session(method=MaximalActivation, runner=session.runner.beside()))
         self._network = self._target = None
         self.live_image = LiveImage(compact=True)
-        self._button = ipywidgets.Button(
+        self.button = ipywidgets.Button(
             description=MAKE,
             layout=FITTED,
             tooltip="Maximal activation: an image is changed step by step to raise the channel's mean.",
         )
         self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=PROGRESS_BAR_ABOVE)
         self._words = paragraph(css=CAPTION)
-        self.widget = ipywidgets.VBox([self._button, self._progress, self.live_image, self._words])
+        self.widget = ipywidgets.VBox([self.button, self._progress, self.live_image, self._words])
         self.follow(self._show, "status", "message", "progress", "result")
-        self.click(self._button, self._press)
+        self.click(self.button, self._press)
 
     def aim(self, network, target):
         """Offer to make the image for another target; what was made for the one before goes, also unfinished."""
@@ -62,10 +62,10 @@ class FilterMaximalActivation(Bound):
     def _show(self):
         session, result = self.session, self._result
         running = session.status == "running" and session.target == self._target
-        self._button.description = STOP if running else MAKE
-        self._button.icon = "stop" if running else ""
-        self._button.disabled = self._target is None
-        self._button.layout.display = None if running or result is None or not result.complete else "none"
+        self.button.description = STOP if running else MAKE
+        self.button.icon = "stop" if running else ""
+        self.button.disabled = self._target is None
+        self.button.layout.display = None if running or result is None or not result.complete else "none"
         self._progress.value = session.progress if running else 0
         self._progress.layout.visibility = None if running else "hidden"
         self.live_image.layout.display = "none" if result is None else None

@@ -20,7 +20,7 @@ class LayerSlider(Bound):
         super().__init__(session)
         self._opening = opening
         self._paths = ()
-        self._name = paragraph(css=BELOW_SLIDER)
+        self.name = paragraph(css=BELOW_SLIDER)
         self.widget = ipywidgets.VBox()
         self.follow(self._show, "network", "layer")
 
@@ -34,14 +34,14 @@ class LayerSlider(Bound):
             return
         if paths != self._paths:
             self._offer(paths)
-        self._slider.value = paths.index(path)
+        self.slider.value = paths.index(path)
         info = network.layer(path)
-        say(self._name, f"{path} · {info.kind} · {info.size} · {paths.index(path) + 1} of {len(paths)}")
+        say(self.name, f"{path} · {info.kind} · {info.size} · {paths.index(path) + 1} of {len(paths)}")
 
     def _offer(self, paths):
         """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
         self._paths = paths
-        self._slider = ipywidgets.IntSlider(
+        self.slider = ipywidgets.IntSlider(
             min=0,
             max=len(paths) - 1,
             readout=False,
@@ -50,8 +50,8 @@ class LayerSlider(Bound):
             layout=LONG_SLIDER,
             tooltip="From the first layer, fine and without meaning, to the last, coarse and full of it.",
         )
-        self.act(self._slider, "value", partial(self._choose, paths))
-        self.widget.children = (self._slider, self._name)
+        self.act(self.slider, "value", partial(self._choose, paths))
+        self.widget.children = (self.slider, self.name)
 
     def _choose(self, paths, index):
         if paths == self._paths:  # else the slider was moved in the moment in which another network was opened

@@ -25,13 +25,13 @@ class Measurement(Bound):
         super().__init__(session)
         self._job, self.state = job, "idle"
         self.runner = session.runner.beside(SETTLE)
-        self._button = ipywidgets.Button(
+        self.button = ipywidgets.Button(
             description="Stop", layout=BUTTON, tooltip="Stop measuring; what is known stays."
         )
-        self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=THIN_PROGRESS_BAR)
-        self._words = paragraph(css=ASIDE)
-        self.widget = ipywidgets.HBox([self._button, self._progress, self._words], layout=CENTRED_ROW)
-        self.click(self._button, self._press)
+        self.progress = ipywidgets.FloatProgress(min=0, max=1, layout=THIN_PROGRESS_BAR)
+        self.words = paragraph(css=ASIDE)
+        self.widget = ipywidgets.HBox([self.button, self.progress, self.words], layout=CENTRED_ROW)
+        self.click(self.button, self._press)
         self._show("idle")
 
     def start(self):
@@ -53,7 +53,7 @@ class Measurement(Bound):
     def forget(self):
         """Nothing is to be measured; the next one may begin by itself."""
         self.runner.stop()
-        self._progress.value = 0
+        self.progress.value = 0
         self._show("idle")
 
     def finish(self):
@@ -79,15 +79,15 @@ class Measurement(Bound):
         yield partial(self._show, "done")
 
     def _take(self, share, show):
-        self._progress.value = share
+        self.progress.value = share
         show()
 
     def _show(self, state, sentence=""):
         self.state = state
         busy = state in ("running", "waiting")
-        self._button.description = "Stop" if busy else "Continue"
-        self._button.disabled = state in ("idle", "done")
-        self._progress.bar_style = {"done": "success", "failed": "danger", "stopped": "warning"}.get(state, "")
+        self.button.description = "Stop" if busy else "Continue"
+        self.button.disabled = state in ("idle", "done")
+        self.progress.bar_style = {"done": "success", "failed": "danger", "stopped": "warning"}.get(state, "")
         if state == "done":
-            self._progress.value = 1
-        say(self._words, sentence or WORDS.get(state, "stopped"))
+            self.progress.value = 1
+        say(self.words, sentence or WORDS.get(state, "stopped"))

@@ -46,8 +46,8 @@ class Panels(Bound):
             value=scale,
             style=buttons(112),
         )
-        self._row = ipywidgets.GridBox(layout=PANELS_GRID)
-        self.widget = ipywidgets.VBox([self._row, self.hands])
+        self.row = ipywidgets.GridBox(layout=PANELS_GRID)
+        self.widget = ipywidgets.VBox([self.row, self.hands])
         self.follow(self._show, "network", "image", "results")
         self.follow(self._show_status, "status")
         self.act(self.scale, "value", lambda _: self._show())
@@ -123,8 +123,8 @@ class Panels(Bound):
         count = len(session.results)
         kept = self.panels if session.status in ("running", "loading") else self.panels[:count]
         children = (self.image, *(panel.widget for panel in kept))
-        if self._row.children != children:
-            self._row.children = children
+        if self.row.children != children:
+            self.row.children = children
         for panel in self.panels:
             panel.picture.dimmed = session.status == "failed"
 

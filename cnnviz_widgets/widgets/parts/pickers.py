@@ -20,24 +20,24 @@ class NetworkPicker(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._dropdown = ipywidgets.Dropdown(
+        self.dropdown = ipywidgets.Dropdown(
             description="Network", style=LABEL, layout=COLUMN_WIDE, tooltip="The network to look into."
         )
         self._own = {}  # networks that are not bundled, by name
-        self.widget = self._dropdown
+        self.widget = self.dropdown
         # Also when opening one fails: the dropdown then goes back to the one that is open.
         self.follow(self._show, "network", "status")
-        self.act(self._dropdown, "value", lambda name: session.open(self._own.get(name, name)))
+        self.act(self.dropdown, "value", lambda name: session.open(self._own.get(name, name)))
 
     def _show(self):
         session = self.session
         if session.network is not None and session.network.name not in names():
             self._own[session.network.name] = session.network
         options = (*names(), *self._own)
-        if self._dropdown.options != options:
-            self._dropdown.options = options
+        if self.dropdown.options != options:
+            self.dropdown.options = options
         shown = session.opening if session.status == "loading" or session.network is None else session.network.name
-        self._dropdown.value = shown if shown in options else None
+        self.dropdown.value = shown if shown in options else None
 
 
 class ImagePicker(Bound):
@@ -45,13 +45,13 @@ class ImagePicker(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._gallery, self._upload = Gallery(), Upload()
+        self.gallery, self.upload = Gallery(), Upload()
         self._own = ()  # the person's images, in the order in which they came
         self._images = ()  # those in the gallery
-        self.widget = ipywidgets.VBox([self._gallery, self._upload])
+        self.widget = ipywidgets.VBox([self.gallery, self.upload])
         self.follow(self._show, "network", "image")
-        self.act(self._gallery, "selected", self._choose)
-        self.act(self._upload, "count", lambda _: self._take())
+        self.act(self.gallery, "selected", self._choose)
+        self.act(self.upload, "count", lambda _: self._take())
 
     def _show(self):
         session = self.session
@@ -64,8 +64,8 @@ class ImagePicker(Bound):
         if images != self._images:
             self._images = images
             pictures = [image.rgb(self._range(image)) for image in images]
-            self._gallery.set_items(pictures, [_image_name(image) for image in images])
-        self._gallery.selected = images.index(session.image) if session.image in images else -1
+            self.gallery.set_items(pictures, [_image_name(image) for image in images])
+        self.gallery.selected = images.index(session.image) if session.image in images else -1
 
     def _range(self, image):
         return self.session.network.value_range if self.session.network and not image.is_photo else (0, 255)
@@ -76,11 +76,11 @@ class ImagePicker(Bound):
 
     def _take(self):
         try:
-            image = InputImage.open(self._upload.content, name=self._upload.name)
+            image = InputImage.open(self.upload.content, name=self.upload.name)
             if self.session.network is not None:
                 self.session.network.fit(image)  # refuse what this network cannot take
         except (ValueError, OSError) as error:
-            self._upload.error = str(error)
+            self.upload.error = str(error)
             return
         self.session.image = image
 
@@ -90,11 +90,11 @@ class LayerPicker(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._list = PickList(label="Layer", placeholder="search layers", height=190)
+        self.list = PickList(label="Layer", placeholder="search layers", height=190)
         self._paths = ()
-        self.widget = ipywidgets.VBox([self._list])
+        self.widget = ipywidgets.VBox([self.list])
         self.follow(self._show, "network", "method", "layer", "result")
-        self.act(self._list, "selected", self._choose)
+        self.act(self.list, "selected", self._choose)
 
     def _show(self):
         session = self.session
@@ -106,9 +106,9 @@ class LayerPicker(Bound):
         paths = tuple(layer.path for layer in layers)
         if paths != self._paths:
             self._paths = paths
-            self._list.set_items(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
+            self.list.set_items(paths, [layer.size for layer in layers], [_hint(layer) for layer in layers])
         shown = session.layer or (session.result and session.result.request.layer)
-        self._list.selected = paths.index(shown) if shown in paths else NOTHING
+        self.list.selected = paths.index(shown) if shown in paths else NOTHING
 
     def _choose(self, index):
         if index >= 0:
@@ -123,9 +123,9 @@ class TargetPicker(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
-        self._contrast = ContrastPicker(session, self._classes)
-        self._channel = ipywidgets.BoundedIntText(
+        self.list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
+        self.contrast = ContrastPicker(session, self._classes)
+        self.channel = ipywidgets.BoundedIntText(
             description="or channel",
             min=0,
             max=0,
@@ -134,29 +134,29 @@ class TargetPicker(Bound):
             tooltip="Explain one channel of this layer instead of a class.",
         )
         self._of_layer = paragraph(css=PATH)
-        channel_row = ipywidgets.HBox([self._channel, self._of_layer], layout=CENTRED_ROW)
-        self.widget = ipywidgets.VBox([self._list, self._contrast.widget, channel_row])
+        channel_row = ipywidgets.HBox([self.channel, self._of_layer], layout=CENTRED_ROW)
+        self.widget = ipywidgets.VBox([self.list, self.contrast.widget, channel_row])
         self.follow(self._show_channels, "network", "target", "layer", "result")
-        self.act(self._channel, "value", self._choose_channel)
+        self.act(self.channel, "value", self._choose_channel)
         self.follow(self._show_classes, "network")
         self.follow(self._show_readings, "probabilities", "values")
         self.follow(self._show_target, "network", "target", "probabilities", "values")
-        self.act(self._list, "selected", self._choose)
+        self.act(self.list, "selected", self._choose)
 
     def close(self):
         """Follow no more."""
-        self._contrast.close()
+        self.contrast.close()
         super().close()
 
     def _show_classes(self):
         network = self.session.network
         if network is not None:
-            self._list.placeholder = f"search {'outputs' if self._quantities else 'classes'}"
-            self._list.none_name = self._none_name()
-            self._list.set_items(network.class_names)
+            self.list.placeholder = f"search {'outputs' if self._quantities else 'classes'}"
+            self.list.none_name = self._none_name()
+            self.list.set_items(network.class_names)
 
     def _show_readings(self):
-        show_readings(self._list, self.session)
+        show_readings(self.list, self.session)
 
     def _show_target(self):
         session = self.session
@@ -166,15 +166,15 @@ class TargetPicker(Bound):
         first, _ = self._classes()
         kind = "Output" if self._quantities else "Class"
         known = target is None or first is not None
-        self._list.label = kind if known else f"{kind} · now: {session.network.describe(target)}"
-        self._list.none_name = self._none_name()
-        self._list.selected = NOTHING if not known else -1 if target is None else first
+        self.list.label = kind if known else f"{kind} · now: {session.network.describe(target)}"
+        self.list.none_name = self._none_name()
+        self.list.selected = NOTHING if not known else -1 if target is None else first
 
     def _none_name(self):
         if self._quantities:
-            return f"First output: {self._list.names[0]}" if self._list.names else "First output"
-        probabilities = readings_for(self._list, self.session)
-        return "Top class" + ("" if probabilities is None else f": {self._list.names[int(probabilities.argmax())]}")
+            return f"First output: {self.list.names[0]}" if self.list.names else "First output"
+        probabilities = readings_for(self.list, self.session)
+        return "Top class" + ("" if probabilities is None else f": {self.list.names[int(probabilities.argmax())]}")
 
     @property
     def _quantities(self):
@@ -206,13 +206,13 @@ class TargetPicker(Bound):
         seen = request.layer if request and request.network is session.network else None
         paths = (of_target, session.layer, seen)
         shown = next((path for path in paths if isinstance(path, str)), None)  # of several layers it would be none's
-        self._channel.disabled = session.network is None or shown is None
-        if not self._channel.disabled:
-            self._channel.max = session.network.layer(shown).channels - 1
+        self.channel.disabled = session.network is None or shown is None
+        if not self.channel.disabled:
+            self.channel.max = session.network.layer(shown).channels - 1
             say(self._of_layer, f"of {shown}")
             self._layer = shown
         if of_target and target.plain:
-            self._channel.value = target.index
+            self.channel.value = target.index
 
     def _choose_channel(self, index):
         self.session.target = Target(self._layer, index)

@@ -23,19 +23,19 @@ class ScorePicker(Bound):
         super().__init__(session)
         self._usual = usual
         self._layers = ()
-        self._kind = ipywidgets.ToggleButtons(options=list(KINDS), tooltips=list(KINDS.values()), style=buttons(72))
-        self._classes = PickList(label="Class", placeholder="search classes", height=260)
-        self._layer = PickList(label="Layer", placeholder="search layers", height=150)
-        self._channel, self._row, self._column = (_number(name) for name in ("channel", "row", "column"))
-        self._of_channel = ipywidgets.VBox([self._layer, self._channel, self._row, self._column])
-        self._other = paragraph()
-        self.widget = ipywidgets.VBox([self._kind, self._classes, self._of_channel, self._other])
+        self.kind = ipywidgets.ToggleButtons(options=list(KINDS), tooltips=list(KINDS.values()), style=buttons(72))
+        self.classes = PickList(label="Class", placeholder="search classes", height=260)
+        self.layer = PickList(label="Layer", placeholder="search layers", height=150)
+        self.channel, self.row, self.column = (_number(name) for name in ("channel", "row", "column"))
+        self._of_channel = ipywidgets.VBox([self.layer, self.channel, self.row, self.column])
+        self.other = paragraph()
+        self.widget = ipywidgets.VBox([self.kind, self.classes, self._of_channel, self.other])
         self.follow(self._offer, "network")
         self.follow(self._show, "network", "target")
-        self.act(self._kind, "value", self._change_kind)
-        self.act(self._classes, "selected", self._choose_class)
-        self.act(self._layer, "selected", lambda index: index >= 0 and self._choose(self._of(self._layers[index], 0)))
-        for control in (self._channel, self._row, self._column):
+        self.act(self.kind, "value", self._change_kind)
+        self.act(self.classes, "selected", self._choose_class)
+        self.act(self.layer, "selected", lambda index: index >= 0 and self._choose(self._of(self._layers[index], 0)))
+        for control in (self.channel, self.row, self.column):
             self.act(control, "value", lambda _: self._change_number())
 
     @property
@@ -52,12 +52,12 @@ class ScorePicker(Bound):
             return
         network = self.session.network
         kind = self._kind_of(target)
-        self._kind.value = kind
-        say(self._other, "" if kind else f"Now: {network.describe(target)}")
-        self._classes.layout.display = None if kind == "class" else "none"
+        self.kind.value = kind
+        say(self.other, "" if kind else f"Now: {network.describe(target)}")
+        self.classes.layout.display = None if kind == "class" else "none"
         self._of_channel.layout.display = None if kind in ("channel", "unit") else "none"
-        self._row.layout.display = self._column.layout.display = None if kind == "unit" else "none"
-        self._classes.selected = network.class_of(target) if kind == "class" else NOTHING
+        self.row.layout.display = self.column.layout.display = None if kind == "unit" else "none"
+        self.classes.selected = network.class_of(target) if kind == "class" else NOTHING
         if kind in ("channel", "unit"):
             self._show_unit(target)
 
@@ -72,21 +72,21 @@ class ScorePicker(Bound):
     def _show_unit(self, target):
         info = self.session.network.layer(target.layer)
         paths = [layer.path for layer in self._layers]
-        self._layer.selected = paths.index(target.layer) if target.layer in paths else NOTHING
+        self.layer.selected = paths.index(target.layer) if target.layer in paths else NOTHING
         sides = info.output_shape[:2] if info.spatial else (1, 1)
-        _show_number(self._channel, target.index, info.channels)
-        for control, place, side in zip((self._row, self._column), target.position or (0, 0), sides, strict=True):
+        _show_number(self.channel, target.index, info.channels)
+        for control, place, side in zip((self.row, self.column), target.position or (0, 0), sides, strict=True):
             _show_number(control, place, side)
 
     def _offer(self):
         network = self.session.network
         if network is None:
             return
-        self._classes.set_items(network.class_names)
+        self.classes.set_items(network.class_names)
         # What has no channels of a known number, or is the output itself, is not among them.
         self._layers = tuple(layer for layer in network.spatial_layers if layer.channels)
-        self._layer.set_items([layer.path for layer in self._layers], [layer.size for layer in self._layers])
-        self._kind.disabled = not self._layers
+        self.layer.set_items([layer.path for layer in self._layers], [layer.size for layer in self._layers])
+        self.kind.disabled = not self._layers
 
     def _change_kind(self, kind):
         target, network = self.target, self.session.network
@@ -100,12 +100,12 @@ class ScorePicker(Bound):
 
     def _change_number(self):
         info = self.session.network.layer(self.target.layer)
-        self._choose(self._of(info, self._channel.value, (self._row.value, self._column.value)))
+        self._choose(self._of(info, self.channel.value, (self.row.value, self.column.value)))
 
     def _of(self, info, channel, position=None):
         """The channel of a layer, or its unit: the one in the middle, where no position is given."""
         middle = tuple((side or 2) // 2 for side in info.output_shape[:2])
-        return Target(info.path, channel, (position or middle) if self._kind.value == "unit" else None)
+        return Target(info.path, channel, (position or middle) if self.kind.value == "unit" else None)
 
     def _choose_class(self, number):
         if number >= 0:

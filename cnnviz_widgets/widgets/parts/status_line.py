@@ -13,29 +13,29 @@ class StatusLine(Bound):
 
     def __init__(self, session):
         super().__init__(session)
-        self._message = paragraph()
+        self.message = paragraph()
         self.notes = paragraph()
         self._progress = ipywidgets.FloatProgress(min=0, max=1, layout=PROGRESS_BAR)
         self._time = paragraph(css=ASIDE_IN_A_LINE)
         self._stop = ipywidgets.Button(
             description="Stop", layout=BUTTON, tooltip="Stop computing; what is shown so far stays."
         )
-        self._back = ipywidgets.Button(
+        self.back = ipywidgets.Button(
             description="Back", layout=BUTTON, tooltip="Go back to the picture before this one."
         )
-        row = ipywidgets.HBox([self._back, self._stop, self._progress, self._time], layout=CENTRED_ROW)
-        self.widget = ipywidgets.VBox([row, self._message])
+        row = ipywidgets.HBox([self.back, self._stop, self._progress, self._time], layout=CENTRED_ROW)
+        self.widget = ipywidgets.VBox([row, self.message])
         self.follow(self._show, "status", "message", "progress", "seconds_left")
         self.follow(self._show_result, "result")
         self.click(self._stop, session.stop)
-        self.click(self._back, session.undo)
+        self.click(self.back, session.undo)
 
     def _show(self):
         session = self.session
         failed = session.status == "failed"
-        self._message.css = ERROR if failed else MESSAGE
-        self._message.role = "alert" if failed else None
-        say(self._message, session.message)
+        self.message.css = ERROR if failed else MESSAGE
+        self.message.role = "alert" if failed else None
+        say(self.message, session.message)
         running = session.status == "running"
         self._stop.disabled = not running
         self._progress.value = {"done": 1.0, "running": session.progress}.get(session.status, session.progress)

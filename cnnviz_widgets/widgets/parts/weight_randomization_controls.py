@@ -26,9 +26,9 @@ class WeightRandomizationControls(Bound):
     def __init__(self, session, choice, randomise):
         super().__init__(session)
         self._choice, self._randomise = choice, randomise
-        self._slider, self._paths = None, ()
-        self._words = paragraph(css=DIGITS)
-        self._alone = ipywidgets.Dropdown(
+        self.slider, self._paths = None, ()
+        self.words = paragraph(css=DIGITS)
+        self.alone = ipywidgets.Dropdown(
             options=[("all layers down to this one", False), ("this layer alone", True)],
             value=choice()[2],
             description="shuffle",
@@ -36,7 +36,7 @@ class WeightRandomizationControls(Bound):
             layout=LONG_DROPDOWN,
             tooltip="The paper calls these cascading and independent randomisation.",
         )
-        self._seed = ipywidgets.BoundedIntText(
+        self.seed = ipywidgets.BoundedIntText(
             value=choice()[1],
             min=0,
             max=10**6,
@@ -46,20 +46,20 @@ class WeightRandomizationControls(Bound):
             tooltip="Another seed is another shuffle.",
         )
         self._row = ipywidgets.VBox()
-        options = ipywidgets.HBox([self._alone, self._seed], layout=LOOSE_ROW)
+        options = ipywidgets.HBox([self.alone, self.seed], layout=LOOSE_ROW)
         self.widget = ipywidgets.VBox([self._row, options])
         self.follow(self._offer, "network")
         self.follow(self._show, "network", "results")
-        self.act(self._alone, "value", lambda _: self._tell())
-        self.act(self._seed, "value", lambda _: self._tell())
+        self.act(self.alone, "value", lambda _: self._tell())
+        self.act(self.seed, "value", lambda _: self._tell())
 
     def _show(self):
-        if self._slider is None:
+        if self.slider is None:
             return
         paths = self._paths
-        self._slider.value = count = min(self._choice()[0], len(paths))
-        where = f"down to {paths[count - 1]}" if not self._alone.value else f"only {paths[count - 1]}"
-        say(self._words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
+        self.slider.value = count = min(self._choice()[0], len(paths))
+        where = f"down to {paths[count - 1]}" if not self.alone.value else f"only {paths[count - 1]}"
+        say(self.words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
 
     def _offer(self):
         """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
@@ -67,7 +67,7 @@ class WeightRandomizationControls(Bound):
             return
         self._paths = self.session.network.weighted_layers
         count = len(self._paths)
-        self._slider = ipywidgets.IntSlider(
+        self.slider = ipywidgets.IntSlider(
             min=0,
             max=count,
             value=min(self._choice()[0], count),
@@ -77,11 +77,11 @@ class WeightRandomizationControls(Bound):
             layout=LONG_SLIDER,
             tooltip="How many layers, from the output back to the image, lose what they have learned.",
         )
-        self.act(self._slider, "value", lambda _: self._tell())
-        self._row.children = (self._slider, self._words)
+        self.act(self.slider, "value", lambda _: self._tell())
+        self._row.children = (self.slider, self.words)
 
     def _tell(self):
-        if self._slider is not None:
-            self._randomise(self._slider.value, self._seed.value, self._alone.value)
+        if self.slider is not None:
+            self._randomise(self.slider.value, self.seed.value, self.alone.value)
             with self.following():
                 self._show()
