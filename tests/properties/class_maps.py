@@ -5,8 +5,7 @@ import numpy as np
 from keras import layers
 from kinds import KINDS
 
-from cnnviz_widgets.core.target import Term
-from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine
+from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine, _weighted
 from cnnviz_widgets.maps.cams import finished
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -48,7 +47,7 @@ SUM_OF_CELLS = Bug(
     "_weighted(matrix, objective)",
     "_weighted(matrix, objective) / 64",
 )
-NEXT_WEIGHTS = Bug("the weights are those of the class before", Term.of, "[..., self.index]", "[..., self.index - 1]")
+NEXT_WEIGHTS = Bug("the weights are those of the class before", _weighted, "matrix[:, unit]", "matrix[:, unit - 1]")
 
 
 @holds(
