@@ -113,7 +113,7 @@ class Network(Questions):
     # ---- Description
 
     @property
-    def engine(self) -> Engine:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def engine(self) -> Engine:
         """The `Engine` that answers; the first use traces the model."""
         with self._lock:
             if self._engine is None:

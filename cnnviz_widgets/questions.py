@@ -154,7 +154,7 @@ class Questions:
         """
         self.output.check_watched("probability")
         probabilities = self.outputs(image)[1]
-        assert probabilities is not None  # whoever has none was refused
+        assert probabilities is not None  # a network without any was refused
         return self.output.by_class(probabilities)
 
     def readings(self, image: ImageLike) -> np.ndarray:
@@ -214,7 +214,7 @@ class Questions:
         logits, probabilities = self._outputs(batch)
         if of == "logit":
             return target.of(logits)
-        assert probabilities is not None  # whoever has none was refused
+        assert probabilities is not None  # a network without any was refused
         return target.of(probabilities)
 
     # ---- Layers and gradients

@@ -20,6 +20,6 @@ def applied(kind: str, arguments: Mapping[str, Any]) -> list[np.ndarray]:
     """The outputs of an operation of that kind; `arguments` {name: value} are its inputs and attributes."""
     import tensorflow as tf
 
-    with tf.init_scope():  # computed now, also where somebody is tracing
+    with tf.init_scope():  # computed now, also in the middle of a trace
         outputs = getattr(tf.raw_ops, kind)(**arguments)
         return [np.asarray(output) for output in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]

@@ -139,7 +139,7 @@ def _place(structured, number):
 def _listening(layers, heard, turned):
     """A context in which each call of a layer appends (layer, output) to `heard`."""
     entries = [_entry(layer) for layer in layers]
-    # A call that somebody else put on the instance.
+    # Another `call` may be on the instance already.
     own = [layer.__dict__.get(entry) for layer, entry in zip(layers, entries, strict=True)]
     try:
         for layer, entry in zip(layers, entries, strict=True):
