@@ -99,7 +99,8 @@ def test_the_classes_after_the_first_are_what_they_are_alone(head, monkeypatch):
 def test_another_class_or_image_needs_no_gradient(small, picture, monkeypatch):
     small.cache.clear()
     first = compute(CAM(), small, picture, target=0)
-    monkeypatch.setattr(small, "_split", lambda *asked: pytest.fail("a gradient was asked for"))
+    for question in ("gradient", "layer_gradient"):
+        monkeypatch.setattr(small.engine, question, lambda *asked: pytest.fail("a gradient was asked for"))
     assert np.ptp(compute(CAM(), small, picture, target=1).array - first.array) > 0
     assert np.ptp(compute(CAM(), small, picture.array[::-1], target=1).array - first.array) > 0
 

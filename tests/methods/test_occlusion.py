@@ -25,6 +25,7 @@ class Linear:
 
     value_range = (0, 1)
     name = "linear"
+    engine = None  # no graph to follow: every covered image is asked as a whole
 
     def __init__(self, weights):
         self.weights = weights
@@ -36,33 +37,11 @@ class Linear:
     def unit(self, target, of):
         return of
 
-    def covered(self, image, fill, rectangles, target, of, ranks):
-        return Plainly(self, image, fill, rectangles, target, of, ranks)
-
     def watch(self, image, target, of="logit"):
         logits, probabilities = self.outputs(image)
         return Watched(
             (logits if of == "logit" else probabilities)[..., target.index], probabilities, logits.argmax(-1)
         )
-
-
-class Plainly:
-    """What a Network's `covered` gives, in the plainest way: the whole of every covered image, 16 at a time."""
-
-    words = "plainly"
-
-    def __init__(self, network, image, fill, rectangles, target, of, ranks):
-        self.array, self.fill, self.rectangles = image.array, fill, rectangles
-        self.watch = lambda images: network.watch(images, target, of)
-        order = np.argsort(ranks, kind="stable")
-        self.batches = np.array_split(order, range(16, len(order), 16))
-        self.clean = self.watch(image)
-
-    def outputs(self, batch):
-        copies = np.repeat(self.array[None], len(batch), axis=0)
-        for copy, index in zip(copies, batch, strict=True):
-            copy[self.rectangles[index]] = self.fill[self.rectangles[index]]
-        return self.watch(copies)
 
 
 def random_linear(height, width, classes=3, seed=0):
