@@ -246,7 +246,7 @@ class TensorFlowEngine:
         the cache; `cache` is a separate one.
         """
         twin = copy.copy(self)
-        twin.functions = self.functions.reading(variables)
+        twin.functions = self.functions.reading(variables) if variables else self.functions
         twin._replaced = (*self._replaced, *version)
         twin.layers = tuple(_with_weights(info, variables) for info in self.layers)
         twin.cache = self.cache if cache is None else cache

@@ -33,7 +33,7 @@ def test_a_negative_score_does_not_turn_the_map_round(worked):
     assert result.signed
     (note,) = [note for note in result.notes if note.kind == "negative_score"]
     assert note.numbers["score"] == -780
-    assert "The score is negative, -780" in note.text
+    assert "The score is negative, −780" in note.text
 
 
 def test_a_map_without_anything_positive_says_so(worked):

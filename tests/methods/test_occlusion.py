@@ -25,7 +25,7 @@ class Linear:
 
     value_range = (0, 1)
     name = "linear"
-    engine = None  # no graph to follow
+    engine = None  # no graph to follow: every covered image is asked as a whole
 
     def __init__(self, weights):
         self.weights = weights
