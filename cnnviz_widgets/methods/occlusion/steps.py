@@ -7,7 +7,7 @@ that is not followed is computed on whole maps, and so are all operations after 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,7 +91,8 @@ def program(graph: "ForwardGraph", sides: tuple[int, int], wanted: Sequence[str]
     sized, image = graph.for_one_image(*sides)
     needed = set().union(*(graph.before(tensor) for tensor in wanted)) & graph.after(graph.input)
     names = {image.name: graph.input}  # of the tensors that are followed
-    steps, works, shapes = [], {}, {graph.input: tuple(image.shape[1:])}
+    steps, works = [], {}
+    shapes: dict[str, tuple[Any, ...]] = {graph.input: tuple(image.shape[1:])}
     for operation in (operation for operation in sized.get_operations() if operation.name in needed):
         changing = [tensor for tensor in operation.inputs if tensor.op.name in needed or tensor.name == image.name]
         work = works[operation.name] = work_of(operation, changing)
