@@ -190,7 +190,7 @@ def skip_and_concat(head, probe):
     image = keras.Input((12, 12, 3))
     stem = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(image)
     side = probed(layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(stem), probe)
-    added = layers.Add()([stem, side])
+    added = layers.Add(name="add")([stem, side])
     joined = layers.Concatenate()([added, layers.Conv2D(2, 1, activation="relu")(side), image])
     return keras.Model(image, ending(joined, head))
 
