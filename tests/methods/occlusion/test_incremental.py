@@ -105,8 +105,8 @@ def cat():
 def test_the_imagenet_network_computes_little_and_gives_the_same(lite, cat, window, stride, surround, fill):
     covering, share = check(lite, cat, window, stride, surround, fill, at_most=20)
     assert share > 0.01
-    assert covering.route.cut > 20
-    assert covering.route.cost.each < 0.7 * covering.route.plain.each
+    assert covering.plan.cut > 20
+    assert covering.plan.cost.each < 0.7 * covering.plan.plain.each
     assert "compute only what a window changes" in covering.words
 
 
@@ -127,7 +127,7 @@ def test_architectures_of_other_families(name):
     noise = cnnviz.InputImage(np.random.default_rng(0).uniform(0, 1, shape))
     covering, share = check(Network(model, value_range=(0, 1)), noise, 9, 9, at_most=9)
     assert share > 0.01
-    assert covering.route.cut > 0
+    assert covering.plan.cut > 0
 
 
 # ---- What is kept, and in which order
