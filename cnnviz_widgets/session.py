@@ -48,9 +48,10 @@ class Session(HasTraits):
     shown before TensorFlow is loaded.
     """
 
-    settings = Instance(Settings)
+    # Annotated, because type checkers cannot tell what traitlets makes of a class.
+    settings: Instance[Settings] = Instance(Settings)
 
-    result = Instance(Result, allow_none=True)
+    result: Instance[Result | None] = Instance(Result, allow_none=True)  # pyright: ignore[reportAssignmentType] as above
     results = Tuple()
     probabilities = Any(None)  # (classes,) of the image, an array, or None
     values = Any(None)  # (outputs,) that a regression network gives for the image, an array, or None
