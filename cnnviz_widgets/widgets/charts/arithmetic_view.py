@@ -1,14 +1,17 @@
 """What made one number of a feature map: patch × kernel for the inputs that count most, the sum, bias, activation."""
 
+from typing import Any
+
 import numpy as np
 
+from cnnviz_widgets.anatomy.convolution import Terms
 from cnnviz_widgets.widgets.front.number_grids import grid, number, sign, words
 
 # Input channels whose patch and kernel are shown; the others are one number.
 SHOWN = 4
 
 
-def arithmetic(terms, value):
+def arithmetic(terms: Terms, value: float) -> list[list[dict[str, Any]]]:
     """The lines for `NumberGrids` that end in `value`, the number that stands in the map."""
     shown = terms.largest(SHOWN)
     largest = (np.abs(terms.patch).max() or 1, np.abs(terms.kernel).max() or 1)
@@ -17,7 +20,7 @@ def arithmetic(terms, value):
     sums = terms.contributions
     parts = [number(sums[place], f"input {terms.input_channels[place]}") for place in shown]
     if rest:
-        others = sums.sum() - sums[shown].sum()
+        others = float(sums.sum() - sums[shown].sum())
         parts.append(number(others, f"{rest} other input{'s' if rest > 1 else ''}"))
     if terms.bias is not None:
         parts.append(number(terms.bias, "bias"))

@@ -1,8 +1,13 @@
 """What has been measured of several methods about one thing, so that they can be compared; old ones make room."""
 
-from cnnviz_widgets.core.result import MAP, Result
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from .line_chart import LOOKS
+from cnnviz_widgets.core.result import MAP, Result
+from cnnviz_widgets.request import Request
+from cnnviz_widgets.session import Session
+
+from .line_chart import LOOKS, Look
 
 
 class CurvesByMethod:
@@ -14,13 +19,13 @@ class CurvesByMethod:
     all of them.
     """
 
-    def __init__(self, is_done, looks=None):
+    def __init__(self, is_done: Callable[[Any], bool], looks: dict[Any, Look] | None = None):
         self._is_done = is_done
         self._looks = {} if looks is None else looks
         self.about = None
         self._lines = {}  # (method, layer) -> (line, look)
 
-    def line(self, about, request, make):
+    def line(self, about: object, request: Request, make: Callable[[], Any]) -> Any:
         """The line of a request about this, made by `make()` where there is none yet."""
         if about != self.about:
             self.about, self._lines = about, {}
@@ -43,28 +48,28 @@ class CurvesByMethod:
         self._looks[key] = next(look for look in order if look is not None and look not in here)
         return self._looks[key]
 
-    def replace(self, request, line):
+    def replace(self, request: Request, line: object) -> None:
         """Another value for the line of a request."""
         key = (request.method, request.layer)
         self._lines[key] = (line, self._lines[key][1])
 
-    def clear(self):
+    def clear(self) -> None:
         """Forget them all."""
         self._lines = {}
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[str, Look, Any]]:
         """(name, look, line) of each."""
         for (method, layer), (line, look) in self._lines.items():
             yield " · ".join(part for part in (str(method), layer and str(layer)) if part), look, line
 
 
-def shown_pair(session):
+def shown_pair(session: Session) -> tuple[Result, Result] | None:
     """(the network's result, the randomised one's) where the session shows both complete, as maps; else None."""
     maps = [each for each in session.results if isinstance(each, Result) and each.complete and each.axes == MAP]
-    return tuple(maps) if len(maps) == 2 and session.status == "done" else None
+    return (maps[0], maps[1]) if len(maps) == 2 and session.status == "done" else None
 
 
-def check_weights(request):
+def check_weights(request: Request) -> None:
     """Raise ValueError where the network has been trained since it was asked: a line is about one set of weights."""
     if request.network.weights_version() != request.weights:
         raise ValueError("The network has been trained meanwhile: move the slider to begin again.")

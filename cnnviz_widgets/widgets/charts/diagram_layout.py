@@ -9,8 +9,10 @@ Arithmetic on numbers only: no Keras, no widgets. A few milliseconds for a hundr
 """
 
 from bisect import bisect_right, insort
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 ROW_GAP = 22  # px between rows, at least
 BOX_GAP = 18  # px between boxes in a row
@@ -29,11 +31,17 @@ class DiagramLayout:
 
     width: float
     height: float
-    corners: dict  # box -> (left, top)
-    routes: dict  # edge -> [(x, y), ...] from box to box; where x changes between two of them, bend
+    corners: dict[Any, tuple[float, float]]  # box -> (left, top)
+    # edge -> [(x, y), ...] from box to box; where x changes between two of them, bend
+    routes: dict[tuple[Any, ...], list[tuple[float, float]]]
 
 
-def layered(sizes, edges, ports=None, last=()):
+def layered(
+    sizes: Mapping[Any, tuple[float, float]],
+    edges: Iterable[tuple[Any, ...]],
+    ports: Mapping[tuple[Any, ...], tuple[float, float]] | None = None,
+    last: Collection[Hashable] = (),
+) -> DiagramLayout:
     """Lay out boxes so that edges run downwards.
 
     `sizes` has the (width, height) of each box, in an order of execution. An edge is (from, to, ...), whatever tells
@@ -43,7 +51,7 @@ def layered(sizes, edges, ports=None, last=()):
     """
     edges = list(dict.fromkeys(edges))
     rows = _ordered(grid := _Grid(sizes, edges, ports or {}, last))
-    grid = _Grid(sizes, edges, _spread(grid, rows) | (ports or {}), last)
+    grid = _Grid(sizes, edges, _spread(grid, rows) | dict(ports or {}), last)
     middle = _placed(grid, rows)
     return _drawn(grid, rows, middle, edges)
 
@@ -79,7 +87,7 @@ def _rows(place, edges, last):
     """box -> its row: one below the lowest of those that feed it."""
     feeds = {box: [] for box in place}
     for edge in edges:
-        upper, lower = sorted(edge[:2], key=place.get)
+        upper, lower = sorted(edge[:2], key=place.__getitem__)
         feeds[lower].append(upper)
     row = {}
     for box in place:  # in order of execution, so what feeds a box has its row already
@@ -118,7 +126,7 @@ def _swept(grid, rows, downwards):
         for number, node in enumerate(row):
             there = [position[other] + offset / 1e4 for other, offset, _ in neighbours[node]]
             wanted[node] = sum(there) / len(there) if there else number
-        done.append(sorted(row, key=wanted.get))
+        done.append(sorted(row, key=wanted.__getitem__))
         position |= {node: number for number, node in enumerate(done[-1])}
     return done if downwards else done[::-1]
 

@@ -5,12 +5,17 @@ frame there is a port. A layer that only carries on what one other gave (a norma
 it, as one card.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
+from typing import TYPE_CHECKING, Any
 
 from cnnviz_widgets.widgets.parts.layer_words import IMAGE, family, in_short, leaf_name, short_kind
 
 from .diagram_layout import layered
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.anatomy.anatomy import Anatomy
 
 NARROWEST, WIDEST = 108, 176  # px of a card
 LETTER = 6.9  # px, of a name; fonts differ, the browser squeezes what is longer
@@ -27,12 +32,13 @@ class DiagramPart:
 
     width: float = 0
     height: float = 0
-    nodes: list = field(default_factory=list)
-    boxes: list = field(default_factory=list)
-    edges: list = field(default_factory=list)
-    ports: dict = field(default_factory=dict)  # ("in" or "out", path of the layer that gives the value) -> x
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    boxes: list[dict[str, Any]] = field(default_factory=list)
+    edges: list[dict[str, Any]] = field(default_factory=list)
+    # ("in" or "out", path of the layer that gives the value) -> x
+    ports: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def take(self, other, left, top):
+    def take(self, other: "DiagramPart", left: float, top: float) -> None:
         """Put another part inside of this one."""
         for thing in (*other.nodes, *other.boxes):
             thing["x"] += left
@@ -49,11 +55,11 @@ class DiagramItem:
     """What the layout places as one: a card of layers, a closed group, an open one."""
 
     key: str
-    paths: list  # of its layers
+    paths: list[str]  # of its layers
     part: DiagramPart
 
 
-def without_steps(anatomy):
+def without_steps(anatomy: "Anatomy") -> "Anatomy":
     """The Anatomy without those groups that are one card anyway: a convolution with what follows it."""
 
     def is_card(group):
@@ -74,7 +80,7 @@ def without_steps(anatomy):
     return replace(anatomy, members=tuple(kept(anatomy.members)))
 
 
-def scene(anatomy, opened, image_size="", name=""):
+def scene(anatomy: "Anatomy", opened: Iterable[str], image_size: str = "", name: str = "") -> dict[str, Any]:
     """What the browser draws, places in px: {"name", "width", "height", "nodes", "boxes", "edges"}.
 
     Boxes are open groups. `opened` has the paths of the groups that are open; a group inside a closed one is not seen.
@@ -88,7 +94,7 @@ def scene(anatomy, opened, image_size="", name=""):
     return {"name": name, **size, "nodes": part.nodes, "boxes": part.boxes, "edges": part.edges}
 
 
-def groups_around(anatomy):
+def groups_around(anatomy: "Anatomy") -> dict[str, tuple[str, ...]]:
     """path -> the paths of the groups around it, the outermost first; of layers and of groups."""
     around = {}
 
@@ -122,7 +128,7 @@ class _Drawing:
         items = {item.key: item for item in self._items(members, depth)}
         owner = {path: item.key for item in items.values() for path in item.paths}
         edges, outs = [], []
-        for path in sorted(owner, key=self.order.get):
+        for path in sorted(owner, key=self.order.__getitem__):
             for source in self.inputs.get(path, ()):
                 if owner.get(source) != owner[path]:
                     edges.append((owner.get(source, ("in", source)), owner[path], source))
@@ -151,7 +157,7 @@ class _Drawing:
     def _cards(self, layers):
         """Layers, each with those that hang below it: a list of lists of paths."""
         card_of = {}
-        for path in sorted(layers, key=self.order.get):
+        for path in sorted(layers, key=self.order.__getitem__):
             sources = self.inputs[path]
             hangs = family(self.facts[path].info.kind) in HANGING and len(sources) == 1
             hangs = hangs and sources[0] in card_of and self.consumers[sources[0]] == [path]
@@ -185,7 +191,7 @@ class _Drawing:
         return part
 
     def _closed(self, group):
-        paths = sorted(group.layers, key=self.order.get)
+        paths = sorted(group.layers, key=self.order.__getitem__)
         last = self.facts.get(group.path, self.facts[paths[-1]]).info
         detail, count = f"{len(paths)} layers {last.size}", sum(self.facts[path].info.parameters for path in paths)
         width = min(max(NARROWEST, len(group.title) * LETTER + 44, len(detail) * LETTER * SMALL + 22), WIDEST)
@@ -214,7 +220,7 @@ def _across(ports, width):
     """The ports of a frame in their order, but around its middle: so boxes below each other do not drift."""
     places = {}
     for side in ("in", "out"):
-        found = sorted((key for key in ports if key[0] == side), key=ports.get)
+        found = sorted((key for key in ports if key[0] == side), key=ports.__getitem__)
         for number, key in enumerate(found):
             places[key] = width / 2 + (number - (len(found) - 1) / 2) * min(PORTS, width / (len(found) + 1))
     return places
@@ -259,7 +265,7 @@ def _assembled(items, layout):
     return part
 
 
-def shortened(name, letters):
+def shortened(name: str, letters: float) -> str:
     """A name of at most so many letters, without its middle if need be: names differ at their ends."""
     letters = max(4, int(letters))
     if len(name) <= letters:

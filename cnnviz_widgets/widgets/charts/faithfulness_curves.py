@@ -1,14 +1,19 @@
 """Deletion and insertion: a line a method beside orders drawn at random, and the areas as numbers."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import ipywidgets
 import numpy as np
 
-from cnnviz_widgets.maps.faithfulness import ORDERS, STEPS, deletion_and_insertion
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.maps.faithfulness import ORDERS, STEPS, Faithfulness, deletion_and_insertion
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import LABEL, LOOSE_ROW, SHORT_DROPDOWN
 from cnnviz_widgets.widgets.parts.text import paragraph
 
 from .curves_by_method import CurvesByMethod, check_weights
-from .line_chart import CHANCE, Legend, Line, chart, ends_of, side_by_side
+from .line_chart import CHANCE, Legend, Line, Look, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
 MEANING = (
@@ -22,9 +27,9 @@ MEANING = (
 class FaithfulnessCurves(MeasuredCurves):
     """Two charts, deletion and insertion, of the map of the network as it is. They fill in while they are seen."""
 
-    def __init__(self, session, looks=None):
+    def __init__(self, session: Session, looks: dict[Any, Look] | None = None):
         super().__init__(session, shown=False)
-        self._current = None  # (what the current line is about, the result with the map)
+        self._current: tuple[tuple[Any, ...], Result] | None = None  # (key of the current line, result with the map)
         self.lines = CurvesByMethod(lambda found: found is not None and found.progress >= 1, looks)
         self.charts = ipywidgets.HTML()
         self.legend = Legend(["area, deletion (small is good)", "area, insertion (large is good)"])
@@ -65,6 +70,8 @@ class FaithfulnessCurves(MeasuredCurves):
 
     def _measure(self):
         """The job: the curves of the current map, from the beginning; random orders are kept by the network."""
+        if self._current is None:
+            return
         (network, _, image, target, fill, score), result = self._current
         request = result.request
         for found in deletion_and_insertion(network, image, target, result.array, STEPS, fill, score, ORDERS):
@@ -97,14 +104,14 @@ class FaithfulnessCurves(MeasuredCurves):
             if len(curves):
                 band = curves.min(axis=0), curves.max(axis=0)
                 lines.insert(0, Line(found.shares, curves.mean(axis=0), CHANCE, band))
-        unit = known[0][2].unit if known else self.score.value
+        unit = known[0][2].unit if known else str(self.score.value)
         every = [value for line in lines for value in (*line.y, *(np.ravel(line.band) if line.band else ()))]
         ends = ends_of(every, 0.0, 1.0 if unit == "probability" else 0.0)
         label = "share of pixels deleted" if which == "deletion" else "share of pixels put back"
         return chart(lines, label, unit, 1.0, ends)
 
 
-def best_known(known):
+def best_known(known: Iterable[tuple[str, Look, Faithfulness]]) -> Faithfulness:
     """The one among (name, look, Faithfulness) that knows most of the random orders, which all have in common."""
     return max((found for _, _, found in known), key=lambda found: np.isfinite(found.random_insertion).sum())
 

@@ -3,10 +3,12 @@
 Names come from the person's network, so they never enter the SVG: they stand in the legend, as text.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
+import numpy.typing as npt
 
 from cnnviz_widgets.widgets.look import (
     CHART_CELL,
@@ -25,6 +27,7 @@ WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 38  # px around the curves
 MANY = 40  # points, of which each gets no dot any more
 INK = 'stroke="currentColor" fill="none"'
+Look = tuple[str, str]  # of a line: its colour, and its dashes as in SVG, "" for none
 # Okabe and Ito's colours, told apart with any kind of colour vision; dashes tell the lines apart as well.
 LOOKS = (
     ("#0072b2", ""),
@@ -44,11 +47,18 @@ class Line:
 
     x: np.ndarray
     y: np.ndarray
-    look: tuple
-    band: tuple | None = None
+    look: Look
+    band: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def chart(lines, x_label, y_label, x_end, y_ends, marker=None):
+def chart(
+    lines: Sequence[Line],
+    x_label: str,
+    y_label: str,
+    x_end: float,
+    y_ends: tuple[float, float],
+    marker: float | None = None,
+) -> str:
     """The SVG of lines over 0 to `x_end`, between `y_ends`, with a vertical line at `marker`; labels are our own."""
     low, high = y_ends
     across, up = (WIDTH - LEFT - RIGHT) / (x_end or 1), (HEIGHT - TOP - BOTTOM) / ((high - low) or 1)
@@ -69,7 +79,7 @@ def chart(lines, x_label, y_label, x_end, y_ends, marker=None):
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}" style="{style}">{"".join(parts)}</svg>'
 
 
-def side_by_side(charts):
+def side_by_side(charts: Iterable[str]) -> str:
     """Charts in a row, as HTML; on a narrow page below each other."""
     cells = "".join(f'<div style="{CHART_CELL}">{each}</div>' for each in charts)
     return f'<div style="{CHARTS_ROW}">{cells}</div>'
@@ -78,12 +88,12 @@ def side_by_side(charts):
 class Legend:
     """Rows below charts: how a line looks, whose it is, and some numbers; the first row says what these are."""
 
-    def __init__(self, headings):
+    def __init__(self, headings: Sequence[str]):
         self.widget = ipywidgets.GridBox(layout=legend_grid(len(headings)))
         self._heading = (_cell(), _cell(), *(_cell(text, LEGEND_HEADING) for text in headings))
         self._rows = []
 
-    def show(self, rows):
+    def show(self, rows: Sequence[tuple[Look, str, Sequence[str]]]) -> None:
         """`rows` are (look, name, numbers in words). Cells are made once: this is called for every new point."""
         while len(self._rows) < len(rows):
             self._rows.append((ipywidgets.HTML(), _cell(css=LEGEND_NAME), *map(_cell, rows[-1][2])))
@@ -96,12 +106,12 @@ class Legend:
             self.widget.children = shown
 
 
-def swatch(look):
+def swatch(look: Look) -> str:
     """A piece of a line, as it looks in the chart."""
     return f'<svg width="30" height="10" aria-hidden="true"><path d="M0,5H30" {_stroke(look)}/></svg>'
 
 
-def ends_of(values, low, high):
+def ends_of(values: npt.ArrayLike, low: float, high: float) -> tuple[float, float]:
     """(low, high) for an axis, stretched where values reach further; what is not finite does not count."""
     finite = [value for value in np.ravel(values) if np.isfinite(value)]
     return min([low, *finite]), max([high, *finite])

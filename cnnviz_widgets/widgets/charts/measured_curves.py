@@ -1,25 +1,38 @@
 """Curves about the two maps that a session shows, measured beside it: only while they are seen, and after it."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.measurement import Measurement
 
 from .curves_by_method import shown_pair
 
 
-class MeasuredCurves(Bound):
-    """Subclasses say what is measured (`_measure`, a job for `Measurement`) and how a pair is shown (`_show_pair`)."""
+class MeasuredCurves(Bound, ABC):
+    """The base of curves that a `Measurement` fills in while the session is at rest and they are seen."""
 
-    def __init__(self, session, shown):
+    def __init__(self, session: Session, shown: bool):
         super().__init__(session)
         self._shown = shown
         self.measurement = Measurement(session, self._measure)
 
-    def show(self, shown):
+    @abstractmethod
+    def _measure(self) -> Iterable[tuple[float, Callable[[], object]]]:
+        """The job of the `Measurement`: pairs of the share that is done and a function that shows it."""
+
+    @abstractmethod
+    def _show_pair(self, pair: tuple[Result, Result]) -> None:
+        """Show the curves of a pair, as far as they are known, and measure the rest."""
+
+    def show(self, shown: bool) -> None:
         """Measure only while it is seen."""
         self._shown = shown
         self._follow()
 
-    def close(self):
+    def close(self) -> None:
         """Follow no more, and measure no more."""
         super().close()
         self.measurement.close()

@@ -4,6 +4,8 @@ The canvas is made by hand and kept; only its artists change. pyplot is never as
 keep every one that was ever made.
 """
 
+from typing import TYPE_CHECKING
+
 import ipywidgets
 import matplotlib
 import numpy as np
@@ -11,16 +13,19 @@ from matplotlib.figure import Figure
 
 from cnnviz_widgets.core.display import limits, tile
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.result import COLOUR_TILES, MAP, PICTURE, PICTURES
+from cnnviz_widgets.core.result import COLOUR_TILES, MAP, PICTURE, PICTURES, Result
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.parts.bound import Bound
 
+if TYPE_CHECKING:
+    from ipympl.backend_nbagg import Canvas
 
-def canvas_of(figure):
+
+def canvas_of(figure: Figure) -> "Canvas":
     """An ipympl canvas around a figure, ready to be displayed in a box."""
-    chosen = (
-        matplotlib.rcParams._get_backend_or_none() if hasattr(matplotlib.rcParams, "_get_backend_or_none") else None
-    )
+    asked = getattr(matplotlib.rcParams, "_get_backend_or_none", None)
+    chosen = None if asked is None else asked()
     from ipympl.backend_nbagg import Canvas, FigureManager
 
     if chosen is not None:
@@ -35,16 +40,16 @@ def canvas_of(figure):
 class ResultFigure(Bound):
     """The session's result on ipympl, drawn only while it is `shown`. It takes its colours from the live view."""
 
-    def __init__(self, session, live_image: LiveImage):
+    def __init__(self, session: Session, live_image: LiveImage):
         super().__init__(session)
         self.widget = ipywidgets.VBox()
-        self.figure = None
+        self.figure: Figure | None = None
         self._live_image = live_image
         self._shown = False
         self.follow(self._draw, "result")
         live_image.observe(lambda _: self._draw(), ["colormap", "opacity", "show", "smooth"])
 
-    def show(self, shown):
+    def show(self, shown: bool) -> None:
         """Begin or cease to draw."""
         self._shown = shown
         if shown and self.figure is None:
@@ -53,12 +58,12 @@ class ResultFigure(Bound):
         self._draw()
 
     def _draw(self):
-        if self._shown and self.session.result is not None:
+        if self._shown and self.figure is not None and self.session.result is not None:
             draw_result(self.figure, self.session.result, self._live_image)
             self.figure.canvas.draw_idle()
 
 
-def draw_result(figure, result, look):
+def draw_result(figure: Figure, result: Result, look: LiveImage) -> None:
     """Draw a result afresh; `look` has `colormap`, `opacity`, `show` and `smooth`."""
     figure.clear()
     axes = figure.add_subplot()

@@ -1,5 +1,7 @@
 """How a score went, step by step, as a small curve in the page's own colours. Numbers only: no words to escape."""
 
+from collections.abc import Sequence
+
 from cnnviz_widgets.widgets.look import PLAIN_FONT, chart_style
 from cnnviz_widgets.words import number
 
@@ -9,7 +11,7 @@ THIN = 'fill="none" stroke="currentColor" stroke-opacity="0.4"'
 THICK = 'fill="none" stroke="var(--jp-brand-color1,#1976d2)" stroke-width="2"'
 
 
-def curve(course, level=None):
+def curve(course: Sequence[tuple[int, float]], level: float | None = None) -> str:
     """An SVG of (step, score) pairs, with a dashed line at the score `level`."""
     steps, scores = zip(*course, strict=True)
     heights = scores if level is None else (*scores, level)

@@ -1,6 +1,8 @@
 """How much a method's map stays like itself while the network loses its weights, layer by layer: a line a method."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -8,11 +10,12 @@ import numpy as np
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.similarity import Similarity
 from cnnviz_widgets.request import Request, steps
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import BUTTON, HEADING, TO_BOTH_ENDS
 from cnnviz_widgets.widgets.parts.text import paragraph, say
 
 from .curves_by_method import CurvesByMethod, check_weights
-from .line_chart import Legend, Line, chart, ends_of, side_by_side
+from .line_chart import Legend, Line, Look, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
 MEANING = "A map that does not change when the network's weights are destroyed is not about the network."
@@ -32,14 +35,14 @@ class Measured:
     seed: int
     alone: bool
     count: int
-    points: dict = field(default_factory=dict)
+    points: dict[int, Similarity] = field(default_factory=dict)
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether every number of layers has been measured."""
         return len(self.points) > self.count
 
-    def values(self, name):
+    def values(self, name: str) -> np.ndarray:
         """(count + 1,) of one measure, NaN where not known yet."""
         return np.array([getattr(self.points.get(k), name, np.nan) for k in range(self.count + 1)])
 
@@ -50,10 +53,15 @@ class SimilarityCurves(MeasuredCurves):
     `choice()` is how the weights are destroyed: (count, seed, alone) of `Network.randomised`.
     """
 
-    def __init__(self, session, choice, looks=None):
+    def __init__(
+        self,
+        session: Session,
+        choice: Callable[[], tuple[int, int, bool]],
+        looks: dict[Any, Look] | None = None,
+    ):
         super().__init__(session, shown=True)
         self._choice = choice
-        self._current = None  # the line that is measured
+        self._current: Measured | None = None  # the line that is measured
         self.lines = CurvesByMethod(lambda line: line.complete, looks)
         self.charts = ipywidgets.HTML()
         self.legend = Legend(["Spearman, top layer", "all layers", "SSIM, top layer", "all layers"])
@@ -93,6 +101,8 @@ class SimilarityCurves(MeasuredCurves):
     def _measure(self):
         """The job: what is not known yet of the current line."""
         line, original = self._current, None
+        if line is None:
+            return
         request, network = line.request, line.request.network
         for count in coarse_first(line.count):
             if count in line.points:
@@ -155,7 +165,7 @@ class SimilarityCurves(MeasuredCurves):
         say(self.now, f"Here the map has {change} (Spearman {found.spearman:.2f}, SSIM {found.ssim:.2f}).")
 
 
-def coarse_first(count):
+def coarse_first(count: int) -> list[int]:
     """0 to `count`: the ends, the top layer, every 64th, every 32nd and so on, so that a line has its shape early."""
     order = [0, count, 1, *sorted(range(2, count), key=lambda k: -(k & -k))]
     return [k for k in dict.fromkeys(order) if k <= count]

@@ -1,9 +1,13 @@
 """The anatomy of a network as a table and as a diagram, and the facts of the layer that is picked there."""
 
+from functools import partial
+
 import ipywidgets
 
-from cnnviz_widgets.anatomy.anatomy import anatomy
+from cnnviz_widgets.anatomy.anatomy import Anatomy, anatomy
 from cnnviz_widgets.anatomy.keras_plot import can_plot, plotted
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.charts.diagram_scene import without_steps
 from cnnviz_widgets.widgets.front.diagram import Diagram
 from cnnviz_widgets.widgets.front.layer_table import LayerTable
@@ -19,7 +23,7 @@ PICK_ONE = "Pick a layer in the table or in the diagram to read about it."
 class AnatomyView(Bound):
     """Table, diagram and the facts of the picked layer, of the network that the session has open."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.table, self.diagram = LayerTable(), Diagram()
         self.status, self.title = paragraph(), paragraph(css=HEADING)
@@ -32,15 +36,16 @@ class AnatomyView(Bound):
             layout={"display": None if can_plot() else "none"},
         )
         self._reader = session.runner.beside()
-        self._network = self._anatomy = None
+        self._network: Network | None = None
+        self._anatomy: Anatomy | None = None
         self.follow(self._show_network, "network")
         self.follow(self._show_status, "status", "message")
         self.follow(self._show_layer, "network", "layer", "result")
         for widget in (self.table, self.diagram):
             self.act(widget, "selected", self._choose)
-        self.click(self.plot_button, lambda: self._read(lambda: plotted(self._network.model), self._show_plot))
+        self.click(self.plot_button, self._plot)
 
-    def close(self):
+    def close(self) -> None:
         """Follow the session no more, and end the reading."""
         super().close()
         self._reader.close()
@@ -49,14 +54,14 @@ class AnatomyView(Bound):
         network = self.session.network
         if network is not None:
             self._network, self._anatomy = network, None
-            self._offer()
+            self._offer(network)
             self._show_status()
-            self._read(lambda: without_steps(anatomy(network)), self._take)
+            self._read(lambda: without_steps(anatomy(network)), partial(self._take, network))
 
     def _show_status(self):
         session = self.session
-        reading = self._network is not None and self._anatomy is None
-        words = f"Reading {self._network.name} …" if reading else ""
+        network, known = self._network, self._anatomy
+        words = f"Reading {network.name} …" if network is not None and known is None else ""
         say(self.status, session.message if session.status in ("loading", "failed") else words)
 
     def _read(self, find_out, show):
@@ -68,18 +73,22 @@ class AnatomyView(Bound):
 
         self.submit(self._reader, job)
 
-    def _take(self, found):
+    def _take(self, network, found):
         self._anatomy = found
-        self._offer()
+        self._offer(network)
         self._show_status()
         self._show_layer()
 
-    def _offer(self):
-        network = self._network
+    def _offer(self, network):
         size = "×".join("?" if n is None else str(n) for n in network.input_shape)
         self.table.show_anatomy(self._anatomy)
         self.diagram.show_anatomy(self._anatomy, name=network.name, image_size=size)
         self.plot_button.disabled, self.plot.children = self._anatomy is None, ()
+
+    def _plot(self):
+        network = self._network
+        if network is not None:
+            self._read(lambda: plotted(network.model), self._show_plot)
 
     def _show_plot(self, svg):
         # In an img element, where a drawing's own links and scripts are dead.

@@ -1,10 +1,16 @@
 """What every control and view has in common: it follows a session, and a mistake in it never reaches the page."""
 
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-from cnnviz_widgets.core.failures import reporting, sentence_of
+import ipywidgets
+
+from cnnviz_widgets.core.failures import Job, reporting, sentence_of
+from cnnviz_widgets.runner import Inline, LatestWins
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.settings import FIELDS
 
 
@@ -15,13 +21,13 @@ class Bound:
     widget does not count as the person's doing.
     """
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         self.session = session
         # Of the thread that follows: meanwhile another thread may well bring what the person does.
         self._following = threading.local()
         self._followed = []
 
-    def follow(self, show, *names):
+    def follow(self, show: Callable[[], object], *names: str) -> None:
         """Call `show()` now and whenever one of `names` changes: a field of the settings, or a trait of the session.
 
         Of a change that is made while another one is told, each follower hears once, and in the order in which they
@@ -39,7 +45,7 @@ class Bound:
         self._observe(lambda _: self._make_known(show), [name for name in names if name not in FIELDS])
         self._make_known(show)
 
-    def act(self, widget, trait, do):
+    def act(self, widget: ipywidgets.Widget, trait: str, do: Callable[[Any], object]) -> None:
         """Call `do(value)` when the person changes `trait` of `widget`."""
 
         def changed(change):
@@ -49,7 +55,7 @@ class Bound:
 
         widget.observe(changed, trait)
 
-    def click(self, button, do):
+    def click(self, button: ipywidgets.Button, do: Callable[[], object]) -> None:
         """Call `do()` when the person presses a button."""
 
         def pressed(_):
@@ -58,7 +64,7 @@ class Bound:
 
         button.on_click(pressed)
 
-    def submit(self, runner, job):
+    def submit(self, runner: Inline | LatestWins, job: Job) -> None:
         """Have a runner do a job; its items, and an exception, are made known as in `follow`."""
 
         def steps():
@@ -67,17 +73,17 @@ class Bound:
 
         runner.submit(steps)
 
-    def fail(self, sentence):
+    def fail(self, sentence: str) -> None:
         """Tell the person, by the session, that something has failed."""
         self.session.update_status("failed", sentence)
 
     @property
-    def is_following(self):
+    def is_following(self) -> bool:
         """Whether this thread is just showing what the session says."""
         return getattr(self._following, "now", False)
 
     @contextmanager
-    def following(self):
+    def following(self) -> Iterator[None]:
         """While the block runs, changes of widgets are not the person's."""
         before = self.is_following
         self._following.now = True
@@ -86,7 +92,7 @@ class Bound:
         finally:
             self._following.now = before
 
-    def close(self):
+    def close(self) -> None:
         """Follow the session no more."""
         for changed, names in self._followed:
             self.session.unobserve(changed, names)

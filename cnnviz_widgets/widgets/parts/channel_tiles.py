@@ -1,20 +1,26 @@
 """The tiles of a layer, one a channel: their order, the dead ones among them, and which channel or unit is picked."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import ipywidgets
 import numpy as np
 
 from cnnviz_widgets.core.display import limits
-from cnnviz_widgets.core.parameters import parameters_of
-from cnnviz_widgets.core.result import COLOUR_TILES, TILES
+from cnnviz_widgets.core.parameters import Choice, parameters_of
+from cnnviz_widgets.core.result import COLOUR_TILES, TILES, Result
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import CAPTION, COLUMN_WIDE, LABEL
 
 from .live_view import LiveView
 from .text import paragraph, say
+
+if TYPE_CHECKING:
+    from .layer_facts_reader import LayerFactsReader
 
 BY_ACTIVATION = "activation on this image"
 
@@ -25,15 +31,15 @@ class Selection:
 
     network: Network
     layer: str
-    shape: tuple  # of all tiles: (tile, rows, columns), or with colours (tile, rows, columns, 3)
+    shape: tuple[int, ...]  # of all tiles: (tile, rows, columns), or with colours (tile, rows, columns, 3)
     channel: int  # its number in the layer
-    place: tuple | None = None  # (row, column) of the unit
+    place: tuple[int, int] | None = None  # (row, column) of the unit
 
-    def is_of(self, result):
+    def is_of(self, result: Result | None) -> bool:
         """True for a result with the tiles in which it was picked; their values may be others."""
         return result is not None and _grid(result) == (self.network, self.layer, self.shape)
 
-    def target(self):
+    def target(self) -> Target:
         """The channel, or the unit, as a Target of the network."""
         return Target(self.layer, self.channel, self.place)
 
@@ -46,11 +52,11 @@ class ChannelTiles(LiveView):
     one order more, for tiles that do not depend on the image. `dead` says what that means.
     """
 
-    def __init__(self, session, facts, by_activation=False):
-        self.selection = None
+    def __init__(self, session: Session, facts: "LayerFactsReader", by_activation: bool = False):
+        self.selection: Selection | None = None
         self._listeners, self._by_activation = [], False
         self._facts = facts
-        options = dict(parameters_of(session.method)["order"].options)
+        options = dict(cast(Choice, parameters_of(session.method)["order"]).options)
         if by_activation:
             options[BY_ACTIVATION] = "By the largest absolute value of the filter's map on this image, largest first."
         self.order = ipywidgets.Dropdown(
@@ -67,13 +73,14 @@ class ChannelTiles(LiveView):
         self.act(self.order, "value", self._choose_order)
         self.act(self.live_image, "clicked", self._choose_unit)
 
-    def tell(self, listener):
+    def tell(self, listener: Callable[[], object]) -> None:
         """Call `listener()` when another channel or unit is picked."""
         self._listeners.append(listener)
 
-    def pick(self, channel, place=None):
+    def pick(self, channel: int | None, place: tuple[int, int] | None = None) -> None:
         """Pick a channel of the tiles that are shown, or a unit of it, or with None nothing."""
-        self.selection = None if channel is None else Selection(*self._shown, channel, place)
+        shown = self._shown
+        self.selection = None if channel is None or shown is None else Selection(*shown, channel, place)
         for listener in self._listeners:
             listener()
 
@@ -128,7 +135,8 @@ class ChannelTiles(LiveView):
         self._outline(place)
         self._explain_dead(len(dead))
 
-    _shown, _numbers = None, ()
+    _shown: tuple[Network, Any, tuple[int, ...]] | None = None
+    _numbers: Sequence[int] = ()
 
     def _first(self, numbers):
         """What is picked while nobody has picked anything."""
@@ -140,15 +148,16 @@ class ChannelTiles(LiveView):
 
     def _explain_dead(self, count):
         activity = self._known("activity")
-        told = activity is not None and count
-        say(self.dead, f"{count} dead, struck through: {activity.meaning}." if told else "")
+        told = "" if activity is None or not count else f"{count} dead, struck through: {activity.meaning}."
+        say(self.dead, told)
 
     def _dead(self, count):
         activity = self._known("activity")
-        fits = activity is not None and len(activity.dead) == count
-        return set(np.flatnonzero(activity.dead).tolist()) if fits else set()
+        if activity is None or len(activity.dead) != count:
+            return set()
+        return set(np.flatnonzero(activity.dead).tolist())
 
-    def _known(self, name):
+    def _known(self, name: str) -> Any:
         """A fact of what is shown; None while it is not known."""
         facts, result = self._facts.facts, self.session.result
         fits = facts is not None and result is not None and facts.are_of(result.request)
@@ -170,7 +179,7 @@ class ChannelTiles(LiveView):
 class FilterTiles(ChannelTiles):
     """Tiles that stay small: what there is to know of the picked one stands elsewhere, and one is always picked."""
 
-    def __init__(self, session, facts):
+    def __init__(self, session: Session, facts: "LayerFactsReader"):
         super().__init__(session, facts, by_activation=True)
         self.live_image.enlarges = False
 
@@ -180,19 +189,20 @@ class FilterTiles(ChannelTiles):
     def _explain_tile(self, tile):
         if tile < 0:  # a second click closes an enlarged tile; here there is none
             with self.following():
-                self.live_image.selected = self._numbers.index(self.selection.channel)
+                picked = self.selection
+                self.live_image.selected = -1 if picked is None else self._numbers.index(picked.channel)
         else:
             super()._explain_tile(tile)
 
 
-def _grid(result):
+def _grid(result: Result) -> tuple[Network, Any, tuple[int, ...]]:
     """The tiles in which a selection is made: (network, layer, shape)."""
     return result.request.network, result.request.layer, result.array.shape
 
 
-def number_of(name):
+def number_of(name: str) -> int:
     """The number of the channel or filter of that name: "filter 12 · dead" -> 12."""
-    return int(re.search(r"\d+", name)[0])
+    return int(re.findall(r"\d+", name)[0])
 
 
 def _name(name, dead):

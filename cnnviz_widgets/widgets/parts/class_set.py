@@ -1,6 +1,12 @@
 """A set of classes, as words that one can take away and add."""
 
+from collections.abc import Callable, Iterable
+
 import ipywidgets
+
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 
 from .bound import Bound
 
@@ -8,7 +14,7 @@ from .bound import Bound
 class ClassSet(Bound):
     """The classes of which pictures are made together. `usual` is a function of a Network: the names to begin with."""
 
-    def __init__(self, session, usual):
+    def __init__(self, session: Session, usual: Callable[[Network], Iterable[str]]):
         super().__init__(session)
         self._usual, self._network = usual, None
         self.tags = ipywidgets.TagsInput(allow_duplicates=False)
@@ -18,9 +24,11 @@ class ClassSet(Bound):
         self.act(self.tags, "value", lambda _: session.again())
 
     @property
-    def targets(self):
-        """The chosen classes."""
+    def targets(self) -> tuple[Target, ...]:
+        """The chosen classes; () while there is no network."""
         network = self.session.network
+        if network is None:
+            return ()
         names = self.tags.value if network is self._network else self._usual(network)
         return tuple(network.target(name) for name in names)
 

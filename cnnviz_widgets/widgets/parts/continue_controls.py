@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import ipywidgets
 
+from cnnviz_widgets.methods.maximal_activation import MaximalActivation
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import CENTRED_ROW, COUNT_FIELD, LONGER_BUTTON
 
 from .bound import Bound
@@ -12,7 +14,7 @@ from .bound import Bound
 class ContinueControls(Bound):
     """A button: after Stop it goes on to the end, at the end some steps more."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.button = ipywidgets.Button(
             description="Continue", layout=LONGER_BUTTON, tooltip="Go on from this picture."
@@ -33,5 +35,5 @@ class ContinueControls(Bound):
         session = self.session
         if session.status == "stopped":
             session.again()
-        else:
-            session.method = replace(session.method, steps=session.method.steps + self.steps.value)
+        elif isinstance(method := session.method, MaximalActivation):
+            session.method = replace(method, steps=method.steps + self.steps.value)

@@ -1,7 +1,13 @@
 """Setting one class against another: a second list, to pick that from which the first one is to be told apart."""
 
-import ipywidgets
+from collections.abc import Callable
 
+import ipywidgets
+import numpy as np
+
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
 from cnnviz_widgets.widgets.look import FITTED
 from cnnviz_widgets.words import number
@@ -17,7 +23,7 @@ class ContrastPicker(Bound):
     `classes` is a function: the numbers of the class and of the one that it is set against, None where there is none.
     """
 
-    def __init__(self, session, classes):
+    def __init__(self, session: Session, classes: Callable[[], tuple[int | None, int | None]]):
         super().__init__(session)
         self._classes = classes
         self.button = ipywidgets.ToggleButton(description=RATHER_THAN, layout=FITTED)
@@ -39,7 +45,7 @@ class ContrastPicker(Bound):
         network, (first, other) = self.session.network, self._classes()
         possible = network is not None and network.class_count > 1  # two sides of one number say the same
         self.widget.layout.display = None if possible else "none"
-        if not possible:
+        if network is None or not possible:
             return
         class_is_meant = first is not None or self.session.target is None
         self.button.disabled = not class_is_meant
@@ -66,22 +72,23 @@ class ContrastPicker(Bound):
     def _choose(self, number):
         if number == NOTHING:
             return
-        session, (first, _) = self.session, self._classes()
-        if first is None and number < 0:
+        session, network, (first, _) = self.session, self.session.network, self._classes()
+        if network is None or (first is None and number < 0):
             return
-        first = session.network.class_of(session.network.target(None, session.fitted)) if first is None else first
-        session.target = rather_than(session.network, first, None if number < 0 else number)
+        first = network.class_of(network.target(None, session.fitted)) if first is None else first
+        assert first is not None  # where no target is chosen, it is a class
+        session.target = rather_than(network, first, None if number < 0 else number)
         with self.following():
             self._show()  # a class rather than itself is that class: then nothing has changed but the list
 
 
-def rather_than(network, number, other):
+def rather_than(network: Network, number: int, other: int | None) -> Target:
     """The target: a class, or its difference to another one."""
     classes = network.classes
     return classes[number] if other in (None, number) else classes[number] - classes[other]
 
 
-def show_readings(pick_list, session):
+def show_readings(pick_list: PickList, session: Session) -> None:
     """What the network says of each class: a probability with its bar, or the value of a quantity."""
     readings = readings_for(pick_list, session)
     if readings is None:
@@ -92,7 +99,7 @@ def show_readings(pick_list, session):
         pick_list.details = [number(value, 4) for value in readings]
 
 
-def readings_for(pick_list, session):
+def readings_for(pick_list: PickList, session: Session) -> np.ndarray | None:
     """Those of the session, unless they are still another network's."""
     readings = session.probabilities if session.values is None else session.values
     return readings if readings is not None and len(readings) == len(pick_list.names) else None

@@ -1,10 +1,13 @@
 """The parameters of a method as controls: a field of the method is a slider, a dropdown or a checkbox."""
 
+from collections.abc import Iterable
 from functools import partial
 
 import ipywidgets
 
+from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.parameters import Choice, Slider, Switch, parameters_of
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE, LABEL, LABEL_WIDTH
 
 from .bound import Bound
@@ -22,10 +25,10 @@ class ParameterControls(Bound):
     Above them stand the method's presets, where it has any. Parameters named in `hidden` have no control.
     """
 
-    def __init__(self, session, hidden=()):
+    def __init__(self, session: Session, hidden: Iterable[str] = ()):
         super().__init__(session)
         self.widget = ipywidgets.VBox()
-        self._hidden = hidden
+        self._hidden = frozenset(hidden)
         self.presets = ipywidgets.Dropdown(
             description="preset",
             style=LABEL,
@@ -89,9 +92,11 @@ class ParameterControls(Bound):
 
     def _slider_ends(self):
         session, method = self.session, type(self.session.method)
-        side = min(session.fitted.shape[:2]) if session.image is not None and session.network else 224
-        one = session.network is not None and isinstance(session.layer, str)  # several layers may be fused
-        layer = session.network.layer(session.layer) if one else None
+        network, path = session.network, session.layer
+        image = None if network is None else session.fitted
+        side = 224 if image is None else min(image.shape[:2])
+        one = isinstance(path, str)  # several layers may be fused
+        layer = network.layer(path) if network is not None and one else None
         sliders = [name for name, parameter in parameters_of(method).items() if isinstance(parameter, Slider)]
         return {name: method.slider_ends(name, side, layer) for name in sliders}
 
@@ -99,7 +104,7 @@ class ParameterControls(Bound):
 class MethodPicker(Bound):
     """Which method, and in a sentence what it asks."""
 
-    def __init__(self, session, methods):
+    def __init__(self, session: Session, methods: Iterable[type[Method]]):
         super().__init__(session)
         self._dropdown = ipywidgets.Dropdown(
             options=[(method.title, method) for method in methods],

@@ -2,8 +2,10 @@
 
 import ipywidgets
 
+from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.gradient_times_input import GradientTimesInput
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE, LABEL
 
 from .bound import Bound
@@ -32,7 +34,7 @@ CONVENTIONS = {
 class ConventionPicker(Bound):
     """A dropdown of conventions, explained in its tooltip and, the chosen one, below it."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.dropdown = ipywidgets.Dropdown(
             options=list(CONVENTIONS),
@@ -57,6 +59,6 @@ class ConventionPicker(Bound):
         self.session.method = CONVENTIONS[name][0]
 
 
-def same_but_for_sliders(known, method):
+def same_but_for_sliders(known: Method, method: Method) -> bool:
     """True where a method is a convention's, whatever its rule and its baseline."""
     return type(known) is type(method) and getattr(known, "reduce", None) == getattr(method, "reduce", None)

@@ -1,17 +1,22 @@
 """All there is to know of one filter, side by side: its numbers, its map, the patches that excite it, its ideal."""
 
+from collections.abc import Sequence
+
 import ipywidgets
 import numpy as np
 
 from cnnviz_widgets.maps.channels import without_weights
-from cnnviz_widgets.maps.patches import cut_out, strongest_cells
+from cnnviz_widgets.maps.patches import ExcitedCell, cut_out, strongest_cells
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.front.number_grids import NumberGrids, grid
 from cnnviz_widgets.widgets.look import CAPTION, CARD, FITTED, HEADING, TITLE, TITLE_ROW, WRAPPING_ROW
 from cnnviz_widgets.words import number
 
 from .bound import Bound
+from .channel_tiles import ChannelTiles
 from .filter_maximal_activation import FilterMaximalActivation
+from .layer_facts_reader import LayerFactsReader
 from .text import paragraph, say
 
 PATCHES = 9
@@ -24,7 +29,7 @@ LARGEST = 5
 class FilterDetail(Bound):
     """Follows the picked channel of `FilterTiles` and the `LayerFactsReader` of the same session."""
 
-    def __init__(self, session, tiles, facts):
+    def __init__(self, session: Session, tiles: ChannelTiles, facts: LayerFactsReader):
         super().__init__(session)
         self._tiles, self._facts = tiles, facts
         self.title = paragraph(css=TITLE)
@@ -37,7 +42,7 @@ class FilterDetail(Bound):
         self.map, self.patches = LiveImage(compact=True), LiveImage(compact=True, enlarges=False)
         self.about_weights, self.about_map, self.about_patches = (paragraph(css=CAPTION) for _ in range(3))
         self.maximal_activation = FilterMaximalActivation(session)
-        self._places = ()
+        self._places: Sequence[ExcitedCell] = ()
         self._shown = None
         self.widget = ipywidgets.VBox([self._headed(), self._cards()])
         self.click(self.target, self._use_as_target)
@@ -46,7 +51,7 @@ class FilterDetail(Bound):
         facts.tell(self._show)
         self.follow(self._show, "result")
 
-    def close(self):
+    def close(self) -> None:
         """Follow the session no more, and end what is being made."""
         super().close()
         self.maximal_activation.close()
@@ -70,7 +75,7 @@ class FilterDetail(Bound):
         result, selection, facts = self.session.result, self._tiles.selection, self._facts.facts
         fits = selection is not None and selection.is_of(result)
         self.widget.layout.display = None if fits else "none"
-        if not fits or facts is None or not facts.are_of(selection):
+        if selection is None or not fits or facts is None or not facts.are_of(selection):
             return
         channel = selection.channel
         shown = (selection, result, facts.maps is None, facts.field is None, facts.image, facts.complete)
@@ -140,13 +145,13 @@ class FilterDetail(Bound):
         return weightless or (self._has_map(facts) and channel in facts.dead)
 
     def _show_map(self, facts, channel):
-        known = facts.maps is not None and self._has_map(facts)
-        self.map.layout.display = None if known else "none"
-        if not known:
+        maps = facts.maps if self._has_map(facts) else None
+        self.map.layout.display = "none" if maps is None else None
+        if maps is None:
             say(self.about_map, self._no_map(facts))
             return
-        values = facts.maps[channel]
-        signed = bool(facts.maps.min() < 0)
+        values = maps[channel]
+        signed = bool(maps.min() < 0)
         self.map.box = []
         self.map.show_image(facts.image.rgb(facts.network.value_range))
         self.map.show_map(values, signed=signed, unit="activation", title="", alt=f"map of filter {channel}")
@@ -167,9 +172,10 @@ class FilterDetail(Bound):
 
     def _show_patches(self, facts, channel):
         self._places = ()
-        known = facts.maps is not None and self._has_map(facts) and facts.field is not None
-        if known:
-            self._places = strongest_cells(facts.maps[channel], facts.field, *facts.image.shape[:2], PATCHES)
+        maps, field = (facts.maps, facts.field) if self._has_map(facts) else (None, None)
+        known = maps is not None and field is not None
+        if maps is not None and field is not None:
+            self._places = strongest_cells(maps[channel], field, *facts.image.shape[:2], count=PATCHES)
         self.patches.layout.display = None if self._places else "none"
         if not self._places:
             nothing = "No part of this image brings it above zero." if known else ""
@@ -181,7 +187,7 @@ class FilterDetail(Bound):
         self.patches.show_tiles(
             pixels, names, limits=(0, 255), selected=0, title="", alt="the patches, strongest first"
         )
-        self.map.box = list(self._places[0].box)
+        self.map.box = [float(side) for side in self._places[0].box]
         say(self.about_patches, self._about(facts))
 
     def _about(self, facts):

@@ -5,7 +5,9 @@ from dataclasses import replace
 import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.settings import suited
 from cnnviz_widgets.widgets.front.live_image import LiveImage
@@ -20,11 +22,12 @@ MAKE, STOP = "Make the image that excites it", "Stop"
 class FilterMaximalActivation(Bound):
     """A button, and the picture that grows when it is pressed. `aim` says for which network and Target."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         self.outer = session
         # Of its own, so that another image or another order of the tiles does not end it.
         super().__init__(Session(method=MaximalActivation, runner=session.runner.beside()))
-        self._network = self._target = None
+        self._network: Network | None = None
+        self._target: Target | None = None
         self.live_image = LiveImage(compact=True)
         self.button = ipywidgets.Button(
             description=MAKE,
@@ -37,7 +40,7 @@ class FilterMaximalActivation(Bound):
         self.follow(self._show, "status", "message", "progress", "result")
         self.click(self.button, self._press)
 
-    def aim(self, network, target):
+    def aim(self, network: Network, target: Target | None) -> None:
         """Offer to make the image for another target; what was made for the one before goes, also unfinished."""
         if (network, target) == (self._network, self._target):
             return
@@ -45,7 +48,7 @@ class FilterMaximalActivation(Bound):
         self.session.stop()
         self._show()
 
-    def close(self):
+    def close(self) -> None:
         """End what is being made."""
         super().close()
         self.session.close()

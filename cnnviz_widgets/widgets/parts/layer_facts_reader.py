@@ -1,7 +1,9 @@
 """What a page needs to know of the layer in view besides the session's result, found out on a thread of its own."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +14,13 @@ from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.maps.channels import Activity, activity
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.network import Network
-from cnnviz_widgets.request import compute
+from cnnviz_widgets.request import Request, compute
+from cnnviz_widgets.session import Session
 
 from .bound import Bound
+
+if TYPE_CHECKING:
+    from .channel_tiles import Selection
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +30,7 @@ class Facts:
     network: Network
     layer: LayerInfo
     image: InputImage | None  # as the network takes it
-    stamp: int  # of the network's weights
+    stamp: Hashable  # of the network's weights
     maps: np.ndarray | None = None  # (channel, rows, columns)
     field: ReceptiveField | None = None
     convolution: Convolution | None = None
@@ -33,14 +39,14 @@ class Facts:
     activity: Activity | None = None
     complete: bool = False
 
-    def are_of(self, about):
+    def are_of(self, about: "Request | Selection") -> bool:
         """True where they are about the network and layer of a Request or a Selection, and its image if it has one."""
         image = getattr(about, "image", None)
         same_layer = about.network is self.network and about.layer == self.layer.path
         return same_layer and image in (None, self.image)
 
     @property
-    def dead(self):
+    def dead(self) -> frozenset[int]:
         """The numbers of the channels that are dead, as far as it is known."""
         return frozenset() if self.activity is None else frozenset(np.flatnonzero(self.activity.dead).tolist())
 
@@ -51,20 +57,20 @@ class LayerFactsReader(Bound):
     With `arithmetic` it also takes the convolution apart; without, the `Facts` leave that out.
     """
 
-    def __init__(self, session, arithmetic=False):
+    def __init__(self, session: Session, arithmetic: bool = False):
         super().__init__(session)
-        self.facts = None
+        self.facts: Facts | None = None
         self._arithmetic = arithmetic
         self._listeners = []
         self._key = None
         self._reader = session.runner.beside()
         self.follow(self._ask, "network", "image", "layer", "result")
 
-    def tell(self, listener):
+    def tell(self, listener: Callable[[], object]) -> None:
         """Call `listener()` whenever more is known."""
         self._listeners.append(listener)
 
-    def close(self):
+    def close(self) -> None:
         """Follow the session no more, and end the reading."""
         super().close()
         self._reader.close()

@@ -1,9 +1,12 @@
 """A slider over the layers of a network, for walking from the first to the last."""
 
+from collections.abc import Callable
 from functools import partial
 
 import ipywidgets
 
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import BELOW_SLIDER, LONG_SLIDER, label
 
 from .bound import Bound
@@ -16,7 +19,7 @@ class LayerSlider(Bound):
     `opening` is a function of a Network: the path of the layer that is shown while none has been chosen.
     """
 
-    def __init__(self, session, opening):
+    def __init__(self, session: Session, opening: Callable[[Network], str]):
         super().__init__(session)
         self._opening = opening
         self._paths = ()

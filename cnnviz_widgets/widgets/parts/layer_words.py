@@ -1,6 +1,11 @@
 """A layer's facts in words: short for tooltips and tables, in sentences for the person who has picked it."""
 
+from typing import TYPE_CHECKING
+
 from cnnviz_widgets.words import percent
+
+if TYPE_CHECKING:
+    from cnnviz_widgets.anatomy.anatomy import Anatomy, LayerStructure
 
 IMAGE = ""  # what anatomies call the image, among the inputs of a layer
 
@@ -15,22 +20,22 @@ FAMILIES = {
 }
 
 
-def family(kind):
+def family(kind: str) -> str:
     """What kind of thing a layer of a Keras class does: a key of FAMILIES, or "other"."""
     return next((name for name, pieces in FAMILIES.items() if any(piece in kind for piece in pieces)), "other")
 
 
-def short_kind(kind):
+def short_kind(kind: str) -> str:
     """Keras's class name where there is little room."""
     return kind.replace("Normalization", "Norm").replace("Activation", "Activ.") if len(kind) > 10 else kind
 
 
-def leaf_name(path):
+def leaf_name(path: str) -> str:
     """The last part of a path: "base/conv2" -> "conv2"."""
     return path.rsplit("/", 1)[-1]
 
 
-def in_short(facts):
+def in_short(facts: "LayerStructure") -> str:
     """One line about a layer."""
     info = facts.info
     parts = [leaf_name(info.path), info.kind, info.size]
@@ -41,7 +46,7 @@ def in_short(facts):
     return " · ".join(parts)
 
 
-def sentences(facts, anatomy):
+def sentences(facts: "LayerStructure", anatomy: "Anatomy") -> list[str]:
     """What there is to say about a layer, a list of sentences."""
     return [
         sentence
@@ -114,7 +119,7 @@ def _sight(facts):
     return f"{text}. That is more than there is: the rest is padding." if beyond else f"{text}."
 
 
-def field_in_short(facts):
+def field_in_short(facts: "LayerStructure") -> tuple[str, str]:
     """The receptive field as ("43×43 px", "every 8 px"); empty words where it is not known."""
     if facts.field is None:
         return "", ""
@@ -123,7 +128,7 @@ def field_in_short(facts):
     return f"{_times(facts.field.size)} px", f"every {_both(facts.field.stride)} px"
 
 
-def window_in_short(facts):
+def window_in_short(facts: "LayerStructure") -> tuple[str, str]:
     """The window of a convolution or a pooling as ("3×3", "step 2, same"); empty words where there is none."""
     if not facts.kernel:
         return "", facts.padding or ""
@@ -132,7 +137,7 @@ def window_in_short(facts):
     return _times(facts.kernel), ", ".join([*stepping, *dilated, *([facts.padding] if facts.padding else [])])
 
 
-def compact(count):
+def compact(count: int) -> str:
     """A count in three digits: "5.71 G", "23.9 M", "960"."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:

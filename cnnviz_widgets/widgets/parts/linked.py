@@ -1,7 +1,11 @@
 """Two sessions that look at the same thing with methods of their own."""
 
+from collections.abc import Callable
+
+from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.runner import SETTLE
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import Settings
 
 from .bound import Bound
 
@@ -15,7 +19,12 @@ class Linked(Bound):
     joins a session that shows something else. A layer that the own method cannot use is not taken over.
     """
 
-    def __init__(self, session, method, variants):
+    def __init__(
+        self,
+        session: Session,
+        method: Method | type[Method] | None,
+        variants: Callable[[Settings], tuple[Settings, ...]],
+    ):
         super().__init__(session)
         # One lock for both: a change in either changes the other at once.
         self.own = Session(method=method, variants=variants, runner=session.runner.beside(SETTLE))
@@ -23,7 +32,7 @@ class Linked(Bound):
         self.follow(self._take_opening, "status")
         self.own.observe(self._give, "settings")
 
-    def close(self):
+    def close(self) -> None:
         """Follow no more, and end the session that was kept."""
         super().close()
         self.own.unobserve(self._give, "settings")

@@ -7,8 +7,9 @@ import numpy as np
 
 from cnnviz_widgets.core.display import limits
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE, PICTURES, TILES
+from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE, PICTURES, TILES, Result
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.look import buttons
 from cnnviz_widgets.words import percent
@@ -25,7 +26,7 @@ class LiveView(Bound):
     `choice` is a control to stand beside the view: heat map or class map, where a result has both.
     """
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.live_image = LiveImage()
         self.choice = ipywidgets.ToggleButtons(
@@ -115,16 +116,17 @@ class LiveView(Bound):
     def _explain_tile(self, tile):
         """A person who picks a channel wants to know about it: make it the target of the other methods."""
         result = self.session.result
-        if tile < 0 or result is None or result.request.layer is None or not result.names:
+        layer = None if result is None else result.request.layer
+        if tile < 0 or result is None or not isinstance(layer, str) or not result.names:
             return
         if result.request.network is not self.session.network:  # the tiles of a network that is there no more
             return
         channel = re.search(r"\d+", result.names[tile])
         if channel:
-            self.session.target = Target(result.request.layer, int(channel[0]))
+            self.session.target = Target(layer, int(channel[0]))
 
 
-def alt_text(result):
+def alt_text(result: Result) -> str:
     """What a screen reader says of a result: what it is, and where a map is highest."""
     caption = result.request.caption
     if result.axes != MAP or not np.isfinite(result.array).any():

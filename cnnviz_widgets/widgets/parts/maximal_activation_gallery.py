@@ -4,6 +4,7 @@ import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.result import PICTURE, Result
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.charts.score_curve import curve
 from cnnviz_widgets.widgets.front.gallery import Gallery
 from cnnviz_widgets.widgets.front.live_image import LiveImage
@@ -23,7 +24,7 @@ class MaximalActivationGallery(Bound):
     `live_image`, `notes` and `grid` stand below each other; `course` and `sample` beside them.
     """
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.live_image = LiveImage()
         self.live_image.add_class("cnnviz-bare")  # there will be no map over it
@@ -35,7 +36,7 @@ class MaximalActivationGallery(Bound):
         self.sample = ipywidgets.VBox(
             [self._about_sample, self._sample], layout=SMALL_PICTURE | {"visibility": "hidden"}
         )
-        self.shown = None
+        self.shown: Result | None = None
         self._picked = None  # (network, target) that the person picked in the grid
         self._small = ()  # the results of which the grid shows a picture
         self.follow(self._show, "results")
@@ -43,12 +44,12 @@ class MaximalActivationGallery(Bound):
         self.act(self.grid, "selected", self._pick)
 
     @property
-    def many(self):
+    def many(self) -> bool:
         """Whether there is a grid."""
         return self.grid.layout.display is None
 
     @many.setter
-    def many(self, many):
+    def many(self, many: bool) -> None:
         self.grid.layout.display = None if many else "none"
         self._picked = None
 
@@ -100,10 +101,12 @@ class MaximalActivationGallery(Bound):
         self._show()
 
 
-def caption(result):
+def caption(result: Result) -> str:
     """A picture in a few words: of what, and for how probable the network takes that."""
     probability = next((note.numbers["probability"] for note in result.notes if "probability" in note.numbers), None)
-    name = result.request.network.describe(result.request.target)
+    target = result.request.target
+    assert target is not None  # a method that makes a picture makes it for one
+    name = result.request.network.describe(target)
     if probability is not None:
         return f"{name} · {percent(probability)}"
     return f"{name} · score {number(max(score for _, score in result.course))}"

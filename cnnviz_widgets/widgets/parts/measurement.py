@@ -1,11 +1,13 @@
 """Work that goes on beside a session's own picture, with a bar that says how far it is and a button that stops it."""
 
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import ipywidgets
 
 from cnnviz_widgets.core.failures import reporting
 from cnnviz_widgets.runner import SETTLE
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import ASIDE, BUTTON, CENTRED_ROW, THIN_PROGRESS_BAR
 
 from .bound import Bound
@@ -21,7 +23,7 @@ class Measurement(Bound):
     shows it. `state` is "idle", "running", "waiting" (for the session), "stopped" (by the person), "done" or "failed".
     """
 
-    def __init__(self, session, job):
+    def __init__(self, session: Session, job: Callable[[], Iterable[tuple[float, Callable[[], object]]]]):
         super().__init__(session)
         self._job, self.state = job, "idle"
         self.runner = session.runner.beside(SETTLE)
@@ -34,34 +36,34 @@ class Measurement(Bound):
         self.click(self.button, self._press)
         self._show("idle")
 
-    def start(self):
+    def start(self) -> None:
         """Begin, or go on with, what is to be measured now."""
         self._show("running")
         self.runner.submit(reporting(self._steps, partial(self._show, "failed")))
 
-    def go_on(self):
+    def go_on(self) -> None:
         """Begin unless the person has stopped it."""
         if self.state != "stopped":
             self.start()
 
-    def make_way(self):
+    def make_way(self) -> None:
         """Let the session go first."""
         self.runner.stop()
         if self.state == "running":
             self._show("waiting")
 
-    def forget(self):
+    def forget(self) -> None:
         """Nothing is to be measured; the next one may begin by itself."""
         self.runner.stop()
         self.progress.value = 0
         self._show("idle")
 
-    def finish(self):
+    def finish(self) -> None:
         """All is known already."""
         self.runner.stop()
         self._show("done")
 
-    def close(self):
+    def close(self) -> None:
         """Follow no more, and end the worker."""
         super().close()
         self.runner.close()

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
 from cnnviz_widgets.core.failures import reporting
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.parameters import parameters_of
-from cnnviz_widgets.maps.masking import FILLS, cover
+from cnnviz_widgets.core.parameters import Choice, parameters_of
+from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.maps.masking import FILLS, Covered, cover
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.occluder import Occluder
 from cnnviz_widgets.words import number, percent
 
@@ -24,8 +27,8 @@ class CoveredArea:
     """What covers the image: `rectangle` and the `window` in its middle, [top, left, height, width] or []."""
 
     fill: str
-    rectangle: tuple = ()
-    window: tuple = ()
+    rectangle: tuple[int, ...] = ()
+    window: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,30 +47,33 @@ class OcclusionByHand(Bound):
     It has a worker of its own, for a map that is being computed must not keep the hand waiting.
     """
 
-    def __init__(self, session, fill="grey"):
+    def __init__(self, session: Session, fill: str = "grey"):
         super().__init__(session)
-        options = parameters_of(Occlusion)["fill"].options
+        options = cast(Choice, parameters_of(Occlusion)["fill"]).options
         self.widget = Occluder(fills=options, fill=fill)
         self._runner = session.runner.beside()
         self._kept = self._shown = CoveredArea(fill)
-        self._drawn = None  # while there is no network, or no image
+        self._drawn: Drawn | None = None  # while there is no network, or no image
         self.follow(self._follow_settings, "network", "image", "target")
         self.act(self.widget, "asked", lambda _: self._dragged())
         self.act(self.widget, "fill", lambda _: self._dragged())
 
-    def point_at(self, method, row, column, keep=False):
+    def point_at(self, method: Occlusion, row: int, column: int, keep: bool = False) -> None:
         """Cover what an Occlusion covers at a pixel; with `keep` until the person does something else."""
-        window, covered = method.place(self.session.fitted.shape, row, column)
+        image = self.session.fitted
+        if image is None:
+            return
+        window, covered = method.place(image.shape, row, column)
         place = CoveredArea(method.fill, _numbers(covered), _numbers(window))
         if keep:
             self._kept = place
         self._show(place)
 
-    def point_away(self):
+    def point_away(self) -> None:
         """Back to what covered the image before somebody pointed."""
         self._show(self._kept)
 
-    def close(self):
+    def close(self) -> None:
         """Follow no more, and end the worker."""
         super().close()
         self._runner.close()
@@ -132,7 +138,7 @@ class OcclusionByHand(Bound):
             self.widget.answered = number
 
 
-def bars_of(answer, target, network):
+def bars_of(answer: Covered, target: Target, network: Network) -> list[dict[str, Any]]:
     """The target's classes, the top ones of the uncovered image, and the one that wins now, in this order.
 
     Of a regression network the first quantities, of which none wins.
@@ -142,7 +148,7 @@ def bars_of(answer, target, network):
         top, winner = list(range(min(TOP, len(answer.clean)))), None
     else:
         top, winner = np.argsort(-answer.clean, kind="stable")[:TOP].tolist(), int(answer.now.argmax())
-    shown = dict.fromkeys([*own, *top, *([] if winner is None else [winner])])
+    shown: list[int] = list(dict.fromkeys([*own, *top, *([] if winner is None else [winner])]))
     return [
         {
             "name": network.class_names[index],
@@ -155,13 +161,14 @@ def bars_of(answer, target, network):
     ]
 
 
-def _classes_of(target, network):
+def _classes_of(target: Target, network: Network) -> list[int]:
     """The numbers of the classes that a target speaks of."""
     numbers = [network.class_of(part) for part in (target, *(part for _, part in target.parts))]
-    return numbers[:1] if numbers[0] is not None else [number for number in numbers if number is not None]
+    known = [number for number in numbers if number is not None]
+    return known[:1] if numbers[0] is not None else known
 
 
-def caption_of(answer, target, network, place, image):
+def caption_of(answer: Covered, target: Target, network: Network, place: CoveredArea, image: InputImage) -> str:
     """ "Window at row 96, column 112. Egyptian cat: 38.5 % → 8.0 %, logit drop 2.31"."""
     name = network.describe(target)
     if not place.rectangle:

@@ -2,9 +2,12 @@
 
 import ipywidgets
 
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import ASIDE, HEADING, ONE_OF_THREE, WRAPPING_ROW
 
 from .bound import Bound
+from .live_view import LiveView
+from .occlusion_by_hand import OcclusionByHand
 from .text import paragraph, say
 
 HINT = "Point at a map to try its window by hand; click to keep the window there."
@@ -15,7 +18,7 @@ IN_COMMON = ("opacity", "show", "zoom", "center")
 class OcclusionPictures(Bound):
     """Two LiveViews and an OcclusionByHand of one session, with titles. Below a `caption` and the `hint`."""
 
-    def __init__(self, session, heat_map, class_map, by_hand):
+    def __init__(self, session: Session, heat_map: LiveView, class_map: LiveView, by_hand: OcclusionByHand):
         super().__init__(session)
         class_map.choice.value = "classes"
         class_map.live_image.compact = True
@@ -29,7 +32,7 @@ class OcclusionPictures(Bound):
         self._links = [ipywidgets.jslink((one, name), (other, name)) for name in IN_COMMON]
         self.follow(self._show, "result")
 
-    def close(self):
+    def close(self) -> None:
         """Follow no more, and take the pictures apart."""
         for link in self._links:
             link.unlink()

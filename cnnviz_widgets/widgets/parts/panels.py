@@ -1,11 +1,18 @@
 """Several results side by side: a row of live pictures with names, one set of controls, one scale or each its own."""
 
+from collections.abc import Callable
+from typing import cast
+
 import ipywidgets
 import numpy as np
 
 from cnnviz_widgets.answering import results_among
 from cnnviz_widgets.core.display import limits
+from cnnviz_widgets.core.failures import Refusal
 from cnnviz_widgets.core.result import MAP, Result
+from cnnviz_widgets.request import Request
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.look import ASIDE, CUT_OFF, PANELS_GRID, PICTURE_NAME, REFUSED, buttons
 from cnnviz_widgets.words import percent
@@ -28,14 +35,20 @@ class Panels(Bound):
     pictures have in common, opacity, colours and zoom; `notes` are the sentences to be read beside them.
     """
 
-    def __init__(self, session, name_of, scale="shared", show="both"):
+    def __init__(
+        self,
+        session: Session,
+        name_of: Callable[[Request | Settings], str],
+        scale: str = "shared",
+        show: str = "both",
+    ):
         super().__init__(session)
         self._name_of = name_of
         self.hands = LiveImage(show=show)
         self.hands.add_class("cnnviz-hands")
         self.image = self._picture("image")
         self.image.add_class("cnnviz-bare")
-        self.panels = []
+        self.panels: list[Panel] = []
         self.notes = paragraph()
         self.scale = ipywidgets.ToggleButtons(
             options=[("Shared scale", "shared"), ("Own scales", "own")],
@@ -64,7 +77,7 @@ class Panels(Bound):
         self._show_image(results_among(answers))
         shared = self._shared_limits(answers)
         for panel, answer in zip(self.panels, answers, strict=False):
-            panel.name(self._name_of(answer.request if isinstance(answer, Result) else answer.asked))
+            panel.name(self._name_of(_asked(answer)))
             if not isinstance(answer, Result):
                 panel.refuse(answer.sentence)
             elif answer.axes != MAP:
@@ -132,18 +145,18 @@ class Panels(Bound):
 class Panel:
     """One picture and the words below it, or a sentence instead."""
 
-    def __init__(self, picture):
+    def __init__(self, picture: LiveImage):
         self.picture = picture
         self.words = paragraph()
         self._title = paragraph(css=PICTURE_NAME)
         self.widget = ipywidgets.VBox(layout=CUT_OFF)
 
-    def name(self, title):
+    def name(self, title: str) -> None:
         """What stands above."""
         self.picture.title = title
         say(self._title, title)
 
-    def show(self, result, shared, own):
+    def show(self, result: Result, shared: tuple[float, float], own: bool) -> None:
         """Show a map, on the shared limits or on its own."""
         ends = own_limits(result) if own else shared
         request = result.request
@@ -162,7 +175,7 @@ class Panel:
         say(self.words, f"At most {percent(share)} of the shared scale." if faint else "")
         self.widget.children = (self.picture, self.words)
 
-    def refuse(self, sentence):
+    def refuse(self, sentence: str) -> None:
         """Say why there is no map."""
         self.picture.clear()
         self.words.css = REFUSED
@@ -170,12 +183,16 @@ class Panel:
         self.widget.children = (self._title, self.words)
 
 
-def scale_of(result):
+def _asked(answer: Result | Refusal) -> Request | Settings:
+    return answer.request if isinstance(answer, Result) else cast(Settings, answer.asked)  # as a session asks
+
+
+def scale_of(result: Result) -> tuple[str, bool]:
     """What two results must have in common to share a scale."""
     return result.unit, result.signed
 
 
-def own_limits(result):
+def own_limits(result: Result) -> tuple[float, float]:
     """(low, high) of one map by itself: its least and greatest value; a signed one about zero, as everywhere."""
     finite = result.array[np.isfinite(result.array)]
     if result.signed or not finite.size:

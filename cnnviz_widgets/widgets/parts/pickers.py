@@ -4,7 +4,9 @@ import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import names, samples
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.gallery import Gallery
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
 from cnnviz_widgets.widgets.front.upload import Upload
@@ -18,12 +20,12 @@ from .text import paragraph, say
 class NetworkPicker(Bound):
     """The bundled networks, and the one that the session was given."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.dropdown = ipywidgets.Dropdown(
             description="Network", style=LABEL, layout=COLUMN_WIDE, tooltip="The network to look into."
         )
-        self._own = {}  # networks that are not bundled, by name
+        self._own: dict[str, Network] = {}  # networks that are not bundled, by name
         self.widget = self.dropdown
         # Also when opening one fails: the dropdown then goes back to the one that is open.
         self.follow(self._show, "network", "status")
@@ -43,11 +45,11 @@ class NetworkPicker(Bound):
 class ImagePicker(Bound):
     """Sample images as thumbnails, the person's own picture by button, by drop or by paste."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.gallery, self.upload = Gallery(), Upload()
-        self._own = ()  # the person's images, in the order in which they came
-        self._images = ()  # those in the gallery
+        self._own: tuple[InputImage, ...] = ()  # the person's images, in the order in which they came
+        self._images: tuple[InputImage, ...] = ()  # those in the gallery
         self.widget = ipywidgets.VBox([self.gallery, self.upload])
         self.follow(self._show, "network", "image")
         self.act(self.gallery, "selected", self._choose)
@@ -88,21 +90,21 @@ class ImagePicker(Bound):
 class LayerPicker(Bound):
     """The layers that the method can use, in order of execution; arrow keys walk from first to last."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.list = PickList(label="Layer", placeholder="search layers", height=190)
-        self._paths = ()
+        self._paths: tuple[str, ...] = ()
         self.widget = ipywidgets.VBox([self.list])
         self.follow(self._show, "network", "method", "layer", "result")
         self.act(self.list, "selected", self._choose)
 
     def _show(self):
-        session = self.session
-        wanted = session.network is not None and "layer" in session.method.uses
+        session, network = self.session, self.session.network
+        wanted = network is not None and "layer" in session.method.uses
         self.widget.layout.display = None if wanted else "none"
-        if not wanted:
+        if network is None or not wanted:
             return
-        layers = type(session.method).layers(session.network)
+        layers = type(session.method).layers(network)
         paths = tuple(layer.path for layer in layers)
         if paths != self._paths:
             self._paths = paths
@@ -121,7 +123,7 @@ class TargetPicker(Bound):
     Of a regression network the quantities, in their order, with their values.
     """
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.list = PickList(label="Class", placeholder="search classes", by_value=True, height=320)
         self.contrast = ContrastPicker(session, self._classes)
@@ -143,7 +145,7 @@ class TargetPicker(Bound):
         self.follow(self._show_target, "network", "target", "probabilities", "values")
         self.act(self.list, "selected", self._choose)
 
-    def close(self):
+    def close(self) -> None:
         """Follow no more."""
         self.contrast.close()
         super().close()
@@ -166,9 +168,9 @@ class TargetPicker(Bound):
         first, _ = self._classes()
         kind = "Output" if self._quantities else "Class"
         known = target is None or first is not None
-        self.list.label = kind if known else f"{kind} · now: {session.network.describe(target)}"
+        self.list.label = kind if target is None or known else f"{kind} · now: {session.network.describe(target)}"
         self.list.none_name = self._none_name()
-        self.list.selected = NOTHING if not known else -1 if target is None else first
+        self.list.selected = NOTHING if not known else -1 if first is None else first
 
     def _none_name(self):
         if self._quantities:
@@ -178,7 +180,8 @@ class TargetPicker(Bound):
 
     @property
     def _quantities(self):
-        return not self.session.network.classifies
+        network = self.session.network
+        return network is not None and not network.classifies
 
     def _classes(self):
         """The numbers of (the class, the one that it is set against) in the target, each None where there is none."""
@@ -192,10 +195,9 @@ class TargetPicker(Bound):
         return network.class_of(target), None
 
     def _choose(self, number):
-        if number == NOTHING:
-            return
-        other = self._classes()[1]
-        self.session.target = None if number < 0 else rather_than(self.session.network, number, other)
+        network, (_, other) = self.session.network, self._classes()
+        if number != NOTHING and network is not None:
+            self.session.target = None if number < 0 else rather_than(network, number, other)
 
     def _show_channels(self):
         """A channel can be named of the layer in view; in a method without layers, of the last one that was."""
@@ -206,12 +208,13 @@ class TargetPicker(Bound):
         seen = request.layer if request and request.network is session.network else None
         paths = (of_target, session.layer, seen)
         shown = next((path for path in paths if isinstance(path, str)), None)  # of several layers it would be none's
-        self.channel.disabled = session.network is None or shown is None
-        if not self.channel.disabled:
-            self.channel.max = session.network.layer(shown).channels - 1
+        network = session.network
+        self.channel.disabled = network is None or shown is None
+        if network is not None and shown is not None:
+            self.channel.max = (network.layer(shown).channels or 1) - 1
             say(self._of_layer, f"of {shown}")
             self._layer = shown
-        if of_target and target.plain:
+        if target is not None and target.layer and target.plain:
             self.channel.value = target.index
 
     def _choose_channel(self, index):

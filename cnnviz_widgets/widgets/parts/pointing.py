@@ -1,14 +1,17 @@
 """A map to point at: the window at the cell under the pointer is tried by hand."""
 
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.session import Session
 
 from .bound import Bound
+from .live_view import LiveView
+from .occlusion_by_hand import OcclusionByHand
 
 
 class Pointing(Bound):
     """Puts the occluder of an OcclusionByHand at the cell of a LiveView that a person points at, or clicks."""
 
-    def __init__(self, session, view, by_hand):
+    def __init__(self, session: Session, view: LiveView, by_hand: OcclusionByHand):
         super().__init__(session)
         self._by_hand, self._map = by_hand, view.live_image
         self._map.tells_hover = True

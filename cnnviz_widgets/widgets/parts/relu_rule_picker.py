@@ -5,6 +5,7 @@ from dataclasses import replace
 import ipywidgets
 
 from cnnviz_widgets.methods.gradient import RELU
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import COLUMN_WIDE, LABEL
 
 from .bound import Bound
@@ -16,7 +17,7 @@ RULES = {"standard": "standard (vanilla)", "guided": "guided", "deconvnet": "dec
 class ReluRulePicker(Bound):
     """A dropdown for `relu`, the parameter of gradients and of Grad-CAM."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.widget = ipywidgets.Dropdown(
             options=[(name, rule) for rule, name in RULES.items()],
@@ -29,4 +30,4 @@ class ReluRulePicker(Bound):
         self.act(self.widget, "value", lambda rule: session.update(method=replace(session.method, relu=rule)))
 
     def _show(self):
-        self.widget.value = self.session.method.relu
+        self.widget.value = getattr(self.session.method, "relu", None)

@@ -1,8 +1,13 @@
 """Which score something is made for: a class, a channel of a layer, or one unit of that channel."""
 
+from collections.abc import Callable
+
 import ipywidgets
 
+from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
 from cnnviz_widgets.widgets.look import NUMBER_FIELD, buttons, label
 
@@ -19,10 +24,10 @@ KINDS = {
 class ScorePicker(Bound):
     """Writes the session's target. `usual` is a function of a Network: the target where none has been chosen."""
 
-    def __init__(self, session, usual):
+    def __init__(self, session: Session, usual: Callable[[Network], Target]):
         super().__init__(session)
         self._usual = usual
-        self._layers = ()
+        self._layers: tuple[LayerInfo, ...] = ()
         self.kind = ipywidgets.ToggleButtons(options=list(KINDS), tooltips=list(KINDS.values()), style=buttons(72))
         self.classes = PickList(label="Class", placeholder="search classes", height=260)
         self.layer = PickList(label="Layer", placeholder="search layers", height=150)
@@ -39,7 +44,7 @@ class ScorePicker(Bound):
             self.act(control, "value", lambda _: self._change_number())
 
     @property
-    def target(self):
+    def target(self) -> Target | None:
         """The target that is meant; None while there is no network."""
         network = self.session.network
         if network is None:
@@ -47,30 +52,21 @@ class ScorePicker(Bound):
         return self._usual(network) if self.session.target is None else network.target(self.session.target)
 
     def _show(self):
-        target = self.target
-        if target is None:
+        target, network = self.target, self.session.network
+        if target is None or network is None:
             return
-        network = self.session.network
-        kind = self._kind_of(target)
+        kind, number = _kind_of(network, target), network.class_of(target)
         self.kind.value = kind
         say(self.other, "" if kind else f"Now: {network.describe(target)}")
         self.classes.layout.display = None if kind == "class" else "none"
         self._of_channel.layout.display = None if kind in ("channel", "unit") else "none"
         self.row.layout.display = self.column.layout.display = None if kind == "unit" else "none"
-        self.classes.selected = network.class_of(target) if kind == "class" else NOTHING
+        self.classes.selected = NOTHING if number is None else number
         if kind in ("channel", "unit"):
-            self._show_unit(target)
+            self._show_unit(network, target)
 
-    def _kind_of(self, target):
-        """Which of `KINDS` it is; None for a sum, or a region of more than one cell: told of, not picked here."""
-        if self.session.network.class_of(target) is not None:
-            return "class"
-        if target.layer is None or not target.plain:
-            return None
-        return "channel" if target.everywhere else "unit" if target.position else None
-
-    def _show_unit(self, target):
-        info = self.session.network.layer(target.layer)
+    def _show_unit(self, network, target):
+        info = network.layer(target.layer)
         paths = [layer.path for layer in self._layers]
         self.layer.selected = paths.index(target.layer) if target.layer in paths else NOTHING
         sides = info.output_shape[:2] if info.spatial else (1, 1)
@@ -90,8 +86,10 @@ class ScorePicker(Bound):
 
     def _change_kind(self, kind):
         target, network = self.target, self.session.network
+        if target is None or network is None:
+            return
         if kind == "class":
-            self._choose(target if self._kind_of(target) == "class" else network.classes[0])
+            self._choose(target if _kind_of(network, target) == "class" else network.classes[0])
         elif target.layer is None:
             self._choose(self._of(self._layers[len(self._layers) // 2], 0))
         else:
@@ -99,20 +97,36 @@ class ScorePicker(Bound):
             self._choose(self._of(network.layer(target.layer), channel.index))
 
     def _change_number(self):
-        info = self.session.network.layer(self.target.layer)
-        self._choose(self._of(info, self.channel.value, (self.row.value, self.column.value)))
+        target, network = self.target, self.session.network
+        if target is not None and target.layer is not None and network is not None:
+            place = (self.row.value, self.column.value)
+            self._choose(self._of(network.layer(target.layer), self.channel.value, place))
 
-    def _of(self, info, channel, position=None):
+    def _of(self, info: LayerInfo, channel: int, position: tuple[int, int] | None = None) -> Target:
         """The channel of a layer, or its unit: the one in the middle, where no position is given."""
-        middle = tuple((side or 2) // 2 for side in info.output_shape[:2])
-        return Target(info.path, channel, (position or middle) if self.kind.value == "unit" else None)
+        if self.kind.value != "unit":
+            return Target(info.path, channel)
+        if position is None:
+            rows, columns = info.output_shape[:2]
+            position = (rows or 2) // 2, (columns or 2) // 2
+        return Target(info.path, channel, position)
 
     def _choose_class(self, number):
-        if number >= 0:
-            self._choose(self.session.network.classes[number])
+        network = self.session.network
+        if number >= 0 and network is not None:
+            self._choose(network.classes[number])
 
     def _choose(self, target):
         self.session.target = target
+
+
+def _kind_of(network: Network, target: Target) -> str | None:
+    """Which of `KINDS` it is; None for a sum, or a region of more than one cell: told of, not picked here."""
+    if network.class_of(target) is not None:
+        return "class"
+    if target.layer is None or not target.plain:
+        return None
+    return "channel" if target.everywhere else "unit" if target.position else None
 
 
 def _number(name):

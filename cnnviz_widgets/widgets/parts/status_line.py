@@ -2,6 +2,7 @@
 
 import ipywidgets
 
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import ASIDE_IN_A_LINE, BUTTON, CENTRED_ROW, ERROR, MESSAGE, PROGRESS_BAR
 
 from .bound import Bound
@@ -11,7 +12,7 @@ from .text import paragraph, say, say_notes
 class StatusLine(Bound):
     """Where the session speaks to the person. The `notes`, of any length, stand apart: else the picture would jump."""
 
-    def __init__(self, session):
+    def __init__(self, session: Session):
         super().__init__(session)
         self.message = paragraph()
         self.notes = paragraph()

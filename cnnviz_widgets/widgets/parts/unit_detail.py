@@ -5,18 +5,21 @@ from dataclasses import replace
 import ipywidgets
 
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.charts.arithmetic_view import arithmetic
 from cnnviz_widgets.widgets.front.number_grids import NumberGrids
 from cnnviz_widgets.widgets.look import CAPTION, CENTRED_ROW, FITTED, TITLE
 
 from .bound import Bound
+from .channel_tiles import ChannelTiles
+from .layer_facts_reader import Facts, LayerFactsReader
 from .text import paragraph, say
 
 
 class UnitDetail(Bound):
     """Follows the picked unit of `ChannelTiles` and the `LayerFactsReader` of one session; outlines on their image."""
 
-    def __init__(self, session, tiles, facts):
+    def __init__(self, session: Session, tiles: ChannelTiles, facts: LayerFactsReader):
         super().__init__(session)
         self._tiles, self._facts = tiles, facts
         self.title = paragraph(css=TITLE)
@@ -49,7 +52,7 @@ class UnitDetail(Bound):
         self.widget.layout.display = None if facts else "none"
         with self.following():
             self._outline()
-            if facts is None:
+            if facts is None or selection is None:
                 return
             place = "" if selection.place is None else " · row {}, column {}".format(*selection.place)
             say(self.title, f"{selection.layer} · channel {selection.channel}{place}")
@@ -58,7 +61,7 @@ class UnitDetail(Bound):
             self.numbers.lines = lines
             say(self.about, said)
 
-    def _known(self):
+    def _known(self) -> Facts | None:
         """The facts of the layer in which something is picked; None where these are of another one."""
         selection, facts = self._tiles.selection, self._facts.facts
         if selection is None or facts is None or not facts.are_of(selection):
@@ -67,8 +70,10 @@ class UnitDetail(Bound):
 
     def _show_target(self):
         network, target = self.session.network, self.session.target
-        chosen = network is not None and isinstance(target, Target) and target.layer is not None
-        say(self.target, f"target: {network.describe(target)}" if chosen else "")
+        if network is not None and isinstance(target, Target) and target.layer is not None:
+            say(self.target, f"target: {network.describe(target)}")
+        else:
+            say(self.target, "")
 
     def _explained(self, facts, selection):
         """(lines of arithmetic, words) about a unit."""
@@ -92,7 +97,7 @@ class UnitDetail(Bound):
     def _seen(self, facts, place):
         if facts.field is None:
             return "" if not facts.complete else "The part of the image that it sees is not known."
-        box = facts.field.box(*place, *facts.image.shape[:2])
+        box = _seen_box(facts, place)
         if box is None:
             return "It sees only padding."
         top, left, bottom, right = box
@@ -108,13 +113,21 @@ class UnitDetail(Bound):
 
     def _outline(self):
         """The field of the unit under the pointer; when the pointer is elsewhere, of the picked one."""
-        facts, live_image = self._known(), self._tiles.live_image
-        known = facts is not None and facts.field is not None
-        place = known and (tuple(live_image.hovered[1:]) or self._tiles.selection.place)
-        box = facts.field.box(*place, *facts.image.shape[:2]) if place else None
-        live_image.box = [] if box is None else list(box)
+        facts, selection, live_image = self._known(), self._tiles.selection, self._tiles.live_image
+        box = None
+        if facts is not None and selection is not None:
+            box = _seen_box(facts, tuple(live_image.hovered[1:]) or selection.place)
+        live_image.box = [] if box is None else [float(side) for side in box]
 
     def _use(self, with_place):
         selection = self._tiles.selection
         if selection is not None and selection.network is self.session.network:
             self.session.target = selection.target() if with_place else replace(selection, place=None).target()
+
+
+def _seen_box(facts: Facts, place: tuple[int, ...] | None) -> tuple[int, int, int, int] | None:
+    """[top, left, bottom, right] of the part of the image that a unit sees; None for padding, or if not known."""
+    if facts.field is None or facts.image is None or not place:
+        return None
+    (row, column), (height, width) = place, facts.image.shape[:2]
+    return facts.field.box(row, column, height, width)

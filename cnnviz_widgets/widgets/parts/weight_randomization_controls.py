@@ -1,7 +1,10 @@
 """Controls for the randomisation of a network's weights, from the top down or one layer alone."""
 
+from collections.abc import Callable
+
 import ipywidgets
 
+from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.look import (
     DIGITS,
     LABEL,
@@ -23,10 +26,16 @@ class WeightRandomizationControls(Bound):
     `choice()` is (count, seed, alone) of `Network.randomised`; a person's choice is told to `randomise(*choice)`.
     """
 
-    def __init__(self, session, choice, randomise):
+    def __init__(
+        self,
+        session: Session,
+        choice: Callable[[], tuple[int, int, bool]],
+        randomise: Callable[[int, int, bool], object],
+    ):
         super().__init__(session)
         self._choice, self._randomise = choice, randomise
-        self.slider, self._paths = None, ()
+        self.slider: ipywidgets.IntSlider | None = None
+        self._paths: tuple[str, ...] = ()
         self.words = paragraph(css=DIGITS)
         self.alone = ipywidgets.Dropdown(
             options=[("all layers down to this one", False), ("this layer alone", True)],
@@ -82,6 +91,6 @@ class WeightRandomizationControls(Bound):
 
     def _tell(self):
         if self.slider is not None:
-            self._randomise(self.slider.value, self.seed.value, self.alone.value)
+            self._randomise(self.slider.value, self.seed.value, bool(self.alone.value))
             with self.following():
                 self._show()
