@@ -1,1 +1,1 @@
-"""Charts and diagrams: where their lines and boxes lie, and the widgets that show them."""
+"""Charts and diagrams: the places of their lines and boxes, and the widgets that show them."""

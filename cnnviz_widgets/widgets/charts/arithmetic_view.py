@@ -1,4 +1,4 @@
-"""What made one number of a feature map: patch × kernel for the inputs that count most, the sum, bias, activation."""
+"""The arithmetic of one number of a feature map: patch × kernel of the main inputs, the sum, bias, activation."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ SHOWN = 4
 
 
 def arithmetic(terms: Terms, value: float) -> list[list[dict[str, Any]]]:
-    """The lines for `NumberGrids` that end in `value`, the number that stands in the map."""
+    """Return the lines for `NumberGrids` that end in `value`, the number that stands in the map."""
     shown = terms.largest(SHOWN)
     largest = (np.abs(terms.patch).max() or 1, np.abs(terms.kernel).max() or 1)
     lines = [_channel(terms, place, *largest) for place in shown]

@@ -1,4 +1,4 @@
-"""What has been measured of several methods about one thing, so that they can be compared; old ones make room."""
+"""Measurements of several methods about one thing, kept for comparison; old ones make room for new ones."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,8 +13,8 @@ from .line_chart import LOOKS, Look
 class CurvesByMethod:
     """One line a method, in the order in which they came; each has its look for as long as it stays.
 
-    `about` is what the lines have in common: when it changes they are all forgotten. `is_done` tells of a line whether
-    it is complete: one that is not makes room for the same method with other parameters, else dragging a slider would
+    `about` is the subject that the lines share: when it changes they are all forgotten. `is_done(line)` is true for a
+    complete line: an unfinished one makes room for the same method with other parameters, else dragging a slider would
     leave a line at every stop. `looks` is a dictionary that several of these may share: a method then looks the same in
     all of them.
     """
@@ -26,7 +26,7 @@ class CurvesByMethod:
         self._lines = {}  # (method, layer) -> (line, look)
 
     def line(self, about: object, request: Request, make: Callable[[], Any]) -> Any:
-        """The line of a request about this, made by `make()` where there is none yet."""
+        """Return the line of a request about a subject, made by `make()` where there is none yet."""
         if about != self.about:
             self.about, self._lines = about, {}
         key = (request.method, request.layer)
@@ -42,29 +42,29 @@ class CurvesByMethod:
         return self._lines[key][0]
 
     def _look(self, key):
-        """The one that it had elsewhere, or else one that nobody has, here before elsewhere."""
+        """Return the first look that is free here: the line's own elsewhere, one that is free everywhere, any."""
         here = {look for _, look in self._lines.values()}
         order = [self._looks.get(key), *(look for look in LOOKS if look not in self._looks.values()), *LOOKS]
         self._looks[key] = next(look for look in order if look is not None and look not in here)
         return self._looks[key]
 
     def replace(self, request: Request, line: object) -> None:
-        """Another value for the line of a request."""
+        """Put another line in the place of a request's line."""
         key = (request.method, request.layer)
         self._lines[key] = (line, self._lines[key][1])
 
     def clear(self) -> None:
-        """Forget them all."""
+        """Forget all lines."""
         self._lines = {}
 
     def __iter__(self) -> Iterator[tuple[str, Look, Any]]:
-        """(name, look, line) of each."""
+        """Yield (name, look, line) of each."""
         for (method, layer), (line, look) in self._lines.items():
             yield " · ".join(part for part in (str(method), layer and str(layer)) if part), look, line
 
 
 def shown_pair(session: Session) -> tuple[Result, Result] | None:
-    """(the network's result, the randomised one's) where the session shows both complete, as maps; else None."""
+    """Return the results of (network, randomised network) where the session has both, as complete maps; else None."""
     maps = [each for each in session.results if isinstance(each, Result) and each.complete and each.axes == MAP]
     return (maps[0], maps[1]) if len(maps) == 2 and session.status == "done" else None
 

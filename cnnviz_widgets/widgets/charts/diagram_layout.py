@@ -20,14 +20,14 @@ BEND_WIDTH = 8  # px kept free around an edge that passes a row
 SPREAD = 22  # px between edges that enter a box
 SWEEPS = 8  # for the order within rows
 FITS = 16  # for the coordinates
-# How strongly two nodes in neighbouring rows want to stand in one line, by how many of them are bend points: an edge
-# that passes rows is straight before a row of boxes is, and its ends give way to both.
+# The pull of two nodes in neighbouring rows into one line, by the number of bend points among the two: edges that pass
+# rows are made straight first, then chains of boxes; the ends of such edges give way to both.
 PULL = (2.0, 1.0, 8.0)
 
 
 @dataclass(frozen=True)
 class DiagramLayout:
-    """Where everything is, in px from the top left corner."""
+    """The places of boxes and edges, in px from the top left corner."""
 
     width: float
     height: float
@@ -44,10 +44,10 @@ def layered(
 ) -> DiagramLayout:
     """Lay out boxes so that edges run downwards.
 
-    `sizes` has the (width, height) of each box, in an order of execution. An edge is (from, to, ...), whatever tells
-    it from others between the same boxes; one that runs against the order is laid out the other way round. `ports`
-    has for an edge how far its two ends are from the middles of their boxes, in px. The boxes in `last` stand in the
-    last row.
+    `sizes` has the (width, height) of each box, in an order of execution. An edge is (from, to, ...), where the rest
+    tells it from others between the same boxes; one that runs against the order is laid out the other way round.
+    `ports` gives for an edge the distances of its two ends from the middles of their boxes, in px. The boxes in `last`
+    stand in the last row.
     """
     edges = list(dict.fromkeys(edges))
     rows = _ordered(grid := _Grid(sizes, edges, ports or {}, last))
@@ -118,7 +118,7 @@ def _ordered(grid):
 
 
 def _swept(grid, rows, downwards):
-    """Each row sorted by where its neighbours in the row before it stand."""
+    """Return the rows, each sorted by the places of its neighbours in the row before it."""
     neighbours = grid.above if downwards else grid.below
     done, position = [], {}
     for row in rows if downwards else rows[::-1]:
@@ -132,7 +132,7 @@ def _swept(grid, rows, downwards):
 
 
 def _crossings(grid, rows):
-    """How many pairs of links cross."""
+    """Return the number of pairs of links that cross."""
     count = 0
     for upper, lower in pairwise(rows):
         position = {node: number for number, node in enumerate(lower)}
@@ -181,7 +181,7 @@ def _placed(grid, rows):
 
 
 def _straightened(grid, rows, middle):
-    """Put what follows one box only exactly below it, where there is room: least squares bend a chain a little."""
+    """Put a box that follows only one other exactly below it, where there is room: least squares bend chains."""
     for row in rows[1:]:
         for number, node in enumerate(row):
             if len(grid.above[node]) != 1:
@@ -201,7 +201,7 @@ def _straightened(grid, rows, middle):
 
 
 def _fit(grid, row, middle, sides):
-    """Move the nodes of a row to where their neighbours want them, as near as no overlap and the order allow."""
+    """Move the nodes of a row as near to their neighbours' places as their order allows, without overlap."""
     wanted, weights, shift, shifts = [], [], 0, []
     for number, node in enumerate(row):
         if number:

@@ -1,7 +1,7 @@
-"""What the diagram draws: an anatomy and the groups that are open, as boxes and lines with places.
+"""The drawing of a diagram: an anatomy and the groups that are open, as boxes and lines with places.
 
 An open group is laid out on its own and then stands as one box in the layout around it; where a line crosses its
-frame there is a port. A layer that only carries on what one other gave (a normalisation, an activation) hangs below
+frame there is a port. A layer that only processes the output of one other (a normalisation, an activation) hangs below
 it, as one card.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NARROWEST, WIDEST = 108, 176  # px of a card
 LETTER = 6.9  # px, of a name; fonts differ, the browser squeezes what is longer
-SMALL = 0.88  # of that, for what stands below
+SMALL = 0.88  # of that, for the words below a name
 CARD, STRIP = 40, 21  # px high: a layer, and one that hangs below another
 SIDE, HEAD, FOOT = 14, 14, 6  # px between an open group's frame and what is inside
 PORTS = 24  # px between places where lines cross a frame
@@ -39,7 +39,7 @@ class DiagramPart:
     ports: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def take(self, other: "DiagramPart", left: float, top: float) -> None:
-        """Put another part inside of this one."""
+        """Put another part inside this one."""
         for thing in (*other.nodes, *other.boxes):
             thing["x"] += left
             thing["y"] += top
@@ -52,7 +52,7 @@ class DiagramPart:
 
 @dataclass
 class DiagramItem:
-    """What the layout places as one: a card of layers, a closed group, an open one."""
+    """One box of the layout: a card of layers, a closed group, or an open one."""
 
     key: str
     paths: list[str]  # of its layers
@@ -60,7 +60,7 @@ class DiagramItem:
 
 
 def without_steps(anatomy: "Anatomy") -> "Anatomy":
-    """The Anatomy without those groups that are one card anyway: a convolution with what follows it."""
+    """Return the Anatomy without those groups that are one card anyway: a convolution with its followers."""
 
     def is_card(group):
         if not group.path.endswith("*") or not all(isinstance(member, str) for member in group.members):
@@ -81,7 +81,7 @@ def without_steps(anatomy: "Anatomy") -> "Anatomy":
 
 
 def scene(anatomy: "Anatomy", opened: Iterable[str], image_size: str = "", name: str = "") -> dict[str, Any]:
-    """What the browser draws, places in px: {"name", "width", "height", "nodes", "boxes", "edges"}.
+    """Return the drawing for the browser, places in px: {"name", "width", "height", "nodes", "boxes", "edges"}.
 
     Boxes are open groups. `opened` has the paths of the groups that are open; a group inside a closed one is not seen.
     """
@@ -95,7 +95,7 @@ def scene(anatomy: "Anatomy", opened: Iterable[str], image_size: str = "", name:
 
 
 def groups_around(anatomy: "Anatomy") -> dict[str, tuple[str, ...]]:
-    """path -> the paths of the groups around it, the outermost first; of layers and of groups."""
+    """Return {path: paths of the groups around it, the outermost first}, for layers and for groups."""
     around = {}
 
     def walk(members, outer):
@@ -111,7 +111,7 @@ def groups_around(anatomy: "Anatomy") -> dict[str, tuple[str, ...]]:
 
 
 class _Drawing:
-    """Lays out one level of the tree after the other, from inside outwards."""
+    """A layout of one level of the tree after the other, from the inside outwards."""
 
     def __init__(self, anatomy, opened, image_size):
         self.opened, self.image_size = opened, image_size
@@ -124,7 +124,7 @@ class _Drawing:
                 self.consumers[source].append(path)
 
     def level(self, members, depth):
-        """The DiagramPart of what stands side by side inside one group, or in the network as a whole."""
+        """Return the DiagramPart of the members of one group, or of the network as a whole."""
         items = {item.key: item for item in self._items(members, depth)}
         owner = {path: item.key for item in items.values() for path in item.paths}
         edges, outs = [], []
@@ -140,11 +140,11 @@ class _Drawing:
         sizes = dict.fromkeys(ins, (1, 0)) | {item.key: (item.part.width, item.part.height) for item in by_order}
         ports = {edge: _ends(edge, items) for edge in edges}
         fixed = {edge: ends for edge, ends in ports.items() if any(ends)}
-        edges = dict.fromkeys(edge if edge in fixed else edge[:2] for edge in edges)  # those that would coincide: one
+        edges = dict.fromkeys(edge if edge in fixed else edge[:2] for edge in edges)  # those that coincide become one
         return _assembled(items, layered(sizes | dict.fromkeys(outs, (1, 0)), edges, fixed, outs))
 
     def _items(self, members, depth):
-        """Cards, closed groups, open ones."""
+        """Yield cards, closed groups and open ones."""
         if depth == 0:
             yield DiagramItem(IMAGE, [IMAGE], self._image())
         for card in self._cards([member for member in members if isinstance(member, str)]):
@@ -155,7 +155,7 @@ class _Drawing:
                 yield DiagramItem(group.path, list(group.layers), part)
 
     def _cards(self, layers):
-        """Layers, each with those that hang below it: a list of lists of paths."""
+        """Return the layers, each with those that hang below it: a list of lists of paths."""
         card_of = {}
         for path in sorted(layers, key=self.order.__getitem__):
             sources = self.inputs[path]
@@ -217,7 +217,7 @@ class _Drawing:
 
 
 def _across(ports, width):
-    """The ports of a frame in their order, but around its middle: so boxes below each other do not drift."""
+    """Return a frame's ports in their order, but around its middle, so that boxes below each other do not drift."""
     places = {}
     for side in ("in", "out"):
         found = sorted((key for key in ports if key[0] == side), key=ports.__getitem__)
@@ -232,20 +232,20 @@ def _node(path, width, height, kind, title, detail, hint):
 
 
 def _behind(first, name):
-    """A name without the words that it shares with the one above it: "…bn" below "block1_conv" for "block1_bn"."""
+    """Return a name without the words of the one above it: "…bn" below "block1_conv" for "block1_bn"."""
     words = name.split("_")
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first.split("_"), words[:-1], strict=False)))
     return f"…{'_'.join(words[shared:])}" if shared else name
 
 
 def _unsaid_kind(info):
-    """The kind, unless the name is the one that Keras makes of it: "batch_normalization_3"."""
+    """Return the kind, or "" where the name is the one that Keras makes of it: "batch_normalization_3"."""
     said = leaf_name(info.path).rstrip("0123456789@").replace("_", "")
     return "" if said == info.kind.lower() else short_kind(info.kind)
 
 
 def _ends(edge, items):
-    """How far from the middles of its boxes an edge begins and ends: at the ports of those that are open."""
+    """Return the distances of an edge's ends from the middles of its boxes: open ones have ports, others 0."""
     offsets = []
     for key, side in ((edge[0], "out"), (edge[1], "in")):
         part = items[key].part if key in items else DiagramPart()
@@ -254,19 +254,19 @@ def _ends(edge, items):
 
 
 def _assembled(items, layout):
-    """The boxes and lines of a level where the layout wants them."""
+    """Return the boxes and lines of a level at the places of its layout."""
     part = DiagramPart(layout.width, layout.height)
     for key, item in items.items():
         part.take(item.part, *layout.corners[key])
     for (start, end, *_), points in layout.routes.items():
-        arrow = end in items and not items[end].part.ports  # it goes on inside of what is open
+        arrow = end in items and not items[end].part.ports  # it goes on inside an open group
         part.edges.append({"from": start, "to": end, "points": points, "arrow": arrow})
     part.ports = {key: x + 0.5 for key, (x, _) in layout.corners.items() if isinstance(key, tuple)}
     return part
 
 
 def shortened(name: str, letters: float) -> str:
-    """A name of at most so many letters, without its middle if need be: names differ at their ends."""
+    """Return a name of at most so many letters, without its middle if need be: names differ at their ends."""
     letters = max(4, int(letters))
     if len(name) <= letters:
         return name

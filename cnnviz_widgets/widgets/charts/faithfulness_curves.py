@@ -38,14 +38,14 @@ class FaithfulnessCurves(MeasuredCurves):
             description="deleted pixels",
             style=LABEL,
             layout=SHORT_DROPDOWN,
-            tooltip="What they show: the image's mean colour, the image blurred, or black.",
+            tooltip="Their new colour: the image's mean colour, the image blurred, or black.",
         )
         self.score = ipywidgets.Dropdown(
             options=["probability", "logit"],
             description="score",
             style=LABEL,
             layout=SHORT_DROPDOWN,
-            tooltip="What is watched: the probability of the class, as in the paper, or its logit.",
+            tooltip="The score to measure: the probability of the class, as in the paper, or its logit.",
         )
         options = ipywidgets.HBox([self.fill, self.score], layout=LOOSE_ROW)
         parts = [self.charts, self.legend.widget, options, self.measurement.widget]
@@ -69,7 +69,7 @@ class FaithfulnessCurves(MeasuredCurves):
             self.measurement.finish()
 
     def _measure(self):
-        """The job: the curves of the current map, from the beginning; random orders are kept by the network."""
+        """Measure the curves of the current map from the beginning, as a job; the network keeps the random orders."""
         if self._current is None:
             return
         (network, _, image, target, fill, score), result = self._current
@@ -112,7 +112,7 @@ class FaithfulnessCurves(MeasuredCurves):
 
 
 def best_known(known: Iterable[tuple[str, Look, Faithfulness]]) -> Faithfulness:
-    """The one among (name, look, Faithfulness) that knows most of the random orders, which all have in common."""
+    """Return, of (name, look, Faithfulness), the one that knows most of the random orders, which all share."""
     return max((found for _, _, found in known), key=lambda found: np.isfinite(found.random_insertion).sum())
 
 

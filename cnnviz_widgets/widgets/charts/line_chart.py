@@ -1,4 +1,4 @@
-"""A few curves in one small chart, as an SVG in the page's own colours, and what stands beside it: which line is whose.
+"""A few curves in one small chart, as an SVG in the page's own colours, and the legend that names them.
 
 Names come from the person's network, so they never enter the SVG: they stand in the legend, as text.
 """
@@ -25,7 +25,7 @@ from cnnviz_widgets.words import number
 
 WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 38  # px around the curves
-MANY = 40  # points, of which each gets no dot any more
+MANY = 40  # points: a curve of so many has no dots
 INK = 'stroke="currentColor" fill="none"'
 Look = tuple[str, str]  # of a line: its colour, and its dashes as in SVG, "" for none
 # Okabe and Ito's colours, told apart with any kind of colour vision; dashes tell the lines apart as well.
@@ -43,7 +43,7 @@ CHANCE = ("currentColor", "3 4")
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A curve through (x, y); y is NaN where it is not known. `band` is (low, high), each like `y`, shaded between."""
+    """A curve through (x, y); y is NaN where it is unknown. `band` is (low, high), each like `y`, shaded between."""
 
     x: np.ndarray
     y: np.ndarray
@@ -59,7 +59,7 @@ def chart(
     y_ends: tuple[float, float],
     marker: float | None = None,
 ) -> str:
-    """The SVG of lines over 0 to `x_end`, between `y_ends`, with a vertical line at `marker`; labels are our own."""
+    """Return the SVG of lines over 0 to `x_end`, between `y_ends`, with a bar at `marker`; labels are our own."""
     low, high = y_ends
     across, up = (WIDTH - LEFT - RIGHT) / (x_end or 1), (HEIGHT - TOP - BOTTOM) / ((high - low) or 1)
 
@@ -80,13 +80,13 @@ def chart(
 
 
 def side_by_side(charts: Iterable[str]) -> str:
-    """Charts in a row, as HTML; on a narrow page below each other."""
+    """Return charts in a row, as HTML; on a narrow page they stand below each other."""
     cells = "".join(f'<div style="{CHART_CELL}">{each}</div>' for each in charts)
     return f'<div style="{CHARTS_ROW}">{cells}</div>'
 
 
 class Legend:
-    """Rows below charts: how a line looks, whose it is, and some numbers; the first row says what these are."""
+    """Rows below charts: a line's look, its name and some numbers; the first row has the headings."""
 
     def __init__(self, headings: Sequence[str]):
         self.widget = ipywidgets.GridBox(layout=legend_grid(len(headings)))
@@ -94,7 +94,7 @@ class Legend:
         self._rows = []
 
     def show(self, rows: Sequence[tuple[Look, str, Sequence[str]]]) -> None:
-        """`rows` are (look, name, numbers in words). Cells are made once: this is called for every new point."""
+        """Show rows of (look, name, numbers in words). Cells are made once, because every new point calls this."""
         while len(self._rows) < len(rows):
             self._rows.append((ipywidgets.HTML(), _cell(css=LEGEND_NAME), *map(_cell, rows[-1][2])))
         for (sample, *cells), (look, name, numbers) in zip(self._rows, rows, strict=False):
@@ -107,12 +107,12 @@ class Legend:
 
 
 def swatch(look: Look) -> str:
-    """A piece of a line, as it looks in the chart."""
+    """Return a piece of a line, as it looks in the chart, as an SVG."""
     return f'<svg width="30" height="10" aria-hidden="true"><path d="M0,5H30" {_stroke(look)}/></svg>'
 
 
 def ends_of(values: npt.ArrayLike, low: float, high: float) -> tuple[float, float]:
-    """(low, high) for an axis, stretched where values reach further; what is not finite does not count."""
+    """Return (low, high) for an axis, stretched where values reach further; only finite ones count."""
     finite = [value for value in np.ravel(values) if np.isfinite(value)]
     return min([low, *finite]), max([high, *finite])
 
@@ -135,7 +135,7 @@ def _frame(place, x_end, low, high):
 
 
 def _curve(line, place):
-    """What is known, joined only where nothing is missing in between: a gap must not look like a straight line."""
+    """Draw the known points, joined only where none is missing in between: a gap must not look like a straight line."""
     known = np.flatnonzero(np.isfinite(line.y))
     runs = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if known.size else []
     parts = []

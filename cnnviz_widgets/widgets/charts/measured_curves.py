@@ -1,4 +1,4 @@
-"""Curves about the two maps that a session shows, measured beside it: only while they are seen, and after it."""
+"""Curves about the two maps that a session shows, measured beside it, while they are seen and it is at rest."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from .curves_by_method import shown_pair
 
 
 class MeasuredCurves(Bound, ABC):
-    """The base of curves that a `Measurement` fills in while the session is at rest and they are seen."""
+    """Base of the curves that a `Measurement` fills in while they are seen and the session is at rest."""
 
     def __init__(self, session: Session, shown: bool):
         super().__init__(session)
@@ -21,19 +21,19 @@ class MeasuredCurves(Bound, ABC):
 
     @abstractmethod
     def _measure(self) -> Iterable[tuple[float, Callable[[], object]]]:
-        """The job of the `Measurement`: pairs of the share that is done and a function that shows it."""
+        """Return the job of the `Measurement`: pairs of the share that is done and a function that shows it."""
 
     @abstractmethod
     def _show_pair(self, pair: tuple[Result, Result]) -> None:
         """Show the curves of a pair, as far as they are known, and measure the rest."""
 
     def show(self, shown: bool) -> None:
-        """Measure only while it is seen."""
+        """Measure while the curves are seen, and pause otherwise."""
         self._shown = shown
         self._follow()
 
     def close(self) -> None:
-        """Follow no more, and measure no more."""
+        """Stop following the session, and stop measuring."""
         super().close()
         self.measurement.close()
 

@@ -1,6 +1,6 @@
 """The same result as a matplotlib figure: zoom, pan, axes in pixels, a colour bar, save.
 
-The canvas is made by hand and kept; only its artists change. pyplot is never asked: it would own the figure, and
+The canvas is made by hand and kept; only its artists change. pyplot is left out: it would own the figure, and
 keep every one that was ever made.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def canvas_of(figure: Figure) -> "Canvas":
-    """An ipympl canvas around a figure, ready to be displayed in a box."""
+    """Return an ipympl canvas around a figure, ready to be displayed in a box."""
     asked = getattr(matplotlib.rcParams, "_get_backend_or_none", None)
     chosen = None if asked is None else asked()
     from ipympl.backend_nbagg import Canvas, FigureManager
@@ -31,7 +31,7 @@ def canvas_of(figure: Figure) -> "Canvas":
     if chosen is not None:
         matplotlib.use(chosen)  # importing ipympl changes the user's backend
     canvas = Canvas(figure)
-    FigureManager(canvas, 0)  # without a manager nothing is shown, and nothing is said
+    FigureManager(canvas, 0)  # without a manager nothing is shown, and no error raised
     canvas.header_visible = canvas.footer_visible = False
     canvas.resizable = False
     return canvas
@@ -50,7 +50,7 @@ class ResultFigure(Bound):
         live_image.observe(lambda _: self._draw(), ["colormap", "opacity", "show", "smooth"])
 
     def show(self, shown: bool) -> None:
-        """Begin or cease to draw."""
+        """Start or stop drawing."""
         self._shown = shown
         if shown and self.figure is None:
             self.figure = Figure(figsize=(5.2, 4.6), layout="constrained")
@@ -91,7 +91,7 @@ def draw_result(figure: Figure, result: Result, look: LiveImage) -> None:
 
 
 def _pixels(result):
-    """The picture, or the mosaic of pictures, that a method has made: (height, width, 3) uint8."""
+    """Return the picture, or the mosaic of pictures, that a method has made, (height, width, 3) uint8."""
     pictures = result.array if result.axes == PICTURES else result.array[np.newaxis]
     return tile(np.stack([InputImage(picture).rgb(result.request.network.value_range) for picture in pictures]))
 
@@ -103,5 +103,5 @@ def _draw_map(axes, result, look, style):
     if look.show != "map":
         axes.imshow(result.request.image.rgb(network.value_range), extent=extent)
     alpha = {"map": 1.0, "image": 0.0}.get(look.show, look.opacity)
-    values = result.on_image() if look.smooth else result.array  # on_image is what smooths, matplotlib must not
+    values = result.on_image() if look.smooth else result.array  # on_image smooths, matplotlib must not do it again
     return axes.imshow(values, alpha=alpha, extent=extent, interpolation="nearest", **style)

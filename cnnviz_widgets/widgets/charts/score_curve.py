@@ -1,4 +1,4 @@
-"""How a score went, step by step, as a small curve in the page's own colours. Numbers only: no words to escape."""
+"""The course of a score as a small curve in the page's own colours. It has numbers only, no words to escape."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ THICK = 'fill="none" stroke="var(--jp-brand-color1,#1976d2)" stroke-width="2"'
 
 
 def curve(course: Sequence[tuple[int, float]], level: float | None = None) -> str:
-    """An SVG of (step, score) pairs, with a dashed line at the score `level`."""
+    """Return an SVG of (step, score) pairs, with a dashed line at the score `level`."""
     steps, scores = zip(*course, strict=True)
     heights = scores if level is None else (*scores, level)
     low, high, last = min(heights), max(heights), steps[-1]

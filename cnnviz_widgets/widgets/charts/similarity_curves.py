@@ -1,4 +1,4 @@
-"""How much a method's map stays like itself while the network loses its weights, layer by layer: a line a method."""
+"""The similarity of a method's maps before and after the network loses its weights, layer by layer: a line a method."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from .line_chart import Legend, Line, Look, chart, ends_of, side_by_side
 from .measured_curves import MeasuredCurves
 
 MEANING = "A map that does not change when the network's weights are destroyed is not about the network."
-# What is called the same map, and what another one. Our own choice of words; the paper sets no limits.
+# Above the first similarity a map counts as the same, below the second as another; the paper sets no limits.
 SAME, OTHER = 0.9, 0.5
 
 
@@ -27,7 +27,7 @@ SAME, OTHER = 0.9, 0.5
 class Measured:
     """The similarities of one map: {number of layers: Similarity}, of 0 to `count` layers.
 
-    The map explains `target`; how the layers are destroyed is said by `seed` and `alone`, see `Network.randomised`.
+    The map explains `target`; `seed` and `alone` are those of `Network.randomised`.
     """
 
     request: Request
@@ -39,18 +39,18 @@ class Measured:
 
     @property
     def complete(self) -> bool:
-        """Whether every number of layers has been measured."""
+        """True where every number of layers has been measured."""
         return len(self.points) > self.count
 
     def values(self, name: str) -> np.ndarray:
-        """(count + 1,) of one measure, NaN where not known yet."""
+        """Return one measure (count + 1,), NaN where it is unknown yet."""
         return np.array([getattr(self.points.get(k), name, np.nan) for k in range(self.count + 1)])
 
 
 class SimilarityCurves(MeasuredCurves):
     """Two charts, Spearman and SSIM, over the slider's positions. They fill in by themselves, coarse steps first.
 
-    `choice()` is how the weights are destroyed: (count, seed, alone) of `Network.randomised`.
+    `choice()` returns (count, seed, alone) of `Network.randomised`.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class SimilarityCurves(MeasuredCurves):
         self._say(pair, count)
 
     def _measure(self):
-        """The job: what is not known yet of the current line."""
+        """Measure the missing points of the current line, as a job."""
         line, original = self._current, None
         if line is None:
             return
@@ -115,7 +115,7 @@ class SimilarityCurves(MeasuredCurves):
             yield (len(line.points) + 1) / (line.count + 1), lambda at=count, found=found: self._put(line, at, found)
 
     def _whole(self, line, network):
-        """The complete result; yields what is on the way, so that it can be stopped there."""
+        """Return the complete result; yield the steps on the way, so that the job can be stopped there."""
         request = line.request
         for result in steps(request.method, network, request.image, target=line.target, layer=request.layer):
             if not result.complete:
@@ -151,7 +151,7 @@ class SimilarityCurves(MeasuredCurves):
         return chart(lines, x_label, words, layers, (np.floor(2 * low) / 2, high), min(count, layers))
 
     def _say(self, pair, count):
-        """What the two maps on the page say, in a sentence."""
+        """Say in a sentence how similar the two maps on the page are."""
         found = Similarity.of(*(each.array for each in pair))
         if count == 0 or np.isnan(found.spearman):
             return
@@ -166,6 +166,6 @@ class SimilarityCurves(MeasuredCurves):
 
 
 def coarse_first(count: int) -> list[int]:
-    """0 to `count`: the ends, the top layer, every 64th, every 32nd and so on, so that a line has its shape early."""
+    """Return 0 to `count`: the ends, the top layer, every 64th, every 32nd and so on: lines get their shape early."""
     order = [0, count, 1, *sorted(range(2, count), key=lambda k: -(k & -k))]
     return [k for k in dict.fromkeys(order) if k <= count]

@@ -21,7 +21,7 @@ PICK_ONE = "Pick a layer in the table or in the diagram to read about it."
 
 
 class AnatomyView(Bound):
-    """Table, diagram and the facts of the picked layer, of the network that the session has open."""
+    """The table and the diagram of the session's network, and the facts of the layer that is picked."""
 
     def __init__(self, session: Session):
         super().__init__(session)
@@ -46,7 +46,7 @@ class AnatomyView(Bound):
         self.click(self.plot_button, self._plot)
 
     def close(self) -> None:
-        """Follow the session no more, and end the reading."""
+        """Stop following the session, and end the reading."""
         super().close()
         self._reader.close()
 
@@ -65,7 +65,7 @@ class AnatomyView(Bound):
         say(self.status, session.message if session.status in ("loading", "failed") else words)
 
     def _read(self, find_out, show):
-        """Find something out beside the page, then show it; whatever goes wrong becomes a sentence."""
+        """Run `find_out` in the background, then show what it returns; a failure becomes a sentence."""
 
         def job():
             found = find_out()
@@ -91,7 +91,7 @@ class AnatomyView(Bound):
             self._read(lambda: plotted(network.model), self._show_plot)
 
     def _show_plot(self, svg):
-        # In an img element, where a drawing's own links and scripts are dead.
+        # In an img element, where the links and scripts of a drawing do nothing.
         self.plot.children = (ipywidgets.Image(value=svg, format="svg+xml", layout=WHOLE_DRAWING),)
 
     def _show_layer(self):

@@ -1,4 +1,4 @@
-"""What every control and view has in common: it follows a session, and a mistake in it never reaches the page."""
+"""`Bound`, the base of all controls and views: it follows a session and keeps exceptions off the page."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,22 +15,22 @@ from cnnviz_widgets.settings import FIELDS
 
 
 class Bound:
-    """Something with a `widget`, bound to a `session`.
+    """A control or a view with a `widget`, bound to a `session`.
 
-    `follow` calls back when the session changes, `act` when the person changes a widget. What `follow` does to a
-    widget does not count as the person's doing.
+    `follow` calls back when the session changes, `act` when the person changes a widget. Changes that `follow` makes
+    to a widget do not count as the person's.
     """
 
     def __init__(self, session: Session):
         self.session = session
-        # Of the thread that follows: meanwhile another thread may well bring what the person does.
+        # One value a thread: while one of them follows the session, another may bring an action of the person's.
         self._following = threading.local()
         self._followed = []
 
     def follow(self, show: Callable[[], object], *names: str) -> None:
         """Call `show()` now and whenever one of `names` changes: a field of the settings, or a trait of the session.
 
-        Of a change that is made while another one is told, each follower hears once, and in the order in which they
+        A change that is made while another one is being told reaches each follower once, in the order in which they
         began to follow.
         """
         fields, seen = set(names).intersection(FIELDS), self.session.settings
@@ -65,7 +65,7 @@ class Bound:
         button.on_click(pressed)
 
     def submit(self, runner: Inline | LatestWins, job: Job) -> None:
-        """Have a runner do a job; its items, and an exception, are made known as in `follow`."""
+        """Submit a job to a runner; its items, and the sentence for an exception, are made known as in `follow`."""
 
         def steps():
             for make_known in reporting(job, self.fail)():
@@ -74,17 +74,17 @@ class Bound:
         runner.submit(steps)
 
     def fail(self, sentence: str) -> None:
-        """Tell the person, by the session, that something has failed."""
+        """Tell the person through the session that something has failed."""
         self.session.update_status("failed", sentence)
 
     @property
     def is_following(self) -> bool:
-        """Whether this thread is just showing what the session says."""
+        """True while this thread shows a change of the session."""
         return getattr(self._following, "now", False)
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """While the block runs, changes of widgets are not the person's."""
+        """Count changes of widgets inside the block as the session's, not as the person's."""
         before = self.is_following
         self._following.now = True
         try:
@@ -93,13 +93,13 @@ class Bound:
             self._following.now = before
 
     def close(self) -> None:
-        """Follow the session no more."""
+        """Stop following the session."""
         for changed, names in self._followed:
             self.session.unobserve(changed, names)
         self._followed.clear()
 
     def _observe(self, changed, names):
-        if names:  # none would be all of them
+        if names:  # traitlets takes no names for all names
             self.session.observe(changed, names)
             self._followed.append((changed, names))
 
@@ -109,8 +109,8 @@ class Bound:
 
     @contextmanager
     def _caught(self):
-        # One thread at a time changes widgets: callbacks come on several, results on the worker. And the front ends
-        # drop or print what a callback raises; a person must get a sentence instead.
+        # Only one thread at a time may change widgets: callbacks come on several, results on the worker. And the front
+        # ends drop or print an exception of a callback, where a person must get a sentence.
         try:
             with self.session.runner.lock:
                 yield

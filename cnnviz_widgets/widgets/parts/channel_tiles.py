@@ -1,4 +1,4 @@
-"""The tiles of a layer, one a channel: their order, the dead ones among them, and which channel or unit is picked."""
+"""The tiles of a layer, one a channel: their order, the dead ones, and the channel or unit that is picked."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ BY_ACTIVATION = "activation on this image"
 
 @dataclass(frozen=True)
 class Selection:
-    """A channel that is picked, or a unit of it, and what it was picked in: the tiles of a layer of a network."""
+    """A picked channel, or a unit of it, with the network, the layer and the tiles in which it was picked."""
 
     network: Network
     layer: str
@@ -36,20 +36,21 @@ class Selection:
     place: tuple[int, int] | None = None  # (row, column) of the unit
 
     def is_of(self, result: Result | None) -> bool:
-        """True for a result with the tiles in which it was picked; their values may be others."""
+        """Return True for a result with the tiles in which it was picked, even if their values have changed."""
         return result is not None and _grid(result) == (self.network, self.layer, self.shape)
 
     def target(self) -> Target:
-        """The channel, or the unit, as a Target of the network."""
+        """Return the Target that is the channel, or the unit."""
         return Target(self.layer, self.channel, self.place)
 
 
 class ChannelTiles(LiveView):
-    """Shows tiles as `LiveView` does; a click on one picks its channel, a click on a cell of it a unit.
+    """Tiles, shown as `LiveView` does; a click on one picks its channel, and a click on a cell of it picks a unit.
 
-    `selection` is what is picked, or None; those who asked by `tell` are called when it changes. It outlasts another
-    order of the tiles, and other values in them. `order` is a control to stand beside it; with `by_activation` it knows
-    one order more, for tiles that do not depend on the image. `dead` says what that means.
+    `selection` is the picked channel or unit, or None; listeners added by `tell` are called when it changes. It stays
+    when the order of the tiles changes, or their values. `order` is a control to stand beside the tiles; with
+    `by_activation` it offers one more order, for tiles that do not depend on the image. `dead` is a sentence about the
+    dead channels.
     """
 
     def __init__(self, session: Session, facts: "LayerFactsReader", by_activation: bool = False):
@@ -78,7 +79,7 @@ class ChannelTiles(LiveView):
         self._listeners.append(listener)
 
     def pick(self, channel: int | None, place: tuple[int, int] | None = None) -> None:
-        """Pick a channel of the tiles that are shown, or a unit of it, or with None nothing."""
+        """Pick a channel of the tiles that are shown, or a unit of it; None picks nothing."""
         shown = self._shown
         self.selection = None if channel is None or shown is None else Selection(*shown, channel, place)
         for listener in self._listeners:
@@ -95,11 +96,11 @@ class ChannelTiles(LiveView):
         self._by_activation = order == BY_ACTIVATION
         if not self._by_activation:
             self.session.method = replace(self.session.method, order=order)
-        with self.following():  # also when that is the method that was there
+        with self.following():  # also where the method has not changed
             self._show_result()
 
     def _positions(self, numbers):
-        """Where in the result each tile is that is shown, in the order in which they are."""
+        """Return the places (tile,) in the result of the tiles, in the order in which they are shown."""
         maps = self._known("maps")
         if not self._by_activation or maps is None or len(maps) != len(numbers):
             return np.arange(len(numbers))
@@ -118,7 +119,7 @@ class ChannelTiles(LiveView):
         names = [_name(result.names[place], numbers[place] in dead) for place in order]
         numbers = numbers[order].tolist()
         self._numbers, before, self._shown = numbers, self._shown, _grid(result)
-        if self._shown != before:  # another layer, or units elsewhere
+        if self._shown != before:  # another layer, or a grid of another size
             self.pick(self._first(numbers))
         place = -1 if self.selection is None else numbers.index(self.selection.channel)
         self.live_image.show_tiles(
@@ -139,7 +140,7 @@ class ChannelTiles(LiveView):
     _numbers: Sequence[int] = ()
 
     def _first(self, numbers):
-        """What is picked while nobody has picked anything."""
+        """Return the channel to pick while the person has picked none; None picks nothing."""
         return None
 
     def _outline(self, place):
@@ -158,7 +159,7 @@ class ChannelTiles(LiveView):
         return set(np.flatnonzero(activity.dead).tolist())
 
     def _known(self, name: str) -> Any:
-        """A fact of what is shown; None while it is not known."""
+        """Return a fact about the layer that is shown; None while it is not known."""
         facts, result = self._facts.facts, self.session.result
         fits = facts is not None and result is not None and facts.are_of(result.request)
         return getattr(facts, name) if fits else None
@@ -167,7 +168,7 @@ class ChannelTiles(LiveView):
 
     def _explain_tile(self, tile):
         channel = self._numbers[tile] if 0 <= tile < len(self._numbers) else None
-        self.pick(channel, self.selection and self.selection.place)  # the same place of another
+        self.pick(channel, self.selection and self.selection.place)  # the same place in another channel
         with self.following():
             self._outline(tile)
 
@@ -177,7 +178,7 @@ class ChannelTiles(LiveView):
 
 
 class FilterTiles(ChannelTiles):
-    """Tiles that stay small: what there is to know of the picked one stands elsewhere, and one is always picked."""
+    """Tiles that stay small: the details of the picked one stand elsewhere, and one is always picked."""
 
     def __init__(self, session: Session, facts: "LayerFactsReader"):
         super().__init__(session, facts, by_activation=True)
@@ -196,12 +197,12 @@ class FilterTiles(ChannelTiles):
 
 
 def _grid(result: Result) -> tuple[Network, Any, tuple[int, ...]]:
-    """The tiles in which a selection is made: (network, layer, shape)."""
+    """Return the tiles in which a selection is made, as (network, layer, shape)."""
     return result.request.network, result.request.layer, result.array.shape
 
 
 def number_of(name: str) -> int:
-    """The number of the channel or filter of that name: "filter 12 · dead" -> 12."""
+    """Return the number in the name of a channel or filter: "filter 12 · dead" -> 12."""
     return int(re.findall(r"\d+", name)[0])
 
 

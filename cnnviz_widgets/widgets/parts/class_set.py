@@ -1,4 +1,4 @@
-"""A set of classes, as words that one can take away and add."""
+"""A set of classes, shown as words that a person can add and remove."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +12,7 @@ from .bound import Bound
 
 
 class ClassSet(Bound):
-    """The classes of which pictures are made together. `usual` is a function of a Network: the names to begin with."""
+    """The classes to make pictures of. `usual` is a function of a Network: the names of its classes at first."""
 
     def __init__(self, session: Session, usual: Callable[[Network], Iterable[str]]):
         super().__init__(session)
@@ -36,6 +36,6 @@ class ClassSet(Bound):
         network = self.session.network
         if network is not None:
             self._network = network
-            self.tags.allowed_tags = []  # nothing of the other network's is allowed by this one's
+            self.tags.allowed_tags = []  # else they would refuse the names of this network
             self.tags.value = list(self._usual(network))
             self.tags.allowed_tags = list(dict.fromkeys(network.class_names))

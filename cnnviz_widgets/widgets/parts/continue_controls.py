@@ -12,7 +12,7 @@ from .bound import Bound
 
 
 class ContinueControls(Bound):
-    """A button: after Stop it goes on to the end, at the end some steps more."""
+    """A button that continues a picture: after Stop to the end, and at the end by some more steps."""
 
     def __init__(self, session: Session):
         super().__init__(session)
@@ -20,7 +20,7 @@ class ContinueControls(Bound):
             description="Continue", layout=LONGER_BUTTON, tooltip="Go on from this picture."
         )
         self.steps = ipywidgets.BoundedIntText(
-            128, min=1, max=10_000, layout=COUNT_FIELD, tooltip="How many more steps."
+            128, min=1, max=10_000, layout=COUNT_FIELD, tooltip="The number of further steps."
         )
         row = [self.button, self.steps, ipywidgets.Label("more steps")]
         self.widget = ipywidgets.HBox(row, layout=CENTRED_ROW)

@@ -1,4 +1,4 @@
-"""Setting one class against another: a second list, to pick that from which the first one is to be told apart."""
+"""A picker that sets one class against another, by a second list of classes."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ RATHER_THAN = "rather than …"
 class ContrastPicker(Bound):
     """A button that opens a second list of classes: the target becomes the difference to the one picked there.
 
-    `classes` is a function: the numbers of the class and of the one that it is set against, None where there is none.
+    `classes()` returns the numbers of the class and of the one that it is set against, None where there is none.
     """
 
     def __init__(self, session: Session, classes: Callable[[], tuple[int | None, int | None]]):
@@ -64,7 +64,7 @@ class ContrastPicker(Bound):
         )
 
     def _press(self, opened):
-        """Pressed, it only opens the list; pressed again, it takes the other class away."""
+        """Open the list; or close it and take the other class away."""
         self._show_open()
         if not opened:
             self._choose(-1)
@@ -79,17 +79,17 @@ class ContrastPicker(Bound):
         assert first is not None  # where no target is chosen, it is a class
         session.target = rather_than(network, first, None if number < 0 else number)
         with self.following():
-            self._show()  # a class rather than itself is that class: then nothing has changed but the list
+            self._show()  # a class set against itself is that class: then only the list has changed
 
 
 def rather_than(network: Network, number: int, other: int | None) -> Target:
-    """The target: a class, or its difference to another one."""
+    """Return the target that is a class, or its difference to another one."""
     classes = network.classes
     return classes[number] if other in (None, number) else classes[number] - classes[other]
 
 
 def show_readings(pick_list: PickList, session: Session) -> None:
-    """What the network says of each class: a probability with its bar, or the value of a quantity."""
+    """Show the reading of each class in a list: a probability with its bar, or the value of a quantity."""
     readings = readings_for(pick_list, session)
     if readings is None:
         return
@@ -100,6 +100,6 @@ def show_readings(pick_list: PickList, session: Session) -> None:
 
 
 def readings_for(pick_list: PickList, session: Session) -> np.ndarray | None:
-    """Those of the session, unless they are still another network's."""
+    """Return the session's readings (classes,) for a list; None while they are missing or another network's."""
     readings = session.probabilities if session.values is None else session.values
     return readings if readings is not None and len(readings) == len(pick_list.names) else None

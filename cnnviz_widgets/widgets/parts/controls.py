@@ -13,16 +13,16 @@ from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE, LABEL, LABEL_WIDTH
 from .bound import Bound
 from .text import paragraph, say
 
-LONGEST, LETTER = 150, 7  # px: a label as wide as it may get, a letter of it
-# The browser's slider gives 0.09999999999999999 back for 0.1: not a choice of the person's.
+LONGEST, LETTER = 150, 7  # px: the widest label, and a letter of it
+# The browser's slider returns 0.09999999999999999 for 0.1, which no person has chosen.
 DECIMALS = 9
-CUSTOM = "custom"  # what the presets' dropdown says of parameters that are nobody's preset
+CUSTOM = "custom"  # the entry of the presets' dropdown for parameters that are no preset
 
 
 class ParameterControls(Bound):
     """The controls of the session's method; they change when another method is chosen.
 
-    Above them stand the method's presets, where it has any. Parameters named in `hidden` have no control.
+    The method's presets stand above them, where it has any. Parameters named in `hidden` have no control.
     """
 
     def __init__(self, session: Session, hidden: Iterable[str] = ()):
@@ -80,14 +80,14 @@ class ParameterControls(Bound):
 
     def _change(self, name, control, value):
         if control is not self.of_parameter.get(name):
-            return  # moved in the moment in which another method was chosen
+            return  # moved at the moment when another method was chosen
         method = self.session.method
         if isinstance(parameters_of(method)[name], Slider):
-            # The ends are ours, not the widget's: a browser can move those.
+            # The ends are ours, because a browser can move the widget's.
             low, high, _ = self._ends[name]
             value = type(getattr(method, name))(min(max(round(value, DECIMALS), low), high))
         self.session.method = method.changed(name, value)
-        with self.following():  # also when it is the method that was there: a slider may stand where it may not
+        with self.following():  # also where the method has not changed: the slider may stand beyond its ends
             _set(control, getattr(self.session.method, name))
 
     def _slider_ends(self):
@@ -102,7 +102,7 @@ class ParameterControls(Bound):
 
 
 class MethodPicker(Bound):
-    """Which method, and in a sentence what it asks."""
+    """A dropdown of methods, with a sentence about the chosen one."""
 
     def __init__(self, session: Session, methods: Iterable[type[Method]]):
         super().__init__(session)

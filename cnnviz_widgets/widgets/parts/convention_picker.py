@@ -11,7 +11,7 @@ from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE, LABEL
 from .bound import Bound
 from .text import paragraph, say
 
-# Name: (method, what it means). The method's own rule for ReLUs is the panels' business.
+# Name: (method, its meaning). The panels set the method's rule for ReLUs.
 CONVENTIONS = {
     "absolute (article)": (
         Gradient(reduce="max_abs"),
@@ -32,7 +32,7 @@ CONVENTIONS = {
 
 
 class ConventionPicker(Bound):
-    """A dropdown of conventions, explained in its tooltip and, the chosen one, below it."""
+    """A dropdown of conventions; its tooltip explains all of them, a sentence below it the chosen one."""
 
     def __init__(self, session: Session):
         super().__init__(session)
@@ -60,5 +60,5 @@ class ConventionPicker(Bound):
 
 
 def same_but_for_sliders(known: Method, method: Method) -> bool:
-    """True where a method is a convention's, whatever its rule and its baseline."""
+    """Return True where a method is that of a convention, whatever its rule and its baseline."""
     return type(known) is type(method) and getattr(known, "reduce", None) == getattr(method, "reduce", None)

@@ -1,4 +1,4 @@
-"""All there is to know of one filter, side by side: its numbers, its map, the patches that excite it, its ideal."""
+"""The details of one filter side by side: its weights, its map, the patches that excite it, an image made for it."""
 
 from collections.abc import Sequence
 
@@ -22,12 +22,12 @@ from .text import paragraph, say
 PATCHES = 9
 # Kernels up to this side are shown as numbers.
 READABLE = 7
-# Of the weights of a 1×1 kernel, as many as stand in a line.
+# The number of weights of a 1×1 kernel that are shown, as many as fit in a line.
 LARGEST = 5
 
 
 class FilterDetail(Bound):
-    """Follows the picked channel of `FilterTiles` and the `LayerFactsReader` of the same session."""
+    """Cards about the channel that is picked in `FilterTiles`, with the facts of a reader of the same session."""
 
     def __init__(self, session: Session, tiles: ChannelTiles, facts: LayerFactsReader):
         super().__init__(session)
@@ -52,7 +52,7 @@ class FilterDetail(Bound):
         self.follow(self._show, "result")
 
     def close(self) -> None:
-        """Follow the session no more, and end what is being made."""
+        """Stop following the session, and end the image that is being made."""
         super().close()
         self.maximal_activation.close()
 
@@ -91,7 +91,7 @@ class FilterDetail(Bound):
             self.target.disabled = not own
 
     def _has_map(self, facts):
-        """Whether the filter has a channel of its own in the layer's output."""
+        """Return True where the filter has a channel of its own in the layer's output."""
         return facts.layer.kernel_shape[-1] == facts.layer.channels
 
     def _show_weights(self, facts, result, channel):

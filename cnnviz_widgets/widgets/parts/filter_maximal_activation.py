@@ -1,4 +1,4 @@
-"""The image that excites a channel most: made when asked for, on a session of its own, with a way to stop."""
+"""The image that excites a channel most, made on request by a session of its own that can be stopped."""
 
 from dataclasses import replace
 
@@ -20,11 +20,11 @@ MAKE, STOP = "Make the image that excites it", "Stop"
 
 
 class FilterMaximalActivation(Bound):
-    """A button, and the picture that grows when it is pressed. `aim` says for which network and Target."""
+    """A button, and the picture that grows when it is pressed. `aim` sets the network and the Target."""
 
     def __init__(self, session: Session):
         self.outer = session
-        # Of its own, so that another image or another order of the tiles does not end it.
+        # A session of its own, so that another image or another order of the tiles does not end it.
         super().__init__(Session(method=MaximalActivation, runner=session.runner.beside()))
         self._network: Network | None = None
         self._target: Target | None = None
@@ -41,7 +41,7 @@ class FilterMaximalActivation(Bound):
         self.click(self.button, self._press)
 
     def aim(self, network: Network, target: Target | None) -> None:
-        """Offer to make the image for another target; what was made for the one before goes, also unfinished."""
+        """Offer to make the image for another target; the one made for the target before goes, finished or not."""
         if (network, target) == (self._network, self._target):
             return
         self._network, self._target = network, target
@@ -49,7 +49,7 @@ class FilterMaximalActivation(Bound):
         self._show()
 
     def close(self) -> None:
-        """End what is being made."""
+        """Stop following, and end the image that is being made."""
         super().close()
         self.session.close()
 
@@ -85,7 +85,7 @@ class FilterMaximalActivation(Bound):
 
     @property
     def _result(self):
-        """The picture, if it is of what is aimed at."""
+        """The picture, if it is of the network and the target that are aimed at."""
         result = self.session.result
         aimed = result is not None and (result.request.network, result.request.target) == (self._network, self._target)
         return result if aimed else None

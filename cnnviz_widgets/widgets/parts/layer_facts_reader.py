@@ -1,4 +1,4 @@
-"""What a page needs to know of the layer in view besides the session's result, found out on a thread of its own."""
+"""The facts about the layer in view that a session's result does not hold, read on a thread of their own."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A layer, an image, and what is known of them so far; None is not known yet, or there is no such thing."""
+    """The facts known so far about a layer and an image; None stands for unknown yet, or for no such thing."""
 
     network: Network
     layer: LayerInfo
@@ -40,19 +40,19 @@ class Facts:
     complete: bool = False
 
     def are_of(self, about: "Request | Selection") -> bool:
-        """True where they are about the network and layer of a Request or a Selection, and its image if it has one."""
+        """Return True where a Request or Selection has their network and layer, and their image if it has any."""
         image = getattr(about, "image", None)
         same_layer = about.network is self.network and about.layer == self.layer.path
         return same_layer and image in (None, self.image)
 
     @property
     def dead(self) -> frozenset[int]:
-        """The numbers of the channels that are dead, as far as it is known."""
+        """The numbers of the channels that are known to be dead."""
         return frozenset() if self.activity is None else frozenset(np.flatnonzero(self.activity.dead).tolist())
 
 
 class LayerFactsReader(Bound):
-    """Keeps `facts` of the session's network, image and layer, and calls those back who asked by `tell`.
+    """A reader that keeps `facts` of the session's network, image and layer, and calls the listeners added by `tell`.
 
     With `arithmetic` it also takes the convolution apart; without, the `Facts` leave that out.
     """
@@ -71,7 +71,7 @@ class LayerFactsReader(Bound):
         self._listeners.append(listener)
 
     def close(self) -> None:
-        """Follow the session no more, and end the reading."""
+        """Stop following the session, and end the reading."""
         super().close()
         self._reader.close()
 
@@ -81,7 +81,7 @@ class LayerFactsReader(Bound):
         seen = request.layer if request and request.network is session.network else None
         path = session.layer or seen
         if session.network is None or path not in {info.path for info in session.network.layers}:
-            return  # of an unknown layer the session itself speaks
+            return  # the session itself reports an unknown layer
         key = (session.network, session.fitted, path, session.network.weights_version())
         if key != self._key:
             self._key = key
@@ -89,7 +89,7 @@ class LayerFactsReader(Bound):
             self.submit(self._reader, partial(self._reading, facts))
 
     def _reading(self, facts):
-        """The job: yields, for everything that was found out, how to make it known."""
+        """Read the facts, as a job: yield for each new one the function that makes it known."""
         yield partial(self._tell, facts)
         for known in self._found_out(facts):
             yield partial(self._tell, known)

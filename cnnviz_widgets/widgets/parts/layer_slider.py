@@ -42,7 +42,7 @@ class LayerSlider(Bound):
         say(self.name, f"{path} · {info.kind} · {info.size} · {paths.index(path) + 1} of {len(paths)}")
 
     def _offer(self, paths):
-        """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
+        """Make a new slider for these layers: if its end were moved, the browser's End key would keep the old one."""
         self._paths = paths
         self.slider = ipywidgets.IntSlider(
             min=0,
@@ -51,11 +51,11 @@ class LayerSlider(Bound):
             description="Layer",
             style=label(44),
             layout=LONG_SLIDER,
-            tooltip="From the first layer, fine and without meaning, to the last, coarse and full of it.",
+            tooltip="From the first layer, fine but without meaning, to the last, coarse but full of it.",
         )
         self.act(self.slider, "value", partial(self._choose, paths))
         self.widget.children = (self.slider, self.name)
 
     def _choose(self, paths, index):
-        if paths == self._paths:  # else the slider was moved in the moment in which another network was opened
+        if paths == self._paths:  # else the slider was moved at the moment when another network was opened
             self.session.layer = paths[index]

@@ -7,9 +7,9 @@ from cnnviz_widgets.words import percent
 if TYPE_CHECKING:
     from cnnviz_widgets.anatomy.anatomy import Anatomy, LayerStructure
 
-IMAGE = ""  # what anatomies call the image, among the inputs of a layer
+IMAGE = ""  # the image's name among the inputs of a layer
 
-# Layers that do the same kind of thing, by pieces of Keras's class names; the first that fits.
+# Families of layers, by pieces of Keras's class names; the first that fits.
 FAMILIES = {
     "norm": ("Normalization",),
     "pooling": ("Pool",),
@@ -21,22 +21,22 @@ FAMILIES = {
 
 
 def family(kind: str) -> str:
-    """What kind of thing a layer of a Keras class does: a key of FAMILIES, or "other"."""
+    """Return the family of a Keras class: a key of FAMILIES, or "other"."""
     return next((name for name, pieces in FAMILIES.items() if any(piece in kind for piece in pieces)), "other")
 
 
 def short_kind(kind: str) -> str:
-    """Keras's class name where there is little room."""
+    """Return Keras's class name, shortened if it is long."""
     return kind.replace("Normalization", "Norm").replace("Activation", "Activ.") if len(kind) > 10 else kind
 
 
 def leaf_name(path: str) -> str:
-    """The last part of a path: "base/conv2" -> "conv2"."""
+    """Return the last part of a path: "base/conv2" -> "conv2"."""
     return path.rsplit("/", 1)[-1]
 
 
 def in_short(facts: "LayerStructure") -> str:
-    """One line about a layer."""
+    """Return one line about a layer."""
     info = facts.info
     parts = [leaf_name(info.path), info.kind, info.size]
     if info.parameters:
@@ -47,7 +47,7 @@ def in_short(facts: "LayerStructure") -> str:
 
 
 def sentences(facts: "LayerStructure", anatomy: "Anatomy") -> list[str]:
-    """What there is to say about a layer, a list of sentences."""
+    """Return the sentences about a layer."""
     return [
         sentence
         for sentence in (
@@ -120,7 +120,7 @@ def _sight(facts):
 
 
 def field_in_short(facts: "LayerStructure") -> tuple[str, str]:
-    """The receptive field as ("43×43 px", "every 8 px"); empty words where it is not known."""
+    """Return the receptive field as ("43×43 px", "every 8 px"); two empty strings where it is not known."""
     if facts.field is None:
         return "", ""
     if _sees_all(facts.field):
@@ -129,7 +129,7 @@ def field_in_short(facts: "LayerStructure") -> tuple[str, str]:
 
 
 def window_in_short(facts: "LayerStructure") -> tuple[str, str]:
-    """The window of a convolution or a pooling as ("3×3", "step 2, same"); empty words where there is none."""
+    """Return the window of a convolution or a pooling as ("3×3", "step 2, same"); "" for no window, no details."""
     if not facts.kernel:
         return "", facts.padding or ""
     stepping = [] if all(step == 1 for step in facts.stride or ()) else [f"step {_both(facts.stride)}"]
@@ -138,7 +138,7 @@ def window_in_short(facts: "LayerStructure") -> tuple[str, str]:
 
 
 def compact(count: int) -> str:
-    """A count in three digits: "5.71 G", "23.9 M", "960"."""
+    """Return a count in three digits: "5.71 G", "23.9 M", "960"."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g} {letter}" if count < 999.5 * size else f"{count / size:.0f} {letter}"
@@ -154,5 +154,5 @@ def _times(pair):
 
 
 def _both(pair):
-    """Two numbers as one where they are the same: (8, 8) -> "8", (2, 1) -> "2×1"."""
+    """Return two numbers as one where they are the same: (8, 8) -> "8", (2, 1) -> "2×1"."""
     return _times(pair[:1] if pair[0] == pair[1] else pair)

@@ -1,4 +1,4 @@
-"""Two sessions that look at the same thing with methods of their own."""
+"""Two sessions that show the same network and image by methods of their own."""
 
 from collections.abc import Callable
 
@@ -13,10 +13,10 @@ SHARED = ("image", "target", "layer")
 
 
 class Linked(Bound):
-    """Keeps a session of its own, `own`, on what another session has chosen, and that one on what is chosen here.
+    """A session of its own, `own`, that keeps to the choices of another session, which keeps to those made here.
 
-    Network, image, target and layer are shared; the method and its `variants` are not. An explorer of one question so
-    joins a session that shows something else. A layer that the own method cannot use is not taken over.
+    Network, image, target and layer are shared; the method and its `variants` are not. In this way an explorer of one
+    question joins a session that shows something else. A layer that the own method cannot use is not taken over.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Linked(Bound):
         self.own.observe(self._give, "settings")
 
     def close(self) -> None:
-        """Follow no more, and end the session that was kept."""
+        """Stop following the session, and end the own one."""
         super().close()
         self.own.unobserve(self._give, "settings")
         self.own.close()
@@ -41,7 +41,7 @@ class Linked(Bound):
     def _take(self):
         chosen, own = self.session.settings, self.own
         if own.network is None:
-            own.update(image=chosen.image)  # something to see while the network is opened
+            own.update(image=chosen.image)  # something to look at while the network is opened
         if chosen.network is None:
             return
         if chosen.network is not own.network:

@@ -21,7 +21,7 @@ IN_LEGEND = 7
 
 
 class LiveView(Bound):
-    """Shows results as they come. A failed request leaves the last good picture, dimmed.
+    """The session's results as they come; a failed request leaves the last good picture, dimmed.
 
     `choice` is a control to stand beside the view: heat map or class map, where a result has both.
     """
@@ -32,8 +32,8 @@ class LiveView(Bound):
         self.choice = ipywidgets.ToggleButtons(
             options=[("Heat map", "map"), ("Class map", "classes")],
             tooltips=[
-                "How much the score drops at each place.",
-                "Which class wins when the window stands at each place.",
+                "The drop of the score at each place.",
+                "The class that wins while the window stands at each place.",
             ],
             style=buttons(96),
         )
@@ -46,7 +46,7 @@ class LiveView(Bound):
         self.act(self.live_image, "selected", self._explain_tile)
 
     def _show_image_alone(self):
-        """Before there is a result, the image is something to look at."""
+        """Show the image while there is no result yet."""
         image = self.session.fitted
         if self.session.result is None and image is not None:
             self._send_image(image, self.session.network)
@@ -66,7 +66,7 @@ class LiveView(Bound):
                 self._send_values(result)
 
     def _show_status(self):
-        # Not while computing: an answer that is kept would be drawn twice. The status line tells of that.
+        # Not while computing: an answer that is kept would be drawn twice. The status line shows that.
         self.live_image.busy = self.session.status == "loading"
         self.live_image.dimmed = self.session.status == "failed" and self.session.result is not None
 
@@ -96,7 +96,7 @@ class LiveView(Bound):
             )
 
     def _send_picture(self, result):
-        """A picture that a method has made stands in the image's place."""
+        """Show a picture that a method has made, in the image's place."""
         self._image = None
         self.live_image.clear()
         self.live_image.show_image(InputImage(result.array).rgb(result.request.network.value_range))
@@ -114,12 +114,12 @@ class LiveView(Bound):
         self.live_image.show_categories(indices, legend, title=title)
 
     def _explain_tile(self, tile):
-        """A person who picks a channel wants to know about it: make it the target of the other methods."""
+        """Make the picked channel the target of the other methods: the person wants to know about it."""
         result = self.session.result
         layer = None if result is None else result.request.layer
         if tile < 0 or result is None or not isinstance(layer, str) or not result.names:
             return
-        if result.request.network is not self.session.network:  # the tiles of a network that is there no more
+        if result.request.network is not self.session.network:  # the tiles of a network that has been replaced
             return
         channel = re.search(r"\d+", result.names[tile])
         if channel:
@@ -127,7 +127,7 @@ class LiveView(Bound):
 
 
 def alt_text(result: Result) -> str:
-    """What a screen reader says of a result: what it is, and where a map is highest."""
+    """Return a screen reader's words for a result: its caption, and the place where a map is highest."""
     caption = result.request.caption
     if result.axes != MAP or not np.isfinite(result.array).any():
         return caption

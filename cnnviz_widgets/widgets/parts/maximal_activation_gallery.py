@@ -1,4 +1,4 @@
-"""Pictures that a method makes, as they grow: one large, the others small, with how the score went and a real image."""
+"""Pictures that a method makes, as they grow: one large, the others small, the course of the score, a real image."""
 
 import ipywidgets
 
@@ -18,9 +18,9 @@ THUMBNAIL = 104  # px
 
 
 class MaximalActivationGallery(Bound):
-    """Follows the results of a session whose axes are PICTURE.
+    """The results of a session whose axes are PICTURE.
 
-    `shown` is the one that is large: while they are made the one that grows, afterwards the one that the person picked.
+    `shown` is the large one: the one that grows while they are made, afterwards the one that the person has picked.
     `live_image`, `notes` and `grid` stand below each other; `course` and `sample` beside them.
     """
 
@@ -37,15 +37,15 @@ class MaximalActivationGallery(Bound):
             [self._about_sample, self._sample], layout=SMALL_PICTURE | {"visibility": "hidden"}
         )
         self.shown: Result | None = None
-        self._picked = None  # (network, target) that the person picked in the grid
-        self._small = ()  # the results of which the grid shows a picture
+        self._picked = None  # (network, target) of the one picked in the grid
+        self._small = ()  # the results whose pictures the grid shows
         self.follow(self._show, "results")
         self.follow(self._show_status, "status")
         self.act(self.grid, "selected", self._pick)
 
     @property
     def many(self) -> bool:
-        """Whether there is a grid."""
+        """True where there is a grid."""
         return self.grid.layout.display is None
 
     @many.setter
@@ -102,7 +102,7 @@ class MaximalActivationGallery(Bound):
 
 
 def caption(result: Result) -> str:
-    """A picture in a few words: of what, and for how probable the network takes that."""
+    """Return a picture's caption: its target, and the probability that the network gives it, or its score."""
     probability = next((note.numbers["probability"] for note in result.notes if "probability" in note.numbers), None)
     target = result.request.target
     assert target is not None  # a method that makes a picture makes it for one

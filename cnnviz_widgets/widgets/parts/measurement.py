@@ -1,4 +1,4 @@
-"""Work that goes on beside a session's own picture, with a bar that says how far it is and a button that stops it."""
+"""Work beside a session's own picture, with a bar for its progress and a button that stops it."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -19,8 +19,9 @@ WORDS = {"idle": "", "running": "measuring …", "waiting": "waiting for the pic
 class Measurement(Bound):
     """A job on a worker of its own; a new one takes the place of the one that runs.
 
-    `job()` gives the steps of what is still to be done: pairs of the share that is done, 0 to 1, and a function that
-    shows it. `state` is "idle", "running", "waiting" (for the session), "stopped" (by the person), "done" or "failed".
+    `job()` returns the steps that remain: pairs of the share that is done, 0 to 1, and a function that shows it.
+
+    `state` is "idle", "running", "waiting" (for the session), "stopped" (by the person), "done" or "failed".
     """
 
     def __init__(self, session: Session, job: Callable[[], Iterable[tuple[float, Callable[[], object]]]]):
@@ -37,34 +38,34 @@ class Measurement(Bound):
         self._show("idle")
 
     def start(self) -> None:
-        """Begin, or go on with, what is to be measured now."""
+        """Begin the measurement, or continue it."""
         self._show("running")
         self.runner.submit(reporting(self._steps, partial(self._show, "failed")))
 
     def go_on(self) -> None:
-        """Begin unless the person has stopped it."""
+        """Begin or continue it, unless the person has stopped it."""
         if self.state != "stopped":
             self.start()
 
     def make_way(self) -> None:
-        """Let the session go first."""
+        """Pause while the session computes."""
         self.runner.stop()
         if self.state == "running":
             self._show("waiting")
 
     def forget(self) -> None:
-        """Nothing is to be measured; the next one may begin by itself."""
+        """Drop the measurement; the next one may begin by itself."""
         self.runner.stop()
         self.progress.value = 0
         self._show("idle")
 
     def finish(self) -> None:
-        """All is known already."""
+        """Show that everything is known already."""
         self.runner.stop()
         self._show("done")
 
     def close(self) -> None:
-        """Follow no more, and end the worker."""
+        """Stop following the session, and end the worker."""
         super().close()
         self.runner.close()
 

@@ -24,7 +24,7 @@ TOP = 5  # classes of the uncovered image whose bars are shown
 
 @dataclass(frozen=True)
 class CoveredArea:
-    """What covers the image: `rectangle` and the `window` in its middle, [top, left, height, width] or []."""
+    """A covered area: `rectangle` and the `window` in its middle, each (top, left, height, width) or ()."""
 
     fill: str
     rectangle: tuple[int, ...] = ()
@@ -42,9 +42,9 @@ class Drawn:
 
 
 class OcclusionByHand(Bound):
-    """Answers the rectangle that a person drags, and those that `point_at` puts on the image meanwhile.
+    """An image with a rectangle that a person drags, or that `point_at` puts there; each rectangle gets its answer.
 
-    It has a worker of its own, for a map that is being computed must not keep the hand waiting.
+    It has a worker of its own, because a map that is being computed must not keep the hand waiting.
     """
 
     def __init__(self, session: Session, fill: str = "grey"):
@@ -53,7 +53,7 @@ class OcclusionByHand(Bound):
         self.widget = Occluder(fills=options, fill=fill)
         self._runner = session.runner.beside()
         self._kept = self._shown = CoveredArea(fill)
-        self._drawn: Drawn | None = None  # while there is no network, or no image
+        self._drawn: Drawn | None = None  # None while there is no network or no image
         self.follow(self._follow_settings, "network", "image", "target")
         self.act(self.widget, "asked", lambda _: self._dragged())
         self.act(self.widget, "fill", lambda _: self._dragged())
@@ -70,11 +70,11 @@ class OcclusionByHand(Bound):
         self._show(place)
 
     def point_away(self) -> None:
-        """Back to what covered the image before somebody pointed."""
+        """Cover again what was covered before somebody pointed."""
         self._show(self._kept)
 
     def close(self) -> None:
-        """Follow no more, and end the worker."""
+        """Stop following the session, and end the worker."""
         super().close()
         self._runner.close()
 
@@ -99,7 +99,7 @@ class OcclusionByHand(Bound):
             self._ask()
 
     def _draw(self):
-        """The image and its fill, where they are others than those that are drawn."""
+        """Draw the image and its fill, where they have changed."""
         network, image, fill, drawn = self.session.network, self.session.fitted, self.widget.fill, self._drawn
         if image is None or network is None:
             self._drawn = None
@@ -120,7 +120,7 @@ class OcclusionByHand(Bound):
         self._runner.submit(reporting(job, partial(self._say, number, failed=True)))
 
     def _answering(self, drawn, target, place, number):
-        """The job: yields what is to be done to the widget."""
+        """Answer a rectangle, as a job: yield the function that shows the answer."""
         network, image = drawn.network, drawn.image
         with network.frozen_weights():
             target = network.target(target, image)
@@ -139,9 +139,9 @@ class OcclusionByHand(Bound):
 
 
 def bars_of(answer: Covered, target: Target, network: Network) -> list[dict[str, Any]]:
-    """The target's classes, the top ones of the uncovered image, and the one that wins now, in this order.
+    """Return bars: the target's classes, the top ones of the uncovered image, and the one that wins now.
 
-    Of a regression network the first quantities, of which none wins.
+    For a regression network they are the first quantities, of which none wins.
     """
     own = _classes_of(target, network)
     if not network.classifies:  # the largest quantity has won nothing
@@ -162,14 +162,14 @@ def bars_of(answer: Covered, target: Target, network: Network) -> list[dict[str,
 
 
 def _classes_of(target: Target, network: Network) -> list[int]:
-    """The numbers of the classes that a target speaks of."""
+    """Return the numbers of the classes that a target names."""
     numbers = [network.class_of(part) for part in (target, *(part for _, part in target.parts))]
     known = [number for number in numbers if number is not None]
     return known[:1] if numbers[0] is not None else known
 
 
 def caption_of(answer: Covered, target: Target, network: Network, place: CoveredArea, image: InputImage) -> str:
-    """ "Window at row 96, column 112. Egyptian cat: 38.5 % → 8.0 %, logit drop 2.31"."""
+    """Return the caption: "Window at row 96, column 112. Egyptian cat: 38.5 % → 8.0 %, logit drop 2.31"."""
     name = network.describe(target)
     if not place.rectangle:
         return f"Nothing is covered. {name}: {_clean(answer, target, network)}."
@@ -190,7 +190,7 @@ def _clean(answer, target, network):
 
 
 def _share_of(target, network):
-    """The number of the class whose probability is the target's; None for what has none, or none of its own."""
+    """Return the number of the class whose probability is the target's; None for a target without one."""
     return network.class_of(target) if network.classifies else None
 
 

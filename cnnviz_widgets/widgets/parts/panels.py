@@ -1,4 +1,4 @@
-"""Several results side by side: a row of live pictures with names, one set of controls, one scale or each its own."""
+"""Several results side by side: a row of live pictures with names, one set of controls, on one scale or their own."""
 
 from collections.abc import Callable
 from typing import cast
@@ -21,7 +21,7 @@ from .bound import Bound
 from .live_view import alt_text
 from .text import paragraph, say, say_notes
 
-# Where the strongest value of a picture is weaker than this share of the shared scale, words say so.
+# A picture whose strongest value is below this share of the shared scale gets a sentence about it.
 FAINT = 0.1
 ONE_NUMBER = "Only maps with one number for each place can be compared side by side."
 
@@ -29,10 +29,10 @@ ONE_NUMBER = "Only maps with one number for each place can be compared side by s
 class Panels(Bound):
     """The maps of `session.results`, each over its image, beside the image alone; a refused one is a sentence instead.
 
-    `name_of` says what stands above a picture: a function of a Request, or of the Settings that were refused. With
+    `name_of` gives the title of a picture: a function of a Request, or of the Settings that were refused. With
     `scale.value` "shared" one colour means one number in all pictures of the same unit and sign; with "own" each
-    picture runs from its least value to its greatest, a signed one to its own limits about zero. `hands` holds what the
-    pictures have in common, opacity, colours and zoom; `notes` are the sentences to be read beside them.
+    picture runs from its least value to its greatest, a signed one to its own limits about zero. `hands` holds the
+    opacity, the colours and the zoom of all pictures; `notes` are the sentences to be read beside them.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Panels(Bound):
         self._show_status()
 
     def _show_image(self, results):
-        """The image that all results explain; the session's own while there are none, or where they explain several."""
+        """Show the image that all results explain; the session's own where there are no results, or several images."""
         explained = {(result.request.image, result.request.network.value_range) for result in results}
         if len(explained) == 1:
             ((image, value_range),) = explained
@@ -100,14 +100,14 @@ class Panels(Bound):
             self.image.show_image(image.rgb(value_range))
 
     def _shared_limits(self, answers):
-        """The limits for each scale: of all values that share it."""
+        """Return the limits of each scale, which hold for all values that share it."""
         values = {}
         for result in results_among(answers):
             values.setdefault(scale_of(result), []).append(result.array.ravel())
         return {scale: limits(np.concatenate(arrays), scale[1]) for scale, arrays in values.items()}
 
     def _show_hands(self, answers, shared):
-        """The scale of the first picture, and how far the values of those that share it reach."""
+        """Show the scale of the first picture, with the range of the values that share it."""
         results = results_among(answers)
         if not results:
             return
@@ -122,7 +122,7 @@ class Panels(Bound):
             panel.picture.has_scale = own or (isinstance(answer, Result) and scale_of(answer) != scale)
 
     def _show_notes(self, answers):
-        """Every note once; those about the same pictures together, with their names unless they are all."""
+        """Show every note once, those about the same pictures together, with their names unless these are all."""
         results, about, said = results_among(answers), {}, {}
         for result in results:
             for note in result.notes:
@@ -152,7 +152,7 @@ class Panel:
         self.widget = ipywidgets.VBox(layout=CUT_OFF)
 
     def name(self, title: str) -> None:
-        """What stands above."""
+        """Set the title above the picture."""
         self.picture.title = title
         say(self._title, title)
 
@@ -176,7 +176,7 @@ class Panel:
         self.widget.children = (self.picture, self.words)
 
     def refuse(self, sentence: str) -> None:
-        """Say why there is no map."""
+        """Show a sentence in the place of a map."""
         self.picture.clear()
         self.words.css = REFUSED
         say(self.words, sentence)
@@ -188,12 +188,12 @@ def _asked(answer: Result | Refusal) -> Request | Settings:
 
 
 def scale_of(result: Result) -> tuple[str, bool]:
-    """What two results must have in common to share a scale."""
+    """Return (unit, signed): results that agree in both share a scale."""
     return result.unit, result.signed
 
 
 def own_limits(result: Result) -> tuple[float, float]:
-    """(low, high) of one map by itself: its least and greatest value; a signed one about zero, as everywhere."""
+    """Return (low, high) of one map by itself: its least and greatest value, or for a signed one ends about zero."""
     finite = result.array[np.isfinite(result.array)]
     if result.signed or not finite.size:
         return limits(result.array, result.signed)

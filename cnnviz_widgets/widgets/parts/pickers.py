@@ -1,4 +1,4 @@
-"""Pickers for what is looked at: network, image, layer, and class or channel."""
+"""Pickers of the network, the image, the layer, and the class or channel."""
 
 import ipywidgets
 
@@ -43,7 +43,7 @@ class NetworkPicker(Bound):
 
 
 class ImagePicker(Bound):
-    """Sample images as thumbnails, the person's own picture by button, by drop or by paste."""
+    """Sample images as thumbnails, and the person's own pictures, by button, by drop or by paste."""
 
     def __init__(self, session: Session):
         super().__init__(session)
@@ -118,9 +118,9 @@ class LayerPicker(Bound):
 
 
 class TargetPicker(Bound):
-    """Classes by falling probability, found by name; a second class to set the first one against; a channel.
+    """Classes by falling probability, with a search by name; a second class to set the first against; or a channel.
 
-    Of a regression network the quantities, in their order, with their values.
+    For a regression network they are the quantities, in their order, with their values.
     """
 
     def __init__(self, session: Session):
@@ -146,7 +146,7 @@ class TargetPicker(Bound):
         self.act(self.list, "selected", self._choose)
 
     def close(self) -> None:
-        """Follow no more."""
+        """Stop following the session."""
         self.contrast.close()
         super().close()
 
@@ -184,7 +184,7 @@ class TargetPicker(Bound):
         return network is not None and not network.classifies
 
     def _classes(self):
-        """The numbers of (the class, the one that it is set against) in the target, each None where there is none."""
+        """Return the numbers of (the class, the one that it is set against), each None where the target has none."""
         network, target = self.session.network, self.session.target
         if network is None or target is None:
             return None, None
@@ -200,14 +200,14 @@ class TargetPicker(Bound):
             self.session.target = None if number < 0 else rather_than(network, number, other)
 
     def _show_channels(self):
-        """A channel can be named of the layer in view; in a method without layers, of the last one that was."""
+        """Offer the channels of the layer in view; for a method without layers, those of the last layer in view."""
         session = self.session
         target = session.target if isinstance(session.target, Target) else None
         of_target = target and target.layer
         request = session.result.request if session.result else None
         seen = request.layer if request and request.network is session.network else None
         paths = (of_target, session.layer, seen)
-        shown = next((path for path in paths if isinstance(path, str)), None)  # of several layers it would be none's
+        shown = next((path for path in paths if isinstance(path, str)), None)  # not for several layers
         network = session.network
         self.channel.disabled = network is None or shown is None
         if network is not None and shown is not None:

@@ -9,7 +9,7 @@ from .occlusion_by_hand import OcclusionByHand
 
 
 class Pointing(Bound):
-    """Puts the occluder of an OcclusionByHand at the cell of a LiveView that a person points at, or clicks."""
+    """A link that puts the rectangle of an OcclusionByHand at the cell of a LiveView that is pointed at or clicked."""
 
     def __init__(self, session: Session, view: LiveView, by_hand: OcclusionByHand):
         super().__init__(session)
@@ -22,7 +22,7 @@ class Pointing(Bound):
         session, request = self.session, self.session.result and self.session.result.request
         if request is None or not isinstance(request.method, Occlusion):
             return
-        if (request.network, request.image) != (session.network, session.fitted):  # another image than by hand
+        if (request.network, request.image) != (session.network, session.fitted):  # the map is of another image
             return
         if cell:
             _, row, column = cell

@@ -1,4 +1,4 @@
-"""Which score something is made for: a class, a channel of a layer, or one unit of that channel."""
+"""A picker of the score to raise: a class, a channel of a layer, or one unit of that channel."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ KINDS = {
 
 
 class ScorePicker(Bound):
-    """Writes the session's target. `usual` is a function of a Network: the target where none has been chosen."""
+    """A picker of the session's target. `usual` is a function of a Network: the target where none has been chosen."""
 
     def __init__(self, session: Session, usual: Callable[[Network], Target]):
         super().__init__(session)
@@ -45,7 +45,7 @@ class ScorePicker(Bound):
 
     @property
     def target(self) -> Target | None:
-        """The target that is meant; None while there is no network."""
+        """The chosen target, or else the usual one; None while there is no network."""
         network = self.session.network
         if network is None:
             return None
@@ -79,7 +79,7 @@ class ScorePicker(Bound):
         if network is None:
             return
         self.classes.set_items(network.class_names)
-        # What has no channels of a known number, or is the output itself, is not among them.
+        # Layers without a known number of channels are left out, and so is the output itself.
         self._layers = tuple(layer for layer in network.spatial_layers if layer.channels)
         self.layer.set_items([layer.path for layer in self._layers], [layer.size for layer in self._layers])
         self.kind.disabled = not self._layers
@@ -103,7 +103,7 @@ class ScorePicker(Bound):
             self._choose(self._of(network.layer(target.layer), self.channel.value, place))
 
     def _of(self, info: LayerInfo, channel: int, position: tuple[int, int] | None = None) -> Target:
-        """The channel of a layer, or its unit: the one in the middle, where no position is given."""
+        """Return the Target of a layer's channel or unit: the unit in the middle, where no position is given."""
         if self.kind.value != "unit":
             return Target(info.path, channel)
         if position is None:
@@ -121,7 +121,7 @@ class ScorePicker(Bound):
 
 
 def _kind_of(network: Network, target: Target) -> str | None:
-    """Which of `KINDS` it is; None for a sum, or a region of more than one cell: told of, not picked here."""
+    """Return the target's key in `KINDS`; None for a sum or a box of cells, which can be shown here but not picked."""
     if network.class_of(target) is not None:
         return "class"
     if target.layer is None or not target.plain:

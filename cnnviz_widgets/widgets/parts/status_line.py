@@ -1,4 +1,4 @@
-"""The status line: what must be known about the picture, how far it is, Stop and Back."""
+"""The status line: the session's message and notes, its progress, Stop and Back."""
 
 import ipywidgets
 
@@ -10,7 +10,7 @@ from .text import paragraph, say, say_notes
 
 
 class StatusLine(Bound):
-    """Where the session speaks to the person. The `notes`, of any length, stand apart: else the picture would jump."""
+    """The session's words to the person. The `notes`, of any length, stand apart, so that the picture does not jump."""
 
     def __init__(self, session: Session):
         super().__init__(session)

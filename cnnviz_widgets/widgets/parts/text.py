@@ -1,4 +1,4 @@
-"""Text for the page. Words become HTML here and in `why.py` beside it, so these are where they are escaped."""
+"""Text for the page. Words become HTML only here and in `why.py`, so they are escaped here."""
 
 import html
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Paragraph(ipywidgets.HTML):
 
 
 def paragraph(text: object = "", css: str = "", role: str | None = None) -> Paragraph:
-    """A widget that shows plain text and wraps it; change it by `say`."""
+    """Return a widget that shows plain text and wraps it; `say` changes the text."""
     widget = Paragraph()
     widget.css, widget.role = css, role
     say(widget, text)
@@ -27,7 +27,7 @@ def paragraph(text: object = "", css: str = "", role: str | None = None) -> Para
 
 
 def say(widget: Paragraph, text: object) -> None:
-    """Show other words in a paragraph."""
+    """Show a text in a paragraph, in place of the one before."""
     _show(widget, html.escape(str(text)) if text else "")
 
 

@@ -1,4 +1,4 @@
-"""One unit of a feature map: what it sees of the image, and the arithmetic that made its number."""
+"""One unit of a feature map: the part of the image that it sees, and the arithmetic behind its number."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from .text import paragraph, say
 
 
 class UnitDetail(Bound):
-    """Follows the picked unit of `ChannelTiles` and the `LayerFactsReader` of one session; outlines on their image."""
+    """Words and numbers about the unit that is picked in `ChannelTiles`; its field is outlined on their image."""
 
     def __init__(self, session: Session, tiles: ChannelTiles, facts: LayerFactsReader):
         super().__init__(session)
@@ -62,7 +62,7 @@ class UnitDetail(Bound):
             say(self.about, said)
 
     def _known(self) -> Facts | None:
-        """The facts of the layer in which something is picked; None where these are of another one."""
+        """Return the facts of the layer in which something is picked; None while they are of another layer."""
         selection, facts = self._tiles.selection, self._facts.facts
         if selection is None or facts is None or not facts.are_of(selection):
             return None
@@ -76,7 +76,7 @@ class UnitDetail(Bound):
             say(self.target, "")
 
     def _explained(self, facts, selection):
-        """(lines of arithmetic, words) about a unit."""
+        """Return (lines of arithmetic, words) about a unit."""
         if selection.place is None:
             return [], "Click a cell of the enlarged map to see what it sees, and the arithmetic behind its number."
         if facts.maps is None:
@@ -112,7 +112,7 @@ class UnitDetail(Bound):
         )
 
     def _outline(self):
-        """The field of the unit under the pointer; when the pointer is elsewhere, of the picked one."""
+        """Outline the field of the unit under the pointer; when the pointer is elsewhere, that of the picked one."""
         facts, selection, live_image = self._known(), self._tiles.selection, self._tiles.live_image
         box = None
         if facts is not None and selection is not None:
@@ -126,7 +126,7 @@ class UnitDetail(Bound):
 
 
 def _seen_box(facts: Facts, place: tuple[int, ...] | None) -> tuple[int, int, int, int] | None:
-    """[top, left, bottom, right] of the part of the image that a unit sees; None for padding, or if not known."""
+    """Return (top, left, bottom, right) of the part of the image that a unit sees; None for padding, or unknown."""
     if facts.field is None or facts.image is None or not place:
         return None
     (row, column), (height, width) = place, facts.image.shape[:2]

@@ -23,7 +23,7 @@ from .text import paragraph, say
 class WeightRandomizationControls(Bound):
     """A slider for the number of layers from the top, a choice of all of them or only the last one, and a seed.
 
-    `choice()` is (count, seed, alone) of `Network.randomised`; a person's choice is told to `randomise(*choice)`.
+    `choice()` returns (count, seed, alone) of `Network.randomised`; `randomise(*choice)` takes a person's choice.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WeightRandomizationControls(Bound):
         say(self.words, f"{count} of {len(paths)} · {where if count else 'the network as it is'}")
 
     def _offer(self):
-        """A new slider for these layers: where its end is moved, the browser's End key still goes to the old one."""
+        """Make a new slider for these layers: if its end were moved, the browser's End key would keep the old one."""
         if self.session.network is None:
             return
         self._paths = self.session.network.weighted_layers
@@ -84,7 +84,7 @@ class WeightRandomizationControls(Bound):
             description="Randomise weights from the top",
             style=WHOLE_LABEL,
             layout=LONG_SLIDER,
-            tooltip="How many layers, from the output back to the image, lose what they have learned.",
+            tooltip="The number of layers, from the output back to the image, that lose what they have learned.",
         )
         self.act(self.slider, "value", lambda _: self._tell())
         self._row.children = (self.slider, self.words)

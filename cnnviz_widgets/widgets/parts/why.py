@@ -14,18 +14,18 @@ from cnnviz_widgets.widgets.look import REASON, REASONS, REASONS_BUTTON, REASONS
 
 
 def with_reasons(parts: Iterable[Note | str]) -> str:
-    """HTML of texts and Notes, one after another; each Note that the docs explain with a "why?" to open."""
+    """Return texts and Notes in a row as HTML; each Note that the docs explain has a "why?" to open."""
     return " ".join(html.escape(str(part)) + _reasons(getattr(part, "link", None)) for part in parts)
 
 
 def explanation(link: str | None) -> tuple[str, ...]:
-    """The paragraphs of the docs that a note's link leads to, as plain text; () where there are none."""
+    """Return the paragraphs of the docs that a note's link leads to, as plain text; () where there are none."""
     return sections().get(link, ()) if link else ()
 
 
 @cache
 def sections() -> Mapping[str, tuple[str, ...]]:
-    """{link: paragraphs} of the page about notes, without its marks."""
+    """Return {link: paragraphs} of the page about notes, without its Markdown."""
     found = re.split(r"^## (\w+)\n", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     return {f"{PAGE.name}#{kind}": _paragraphs(text) for kind, text in zip(found[::2], found[1::2], strict=True)}
 
