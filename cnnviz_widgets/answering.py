@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from typing import cast
 
 from cnnviz_widgets.core.failures import Refusal, sentence_of
 from cnnviz_widgets.core.result import Result
@@ -24,23 +25,23 @@ def answers_to(
     have just been read, {network: version}: variants that share a network explain the same weights. Raises ValueError,
     in the sentence of the first Refusal, where all are refused.
     """
-    weights, complete = dict(weights or {}), ()
+    known, complete = dict(weights or {}), ()
     for variant in variants:
-        for answer in _answer(variant, weights):
+        for answer in _answer(variant, known):
             results = (*complete, answer)
             if results_among(results):
                 yield results, (len(complete) + getattr(answer, "progress", 1)) / len(variants)
         complete = results
-    if complete and not results_among(complete):
-        raise ValueError(complete[0].sentence)
+    if complete and isinstance(first := complete[0], Refusal) and not results_among(complete):
+        raise ValueError(first.sentence)
 
 
 def results_among(answers: Iterable[Result | Refusal]) -> list[Result]:
-    """The answers that are no refusals."""
+    """Return the answers that are no refusals."""
     return [answer for answer in answers if isinstance(answer, Result)]
 
 
-def _answer(variant, weights):
+def _answer(variant: Settings, weights: dict[Network, Hashable]) -> Iterator[Result | Refusal]:
     """Yield the results of one variant, or a Refusal in its place."""
     try:
         yield from _request(variant, weights).steps()
@@ -48,11 +49,12 @@ def _answer(variant, weights):
         yield Refusal(variant, sentence_of(error))
 
 
-def _request(variant, weights):
-    """The request of a variant about the `weights` of its network, which are added where they were not known."""
+def _request(variant: Settings, weights: dict[Network, Hashable]) -> Request:
+    """Return a variant's request about the `weights` of its network, which are added where they were not known."""
     with ExitStack() as steady:
         for network, version in weights.items():
             steady.enter_context(network.frozen_weights(version))
-        request = Request.of(variant.method, variant.network, variant.image, target=variant.target, layer=variant.layer)
+        network = cast(Network, variant.network)  # a Request says what is wrong with None
+        request = Request.of(variant.method, network, variant.image, target=variant.target, layer=variant.layer)
     weights.setdefault(request.network, request.weights)
     return request

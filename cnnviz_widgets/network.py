@@ -34,6 +34,16 @@ class Network(Questions):
     it is unpickled. Where Keras cannot write these (a Lambda layer, a model of Keras 2) pickling raises TypeError.
     """
 
+    options: NetworkOptions
+    model: Any
+    inputs: InputBinding
+    name: str
+    value_range: tuple[float, float]
+    input_shape: tuple[int | None, int | None, int]
+    samples: tuple[InputImage, ...]
+    task: str | None
+    memory: Memory
+    cache: ByteBoundedCache
     origin: "tuple[Network, tuple[int, int, bool]] | None"
 
     def __init__(
@@ -104,10 +114,10 @@ class Network(Questions):
         self._engine: Engine | None = None
         self._output: ClassOutput | RegressionOutput | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Network({self.name!r})"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return reduced(self)
 
     # ---- Description

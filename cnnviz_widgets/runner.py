@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 # A job that was cut short means that somebody is dragging: wait until the hand rests for this long before
 # starting another that would be cut short as well. Seconds.
@@ -24,7 +24,7 @@ class Inline:
     """A runner for scripts and tests: it runs a job at once, in the caller's thread, to its end."""
 
     def __init__(self, lock: Any = None):
-        self.lock = lock or threading.RLock()
+        self.lock: Any = lock or threading.RLock()
 
     def beside(self, settle: float = 0.0) -> "Inline":
         """Return a runner for other work that changes the same things: only one of them calls at a time."""
@@ -50,11 +50,11 @@ class LatestWins:
     """
 
     def __init__(self, settle: float = SETTLE, lock: Any = None):
-        self.settle = settle
-        self.started = 0
+        self.settle: float = settle
+        self.started: int = 0
         # Held while an item is called, so that what becomes known was wanted at that moment; other code that changes
         # the same things holds it too. Reentrant: an item may itself submit the next job.
-        self.lock = lock or threading.RLock()
+        self.lock: Any = lock or threading.RLock()
         self._changed = threading.Condition(self.lock)
         self._latest = 0
         self._submitted_at = 0.0

@@ -4,30 +4,51 @@ Two views on one session show the same; two sessions side by side are a comparis
 """
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
-from traitlets import Any, Enum, Float, HasTraits, Instance, Tuple, Unicode
+import numpy as np
+import traitlets
+from traitlets import Enum, Float, HasTraits, Instance, TraitType, Tuple, Unicode
 
-from cnnviz_widgets.core.failures import reporting
+from cnnviz_widgets.core.failures import Refusal, reporting
+from cnnviz_widgets.core.image import ImageLike, InputImage
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.core.target import Target, TargetLike
 
 from .answering import answers_to, results_among
 from .history import UndoHistory
 from .methods import all_methods
 from .network import Network
 from .networks import load
-from .runner import LatestWins
-from .settings import FIELDS, Settings, samples_of, suited
+from .runner import Inline, LatestWins
+from .settings import Settings, samples_of, suited
+
+Held = TypeVar("Held")
+Given = TypeVar("Given")
+Trait = TraitType[Held, Held]
 
 
-def _setting(name):
-    return property(
-        lambda session: getattr(session.settings, name),
-        lambda session, value: session.update(**{name: value}),
-        doc=f"The `{name}` of the settings; setting it asks for a new result.",
-    )
+class _Setting(Generic[Held, Given]):
+    """A field of the settings, as an attribute of the session; setting it asks for a new result."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, session: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, session: "Session", owner: type) -> Held: ...
+
+    def __get__(self, session: "Session | None", owner: type) -> Self | Held:
+        return self if session is None else getattr(session.settings, self._name)
+
+    def __set__(self, session: "Session", value: Given) -> None:
+        session.update(**{self._name: value})
 
 
 class Session(HasTraits):
@@ -48,44 +69,49 @@ class Session(HasTraits):
     shown before TensorFlow is loaded.
     """
 
-    # Annotated, because type checkers cannot tell what traitlets makes of a class.
-    settings: Instance[Settings] = Instance(Settings)
+    settings: Trait[Settings] = Instance(Settings)
 
-    result: Instance[Result | None] = Instance(Result, allow_none=True)  # pyright: ignore[reportAssignmentType] as above
-    results = Tuple()
-    probabilities = Any(None)  # (classes,) of the image, an array, or None
-    values = Any(None)  # (outputs,) that a regression network gives for the image, an array, or None
-    status = Enum(("empty", "loading", "running", "done", "stopped", "failed"), "empty")
-    message = Unicode()
-    progress = Float()
-    seconds_left = Float(allow_none=True)
+    result: Trait[Result | None] = Instance[Result | None](Result, allow_none=True)
+    results: Trait[tuple[Result | Refusal, ...]] = Tuple()
+    probabilities: Trait[np.ndarray | None] = traitlets.Any(None)  # (classes,) of the image
+    values: Trait[np.ndarray | None] = traitlets.Any(None)  # (outputs,) that a regression network gives for the image
+    status: Enum[str] = Enum(("empty", "loading", "running", "done", "stopped", "failed"), "empty")
+    message: Unicode[str, str | bytes] = Unicode()
+    progress: Float[float, float] = Float()
+    # traitlets declares a Float that may be None as an integer.
+    seconds_left: Trait[float | None] = Float(allow_none=True)  # pyright: ignore[reportAssignmentType]
 
-    network, image, method, target, layer = map(_setting, FIELDS)
+    network: _Setting[Network | None, Network | None] = _Setting()
+    image: _Setting[InputImage | None, ImageLike | None] = _Setting()
+    method: _Setting[Method, Method] = _Setting()
+    target: _Setting[Target | str | None, TargetLike] = _Setting()
+    layer: _Setting[str | tuple[str, ...] | None, str | tuple[str, ...] | None] = _Setting()
 
     def __init__(
         self,
-        network=None,
-        image=None,
+        network: Any = None,
+        image: ImageLike | None = None,
         *,
-        method=None,
-        target=None,
-        layer=None,
-        runner=None,
-        variants=lambda settings: (settings,),
-    ):
+        method: Method | type[Method] | None = None,
+        target: TargetLike = None,
+        layer: str | tuple[str, ...] | None = None,
+        runner: Inline | LatestWins | None = None,
+        variants: Callable[[Settings], tuple[Settings, ...]] = lambda settings: (settings,),
+    ) -> None:
         self._given_method = isinstance(method, Method)
         method = method or all_methods()[0]
-        super().__init__(settings=Settings(None, image, method if self._given_method else method(), target, layer))
+        method = method if isinstance(method, Method) else method()
+        super().__init__(settings=Settings(None, cast(Any, image), method, cast(Any, target), layer))
         self._variants = variants
-        self.runner = runner or LatestWins()
-        self._history = UndoHistory()
-        self.opening = None  # the name of the network that is being opened, for pickers
+        self.runner: Inline | LatestWins = runner or LatestWins()
+        self._history = UndoHistory[Settings]()
+        self.opening: str | None = None  # the name of the network that is being opened, for pickers
         if network is not None:
             self.open(network)
 
-    # ---- What controls call
+    # ---- For controls
 
-    def open(self, source):
+    def open(self, source: Any) -> None:
         """Open a network, by the runner: a Network, a Keras model, a path, or a name that `cnnviz.load` knows."""
         if isinstance(source, Network):
             with self.runner.lock:
@@ -98,7 +124,7 @@ class Session(HasTraits):
         self.update_status("loading", f"Loading TensorFlow and {self.opening} …")
         self.runner.submit(reporting(partial(self._loading, source), self._fail))
 
-    def update(self, **settings):
+    def update(self, **settings: Any) -> None:
         """Change settings, several at once if need be, and ask for one new result."""
         with self.runner.lock:  # a notebook runs callbacks on several threads, and the worker is one more
             changed = replace(self.settings, **settings)
@@ -106,25 +132,25 @@ class Session(HasTraits):
                 self.settings = changed
                 self._ask()
 
-    def choose_method(self, method_class):
+    def choose_method(self, method_class: type[Method]) -> None:
         """Change to a method with its default parameters, keeping the layer where the method can use it."""
         method = suited(method_class, self.network, self.image)
         usable = self.network is not None and self.layer in {info.path for info in method.layers(self.network)}
         self.update(method=method, layer=self.layer if usable else None)
 
-    def again(self):
-        """Ask once more for the settings as they are: what `variants` makes of them is another now."""
+    def again(self) -> None:
+        """Ask once more for the settings as they are, because `variants` now makes other questions of them."""
         with self.runner.lock:
             self._ask()
 
-    def stop(self):
-        """Stop computing; what has been shown so far stays."""
+    def stop(self) -> None:
+        """Stop computing; the results so far stay."""
         if self.status == "running":
             self.runner.stop()
             self.update_status("stopped", "Stopped: the picture is unfinished.")
 
-    def undo(self):
-        """Go back to the complete picture before this one. False where there is none."""
+    def undo(self) -> bool:
+        """Go back to the complete picture before this one; return False where there is none."""
         with self.runner.lock:
             before = self._history.before(self.settings)
             if before is None:
@@ -133,14 +159,14 @@ class Session(HasTraits):
             self._ask()
             return True
 
-    def close(self):
+    def close(self) -> None:
         """End the worker."""
         self.runner.close()
 
-    # ---- What views read
+    # ---- For views
 
     @property
-    def fitted(self):
+    def fitted(self) -> InputImage | None:
         """The image as the network takes it; as it is while there is no network, None while there is no image.
 
         Raises ValueError for an image that this network cannot take.
@@ -151,7 +177,7 @@ class Session(HasTraits):
 
     # ---- Inside
 
-    def _use(self, network):
+    def _use(self, network: Network) -> None:
         """Take a network that has been opened."""
         if network is not self.network:
             self._show_readings(None, None)
@@ -160,8 +186,8 @@ class Session(HasTraits):
         self.status = "empty"
         self._ask()
 
-    def _loading(self, source):
-        """The job that opens a network: yields what is to be done in the session."""
+    def _loading(self, source: Any) -> Iterator[Callable[[], None]]:
+        """Open a network, as a job: yield the function that puts it into the session."""
         network = load(source)
         network.layers  # noqa: B018  tracing it is part of opening it
         yield lambda: self._use(network)
@@ -179,10 +205,11 @@ class Session(HasTraits):
         self.update_status("running", "")
         self.runner.submit(reporting(self._computing, self._fail))
 
-    def _computing(self):
-        """The job that answers the settings as they are when it begins: yields, for every result, how to show it."""
+    def _computing(self) -> Iterator[Callable[[], None]]:
+        """Answer the settings as they are now, as a job: yield for every result the function that shows it."""
         settings, begun = self.settings, time.monotonic()
         network, image = settings.network, settings.image
+        assert network is not None  # without one nothing is asked
         variants = self._variants(settings)
         if not variants:  # nothing is asked: nothing is computed
             yield lambda: self.update_status("done", "")
@@ -214,7 +241,7 @@ class Session(HasTraits):
     def _fail(self, sentence):
         self.update_status("failed", sentence)
 
-    def update_status(self, status, message):
+    def update_status(self, status: str, message: str) -> None:
         """Set status and message together."""
         self.message, self.status = message, status
 

@@ -1,4 +1,4 @@
-"""`Settings`: one frozen value of everything that a person has chosen, and what another network makes of it."""
+"""`Settings`: one frozen value of everything that a person has chosen, and its move to another network."""
 
 from dataclasses import dataclass, fields, replace
 
@@ -16,11 +16,11 @@ class Settings:
 
     network: Network | None = None
     image: InputImage | None = None
-    method: Method | None = None
+    method: Method = None  # pyright: ignore[reportAssignmentType]  # a session's settings always have one
     target: Target | str | None = None  # None is the top class
-    layer: str | tuple | None = None  # None is the method's own choice
+    layer: str | tuple[str, ...] | None = None  # None is the method's own choice
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.image is not None and not isinstance(self.image, InputImage):
             object.__setattr__(self, "image", InputImage(self.image))
         if self.target is not None and not isinstance(self.target, (Target, str)):

@@ -5,13 +5,14 @@
 
 import difflib
 import math
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPTS: dict[int, int] = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def percent(share, digits=1):
-    """A share in words, "38.5 %"; "0 %" and "100 %" are exactly that, "< 0.1 %" and "> 99.9 %" nearly."""
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share in words, "38.5 %"; "0 %" and "100 %" are exactly that, "< 0.1 %" and "> 99.9 %" nearly."""
     share = float(share)
     if not math.isfinite(share):
         return "not finite"
@@ -26,8 +27,8 @@ def percent(share, digits=1):
     return f"{rounded} %".replace("-", "−")
 
 
-def number(value, digits=3):
-    """A number in a few digits, the way one would write it: "0", "−0.125", "12300", "1.5 × 10⁻⁷"."""
+def number(value: float, digits: int = 3) -> str:
+    """Return a number in a few digits, as one would write it: "0", "−0.125", "12300", "1.5 × 10⁻⁷"."""
     value = float(value)
     if not math.isfinite(value):
         return "not finite"
@@ -41,19 +42,19 @@ def number(value, digits=3):
     return f"{rounded:f}".replace("-", "−") + power
 
 
-def nearest(name, known, at_most=3):
-    """Those of the known names that are spelled most like a name, whatever the case, the nearest first."""
+def nearest(name: object, known: Iterable[str], at_most: int = 3) -> list[str]:
+    """Return those of the known names that are spelled most like a name, whatever the case, the nearest first."""
     spellings = {each.lower(): each for each in known}
     return [spellings[each] for each in difflib.get_close_matches(str(name).lower(), spellings, at_most)]
 
 
-def did_you_mean(name, known):
-    """ "Did you mean GradCAM? ", with a space behind it, or "" where no known name is near."""
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return "Did you mean GradCAM? ", with a space behind it, or "" where no known name is near."""
     return "".join(f"Did you mean {near}? " for near in nearest(name, known, 1))
 
 
-def one_line(text, longest=60):
-    """The text on one line, without control characters, at most ``longest`` characters long."""
+def one_line(text: object, longest: int = 60) -> str:
+    """Return the text on one line, without control characters, at most ``longest`` characters long."""
     printable = "".join(c if c.isprintable() else " " for c in str(text))
     line = " ".join(printable.split())
     return line if len(line) <= longest else line[: longest - 3].rstrip() + "..."

@@ -47,7 +47,8 @@ class MapFolder:
 
     def __init__(self, folder: Path, settings: dict[str, Any], overwrite: bool = False):
         self.folder = folder
-        self.scores, self.skipped = Table(folder / "scores.csv", SCORES), Table(folder / "skipped.csv", SKIPPED)
+        self.scores: Table = Table(folder / "scores.csv", SCORES)
+        self.skipped: Table = Table(folder / "skipped.csv", SKIPPED)
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder / ".lock")
         try:

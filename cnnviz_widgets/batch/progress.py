@@ -14,7 +14,8 @@ class Progress:
 
     def __init__(self, count: int, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic):
         self._stream, self._clock = stream or sys.stderr, clock
-        self._count, self.done, self._skipped = count, 0, 0
+        self.done: int = 0
+        self._count, self._skipped = count, 0
         self._begun: float | None = None
 
     def __enter__(self) -> "Progress":

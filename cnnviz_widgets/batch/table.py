@@ -11,6 +11,9 @@ from typing import Any
 class Table:
     """Rows of text under a heading. A file name that is not valid UTF-8 is written as its own bytes."""
 
+    path: Path
+    columns: Sequence[str]
+
     def __init__(self, path: Path, columns: Sequence[str]):
         self.path, self.columns = path, columns
 

@@ -69,7 +69,7 @@ class Answer:
 
     result: Result
     target: Target | None
-    layer: str | tuple | None
+    layer: str | tuple[str, ...] | None
     weights: Any
     beside: Any = None
 

@@ -12,8 +12,8 @@ class ByteBoundedCache:
     """Values under hashable keys, at most `limit` bytes of them; safe to share between threads."""
 
     def __init__(self, limit: int):
-        self.limit = limit
-        self.size = 0
+        self.limit: int = limit
+        self.size: int = 0
         self._kept: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()  # (value, bytes), least recently used first
         self._lock = threading.Lock()
 

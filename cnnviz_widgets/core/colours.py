@@ -10,7 +10,7 @@ import numpy as np
 
 TABLES = Path(__file__).with_name("colour_tables.npz")
 # Names by kind of map; the first of each is the one to begin with. Sequential maps are for unsigned values.
-COLORMAPS = {
+COLORMAPS: dict[str, tuple[str, ...]] = {
     "sequential": ("viridis", "magma", "inferno", "cividis", "gray"),
     "diverging": ("RdBu_r", "PuOr_r", "coolwarm", "bwr"),
 }

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 # What a runner does: each item makes something known when it is called.
 Job = Callable[[], Iterable[Callable[[], object]]]

@@ -141,13 +141,13 @@ class InputImage:
         label = "" if self.label is None else f", label={self.label!r}"
         return f"<InputImage {self.name!r}, {kind} {self.shape}{label}>"
 
-    def __setattr__(self, field, value):
+    def __setattr__(self, field: str, value: object) -> None:
         raise AttributeError(f"An InputImage does not change: make a new one. Received: {field!r}.")
 
-    def __delattr__(self, field):
+    def __delattr__(self, field: str) -> None:
         self.__setattr__(field, None)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return InputImage._of_pixels, (np.array(self._pixels), self.name, self.label, self.notes)
 
     # ---- Fitting

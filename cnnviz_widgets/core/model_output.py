@@ -40,8 +40,12 @@ class ModelOutput:
 
     unit_kind: ClassVar[str]
     classifies: ClassVar[bool]
-    two_sided = False
-    sides = ""
+    two_sided: bool = False
+    sides: str = ""
+    network: str
+    shape: tuple[int, ...]
+    head: str
+    count: int
 
     def __init__(self, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None):
         """`network` is its name, `shape` that of the scores without the batch axis; `head` as for `Network.head`."""
@@ -151,7 +155,7 @@ class ClassOutput(ModelOutput):
 
     def __init__(self, network: str, shape: tuple[int, ...], head: str, names: tuple[str, ...] | None):
         super().__init__(network, shape, head, names)
-        self.two_sided = self.count == 1 and names is not None and len(names) == 2
+        self.two_sided: bool = self.count == 1 and names is not None and len(names) == 2
 
     @property
     def _or_sides(self):

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from .grouped_convolutions import has_groups
 from .op_kinds import ADDITIONS, CONVOLUTIONS
-from .tensor_names import operation, tensor_name
+from .tensor_names import GraphDef, NodeDef, operation, tensor_name
 
 if TYPE_CHECKING:
     from .graph import ForwardGraph
@@ -35,8 +35,8 @@ class Chain:
     `bias`, `scale` (the factor) and `shift` (the summand) are tensors' names.
     """
 
-    add: tf.compat.v1.NodeDef
-    convolution: tf.compat.v1.NodeDef
+    add: NodeDef
+    convolution: NodeDef
     bias: str | None
     scale: str
     shift: str
@@ -50,9 +50,7 @@ def folded(graph: "ForwardGraph", wanted: Iterable[str]) -> "ForwardGraph":
     return graph.with_definition(definition)
 
 
-def fold(
-    definition: tf.compat.v1.GraphDef, graph: "ForwardGraph", kept: Iterable[str], images: int | None = None
-) -> None:
+def fold(definition: GraphDef, graph: "ForwardGraph", kept: Iterable[str], images: int | None = None) -> None:
     """Fold the normalisations in `definition`, a part of `graph`, so that the tensors `kept` keep their values.
 
     With `images`, only those are folded that save time for a batch of so many images.

@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from .inputs import TO_FIRST, TO_LAST
 from .op_kinds import GRIDS
-from .tensor_names import operation
+from .tensor_names import GraphDef, NodeDef, operation
 
 
-def channels_last(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+def channels_last(definition: GraphDef) -> GraphDef:
     """A GraphDef that computes the same, under the same names, with `GRIDS` operations on channels last only."""
     moved = {node.name for node in definition.node if _turned_round(node)}
     if not moved:
@@ -33,7 +33,7 @@ def channels_last(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     return changed
 
 
-def turns_to_first(node: tf.compat.v1.NodeDef, nodes: Mapping[str, tf.compat.v1.NodeDef]) -> bool:
+def turns_to_first(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
     """True for a node that transposes channels last to channels first; `nodes` are those of its graph by name."""
     if node.op != "Transpose":
         return False

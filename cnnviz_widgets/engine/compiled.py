@@ -46,6 +46,8 @@ def terms_of(objective: Objective) -> dict[str, tf.Tensor]:
 class FunctionStore:
     """Concrete functions by key: the most recently used, up to a number of functions and of operations."""
 
+    making: Any  # a lock, held while a function is made
+
     def __init__(self, most: int):
         self._most = most
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
@@ -106,8 +108,8 @@ class CompiledFunctions:
     def __init__(self, traced: "TracedModel", log: bool = False, memory: Memory | None = None, most: int = KEPT):
         """With `log`, the output is probabilities and the score their logarithm; `most` functions are kept."""
         self.graph: ForwardGraph = traced.graph
-        self.batching = Batching(self.graph, memory or Memory())
-        self.store = FunctionStore(most)
+        self.batching: Batching = Batching(self.graph, memory or Memory())
+        self.store: FunctionStore = FunctionStore(most)
         self.variables: dict[int, Any] = {}
         self._log_of = traced.output if log else None
 

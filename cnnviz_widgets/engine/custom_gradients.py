@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.python.framework import ops as tf_ops
 
 from .op_kinds import ROUNDINGS
-from .tensor_names import operation
+from .tensor_names import NodeDef, operation
 
 if TYPE_CHECKING:
     from .graph import ForwardGraph
@@ -42,12 +42,12 @@ def record_gradients(graph: tf.Graph) -> SavedGradients:
     return found
 
 
-def has_own_gradient(node: tf.compat.v1.NodeDef) -> bool:
+def has_own_gradient(node: NodeDef) -> bool:
     """True for the node at the end of a function with a custom gradient."""
     return "_gradient_op_type" in node.attr and node.attr["_gradient_op_type"].s.startswith(b"CustomGradient")
 
 
-def is_cut(node: tf.compat.v1.NodeDef, nodes: Mapping[str, tf.compat.v1.NodeDef]) -> bool:
+def is_cut(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
     """True if an operation without a gradient lies between the inputs and outputs of such a function.
 
     The inputs of its `node` are first the outputs of the function, then its inputs. `nodes` are the graph's by name.
@@ -80,6 +80,10 @@ def _recorded(operation, *gradients):
 
 class ImportedPart:
     """A part of a `ForwardGraph` as it was imported into a graph; a saved gradient finds its tensors through it."""
+
+    whole: "ForwardGraph"
+    prefix: str
+    feeds: Mapping[str, tf.Tensor]
 
     def __init__(self, whole: "ForwardGraph", prefix: str, feeds: Mapping[str, tf.Tensor]):
         """Put itself into a collection of the current graph, where `whole`'s "conv:0" is called `prefix` + "conv:0"."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from .tensor_names import tensor_name
+from .tensor_names import GraphDef, tensor_name
 
 if TYPE_CHECKING:
     from .graph import ForwardGraph
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KIND = "Conv2DBackpropInput"
 
 
-def fill_gaps(definition: tf.compat.v1.GraphDef, graph: "ForwardGraph") -> None:
+def fill_gaps(definition: GraphDef, graph: "ForwardGraph") -> None:
     """Rewrite the dilated transposed convolutions in `definition`, a part of `graph`, if the processor needs it."""
     for node in list(definition.node):
         if node.op == KIND and any(rate > 1 for rate in node.attr["dilations"].list.i) and not processor_knows_gaps():

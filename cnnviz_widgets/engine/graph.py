@@ -24,7 +24,7 @@ from .grouped_convolutions import portable
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY
 from .relu_rules import gradient_name, register_rules
-from .tensor_names import operation, tensor_name
+from .tensor_names import GraphDef, NodeDef, operation, tensor_name
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -47,6 +47,9 @@ def remembered(method: Method[Asked, Found]) -> Method[Asked, Found]:
 class ForwardGraph:
     """The operations of one traced function, from `input` to its results, and their connections."""
 
+    backward: SavedGradients
+    definition: GraphDef
+
     def __init__(self, function: Any, backward: SavedGradients | None = None):
         """`function` is a concrete function of one tensor, `backward` are the custom gradients of its layers."""
         self._remembered: dict[tuple[Any, ...], Any] = {}
@@ -66,7 +69,7 @@ class ForwardGraph:
         """The tensor of that name in a graph that is only looked at, for its type, its shape and its operation."""
         return self._looked_up_in.get_tensor_by_name(name)
 
-    def with_definition(self, definition: tf.compat.v1.GraphDef) -> "ForwardGraph":
+    def with_definition(self, definition: GraphDef) -> "ForwardGraph":
         """A graph with the same input and variables, and the operations of another GraphDef."""
         other = copy.copy(self)
         other.__dict__.pop("_nodes", None)
@@ -75,7 +78,7 @@ class ForwardGraph:
         other._looked_up_in = other._whole(self.tensor(self.input))
         return other
 
-    def node(self, name: str) -> tf.compat.v1.NodeDef:
+    def node(self, name: str) -> NodeDef:
         """The NodeDef of an operation."""
         return self._nodes[name]
 

@@ -20,7 +20,7 @@ from typing import cast
 import tensorflow as tf
 
 from .op_kinds import NORMALISATIONS
-from .tensor_names import operation, tensor_name
+from .tensor_names import GraphDef, NodeDef, operation, tensor_name
 
 GRADIENT = "CnnvizGroupedConv2D"
 # Operations between a convolution and its bias that the optimiser removes or looks through.
@@ -37,7 +37,7 @@ BETWEEN = (
 PADDINGS = (b"SAME", b"VALID")
 
 
-def portable(definition: tf.compat.v1.GraphDef, tensor: Callable[[str], tf.Tensor]) -> tf.compat.v1.GraphDef:
+def portable(definition: GraphDef, tensor: Callable[[str], tf.Tensor]) -> GraphDef:
     """A GraphDef that computes the same as `definition`, under the same names, on every processor.
 
     `tensor(name)` looks up a tensor of it. It is `definition` itself if no convolution has groups.
@@ -67,7 +67,7 @@ def portable(definition: tf.compat.v1.GraphDef, tensor: Callable[[str], tf.Tenso
     return changed
 
 
-def has_groups(convolution: tf.compat.v1.NodeDef, tensor: Callable[[str], tf.Tensor]) -> bool:
+def has_groups(convolution: NodeDef, tensor: Callable[[str], tf.Tensor]) -> bool:
     """True if the kernel of a Conv2D, a node, has fewer input channels than its input, or if this is unknown."""
     images, kernel = (tensor(tensor_name(name)).shape for name in convolution.input[:2])
     channels = None if images.rank is None else images[-1]

@@ -8,12 +8,13 @@ import tensorflow as tf
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from .op_kinds import CALLS
+from .tensor_names import GraphDef
 
 # Behind a call's name: an operation that comes when all is done in it that may have effects.
 DONE = "all_done"
 
 
-def inlined(definition: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+def inlined(definition: GraphDef) -> GraphDef:
     """A GraphDef without function calls that computes the same as `definition`, under the same names."""
     while any(node.op in CALLS for node in definition.node):
         bodies = {body.signature.name: body for body in definition.library.function}

@@ -13,7 +13,7 @@ LIMIT = "CNNVIZ_MEMORY_LIMIT"
 SHARE = 0.25
 # Seconds for which a measurement of the free memory is trusted.
 FRESH = 1.0
-UNITS = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+UNITS: dict[str, float] = {"": 1, "B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 # Files of Linux's control groups: (limit, bytes in use, statistics, the row of those that can be reclaimed).
 GROUPS = (

@@ -1,5 +1,11 @@
 """Names of tensors in a GraphDef: an operation's name, and the number of the output unless it is the first."""
 
+from typing import Any
+
+# TensorFlow's own, of which type checkers know nothing.
+GraphDef = Any
+NodeDef = Any
+
 
 def operation(tensor: str) -> str:
     """The operation behind a tensor's name: `"^conv:0"` -> `"conv"`."""

@@ -16,7 +16,7 @@ from .compiled import CompiledFunctions, terms_of
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
-from .tracing import call_once, keras_said, read
+from .tracing import TracedModel, call_once, keras_said, read
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ class TensorFlowEngine:
     input_shape: ImageShape
     head: str
     score_shape: tuple[Any, ...]
+    model: Any
+    dtype: str
+    memory: Memory
+    cache: ByteBoundedCache
+    traced: TracedModel
+    output_names: tuple[str, ...]
+    tensors: dict[str, str]
+    functions: CompiledFunctions
 
     def __init__(
         self,
@@ -280,7 +288,7 @@ class LayerWithOtherWeights:
     def __class__(self):  # for `isinstance`
         return type(self._layer)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         value = getattr(self._layer, name)
         if not hasattr(value, "path") or not hasattr(value, "value"):
             return value

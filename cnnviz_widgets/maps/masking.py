@@ -30,6 +30,10 @@ class Windows:
     Raises ValueError where a window does not fit, or where windows would leave pixels out between them.
     """
 
+    covered: list[slice]
+    holds: np.ndarray
+    nearest: np.ndarray
+
     def __init__(self, side: int, window: int, stride: int, surround: int = 1):
         if window > side:
             raise ValueError(f"window must fit in the image ({side} px). Received: window={window}.")

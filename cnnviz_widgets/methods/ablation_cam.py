@@ -9,7 +9,7 @@ divide by its absolute value, and a note says so. A score of zero is refused.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class AblationCAM(Method):
     family = "class activation map"
     summary = "Channels of a layer, weighted by how much the score drops without each."
     paper = "Desai & Ramaswamy 2020, doi:10.1109/WACV45572.2020.9093360"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     final_relu: bool = switch(True, help="Keep only what speaks for the target, as in the paper.")

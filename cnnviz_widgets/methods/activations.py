@@ -3,9 +3,9 @@
 Zeiler, Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4 (arXiv:1311.2901).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from cnnviz_widgets.maps.channels import in_order
 if TYPE_CHECKING:
     from cnnviz_widgets.network import Network
 
-ORDERS = {
+ORDERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "channel": lambda maps: np.arange(len(maps)),
     "strongest first": lambda maps: np.argsort(-np.abs(maps).max(axis=(1, 2)), kind="stable"),
     "similarity": lambda maps: in_order(maps - maps.mean(axis=(1, 2), keepdims=True), "similarity"),
@@ -37,7 +37,7 @@ class Activations(Method):
     family = "what the network holds"
     summary = "Response of each channel of a layer to this image."
     paper = "Zeiler & Fergus 2014, arXiv:1311.2901"
-    uses = ("image", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "layer")
     makes_map = False
 
     order: str = choice(

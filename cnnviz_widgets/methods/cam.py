@@ -9,7 +9,7 @@ our map, not its sum, is the score without the bias.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
@@ -35,7 +35,7 @@ class CAM(Method):
     family = "class activation map"
     summary = "Share of each place in the score, for networks that end in global average pooling."
     paper = "Zhou et al. 2016, arXiv:1512.04150"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     def run(self, network: "Network", image: InputImage, target: Target) -> Iterator[Result]:
         """Yield one result, (rows, columns). Raises ValueError for a network with another kind of head."""

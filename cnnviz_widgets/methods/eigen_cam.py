@@ -9,7 +9,7 @@ pattern. With `centred` it is pytorch-grad-cam's map, apart from the sign and it
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class EigenCAM(Method):
     family = "class activation map"
     summary = "The strongest pattern in a layer, whatever the class."
     paper = "Muhammad & Yeasin 2020, arXiv:2008.00299"
-    uses = ("image", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "layer")
     fuses_layers = True
 
     centred: bool = switch(False, help="Subtract each channel's mean first, to see only what differs from it.")

@@ -5,7 +5,7 @@ Krizhevsky, Sutskever, Hinton, "ImageNet Classification with Deep Convolutional 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Filters(Method):
     family = "what the network holds"
     summary = "The kernels that a convolution has learned."
     paper = "Krizhevsky et al. 2012, figure 3"
-    uses = ("layer",)
+    uses: ClassVar[tuple[str, ...]] = ("layer",)
     makes_map = False
 
     slices: str = choice(

@@ -6,7 +6,7 @@ section 3, equations 1 and 2 (arXiv:1610.02391).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
@@ -34,7 +34,7 @@ class GradCAM(Method):
     family = "class activation map"
     summary = "Regions of a layer that speak for the target."
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     leads = True
     fuses_layers = True
 

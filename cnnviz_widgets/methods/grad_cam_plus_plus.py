@@ -11,7 +11,7 @@ place of both sums.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class GradCAMPlusPlus(Method):
     family = "class activation map"
     summary = "Regions of a layer that speak for the target, with several objects of one class counted alike."
     paper = "Chattopadhay et al. 2018, arXiv:1710.11063"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs behind the layer pass the gradient back.")

@@ -8,9 +8,9 @@ Simonyan, Vedaldi, Zisserman, "Deep Inside Convolutional Networks", 2013, sectio
 We differ in one point: a clipped ReLU6 unit lets no guided gradient pass, because it does not follow its input.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Gradient(Method):
     family = "gradient"
     summary = "Change of the score when a pixel changes a little."
     paper = "Simonyan et al. 2013, arXiv:1312.6034"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs pass the gradient back.")
     reduce: str = choice(
@@ -73,7 +73,7 @@ class Gradient(Method):
         )
 
 
-REDUCE = {
+REDUCE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "max_abs": lambda gradient: np.abs(gradient).max(axis=-1),
     "sum": lambda gradient: gradient.sum(axis=-1),
     "none": lambda gradient: gradient,

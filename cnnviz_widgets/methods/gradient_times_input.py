@@ -8,7 +8,7 @@ We differ in one point: a pixel may be compared with any grey level, the baselin
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
@@ -36,7 +36,7 @@ class GradientTimesInput(Method):
     family = "gradient"
     summary = "Contribution of each pixel to the score, to first order."
     paper = "Shrikumar et al. 2016, arXiv:1605.01713"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs pass the gradient back.")
     baseline: float = slider(0.0, 0, 1, step=0.05, unit="of range", help="Grey level that counts as nothing.")

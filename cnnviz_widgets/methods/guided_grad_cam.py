@@ -9,7 +9,7 @@ it is, with neither factor scaled to a range of 0 to 1.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class GuidedGradCAM(Method):
     family = "class activation map"
     summary = "Fine lines of guided backpropagation, limited to where Grad-CAM sees the target."
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     reduce: str = choice(

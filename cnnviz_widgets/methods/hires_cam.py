@@ -8,7 +8,7 @@ We differ in one point: the final ReLU, which belongs to Grad-CAM, is kept as a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
@@ -38,7 +38,7 @@ class HiResCAM(Method):
     family = "class activation map"
     summary = "Regions of a layer that raise the score, each place weighted by its own gradient."
     paper = "Draelos & Carin 2020, arXiv:2011.08891"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs behind the layer pass the gradient back.")

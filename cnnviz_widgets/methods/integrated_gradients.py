@@ -9,7 +9,7 @@ than the sum over right ends in section 5. And the baseline may be noise: the ma
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class IntegratedGradients(Method):
     family = "gradient"
     summary = "The score's difference from that of a baseline image, shared out among the pixels."
     paper = "Sundararajan et al. 2017, arXiv:1703.01365"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     baseline: str = choice(
         "grey",

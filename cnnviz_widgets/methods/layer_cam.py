@@ -9,7 +9,7 @@ one layer's map as it is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class LayerCAM(Method):
     family = "class activation map"
     summary = "Places where a layer is active and more activation would raise the score; fine detail in early layers."
     paper = "Jiang et al. 2021, doi:10.1109/TIP.2021.3089943"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs behind the layer pass the gradient back.")

@@ -14,7 +14,7 @@ Every mask has its own random shift; some libraries shift a whole batch together
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class RISE(Method):
     family = "perturbation"
     summary = "Mean score of random parts of the image, taken for each pixel over the parts that show it."
     paper = "Petsiuk et al. 2018, arXiv:1806.07421"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     cells: int = slider(7, 2, 16, help="Number of cells along each side of the image; more is finer and noisier.")
     keep: float = slider(0.5, 0.1, 0.9, step=0.05, help="Probability p that a cell is shown.")

@@ -12,7 +12,7 @@ the probability itself (as in the authors' code and tf-keras-vis).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class ScoreCAM(Method):
     family = "class activation map"
     summary = "Channels of a layer, weighted by the score of the image seen through each alone."
     paper = "Wang et al. 2020, arXiv:1910.01279"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     channels: int = slider(

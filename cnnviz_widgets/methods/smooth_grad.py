@@ -12,7 +12,7 @@ change their sign cancel (some libraries average absolute or squared values unde
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -46,7 +46,7 @@ class SmoothGrad(Method):
     family = "gradient"
     summary = "The gradient averaged over noisy copies of the image, which removes its speckle."
     paper = "Smilkov et al. 2017, arXiv:1706.03825"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     noise: float = slider(
         0.1, 0, 0.5, step=0.01, unit="of range", help="Standard deviation of the noise on every pixel."

@@ -9,7 +9,7 @@ sum is zero counts as nothing, and where sums are small because signs cancel, a 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class XGradCAM(Method):
     family = "class activation map"
     summary = "Regions of a layer that speak for the target, with gradients weighted by activation."
     paper = "Fu et al. 2020, arXiv:2008.02312"
-    uses = ("image", "target", "layer")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
     fuses_layers = True
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs behind the layer pass the gradient back.")

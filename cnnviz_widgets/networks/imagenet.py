@@ -13,7 +13,7 @@ PHOTOGRAPHS = DATA / "photographs"
 
 # Name -> true class, where one of the classes plainly names the subject. None of the 1000 is a
 # rocket on its pad, an astronaut, a palace's tower or a dahlia, and we do not know Chelsea's breed.
-TRUE_CLASSES = {
+TRUE_CLASSES: dict[str, str | None] = {
     "chelsea": None,
     "coffee": "espresso",
     "grace_hopper": "military uniform",

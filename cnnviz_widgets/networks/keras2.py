@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any
 
 # Settings that layers once had, and the values at which leaving them out changes nothing.
-EFFECTLESS = {"groups": (1,), "implementation": (1, 2), "time_major": (False,), "renorm": (False,)}
+EFFECTLESS: dict[str, tuple[object, ...]] = {
+    "groups": (1,),
+    "implementation": (1, 2),
+    "time_major": (False,),
+    "renorm": (False,),
+}
 # Endings of settings that matter only in training: the file holds the weights themselves.
 OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
 # Settings that Keras 3 accepts although they are no parameters.

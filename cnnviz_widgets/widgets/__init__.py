@@ -1,1 +1,1 @@
-"""What a person sees and drags."""
+"""The widgets, and the parts that they are made of."""

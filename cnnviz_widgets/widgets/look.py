@@ -42,8 +42,8 @@ PANELS_GRID = {"grid_template_columns": "repeat(auto-fit, minmax(150px, 1fr))", 
 CUT_OFF = {"overflow": "hidden"}
 
 
-def legend_grid(numbers):
-    """The layout of a legend: a piece of line, a name, and columns for so many numbers."""
+def legend_grid(numbers: int) -> dict[str, str]:
+    """Return the layout of a legend: a piece of line, a name, and columns for so many numbers."""
     columns = f"34px minmax(120px, auto) repeat({numbers}, auto)"
     return {"grid_template_columns": columns, "grid_gap": "0 14px", "width": "fit-content", "align_items": "center"}
 
@@ -72,13 +72,13 @@ LABEL = {"description_width": f"{LABEL_WIDTH}px"}
 WHOLE_LABEL = {"description_width": "initial"}
 
 
-def label(width):
-    """The style of a control with a label of so many px."""
+def label(width: int) -> dict[str, str]:
+    """Return the style of a control with a label of so many px."""
     return {"description_width": f"{width}px"}
 
 
-def buttons(width):
-    """The style of a row of toggle buttons of so many px each."""
+def buttons(width: int) -> dict[str, str]:
+    """Return the style of a row of toggle buttons of so many px each."""
     return {"button_width": f"{width}px"}
 
 
@@ -97,14 +97,14 @@ BELOW_SLIDER = f"{DIGITS};margin-left:48px"
 MESSAGE = "opacity:.85"
 ERROR = "color:var(--jp-error-color1,#c62828)"
 REFUSED = "border:1px dashed var(--jp-border-color1,#bdbdbd);border-radius:3px;padding:8px;font-size:12px"
-# Of a height, so that what is below does not jump from layer to layer.
+# A fixed least height, so that the page below does not jump from layer to layer.
 LAYER_FACTS = "white-space:pre-line;min-height:5.4em;margin-bottom:6px"
 LEGEND_CELL = f"font-size:12px;{DIGITS};"
 LEGEND_HEADING = "opacity:.75"
 LEGEND_NAME = "overflow-wrap:anywhere"
 RULE = "margin:4px 0 8px;border:0;border-top:1px solid var(--jp-border-color2,#ddd)"
 
-# What opens behind "why?" beside a note.
+# The reasons that open behind "why?" beside a note.
 REASONS = "display:inline"
 REASONS_BUTTON = "display:inline;cursor:pointer;text-decoration:underline;opacity:.75"
 REASONS_TEXT = "margin:.3em 0 .6em 1em;max-width:46em;opacity:.85"
@@ -118,6 +118,6 @@ PAGE_FONT = "11px var(--jp-ui-font-family,sans-serif)"
 PLAIN_FONT = "11px sans-serif"
 
 
-def chart_style(widest, font):
-    """The style of an SVG with words: as wide as there is room, up to its own width in px."""
+def chart_style(widest: int, font: str) -> str:
+    """Return the style of an SVG with words: as wide as there is room, up to its own width in px."""
     return f"width:100%;max-width:{widest}px;font:{font}"

@@ -1,7 +1,8 @@
 """An explorer is a declaration in a file of its own: its options, its parts, and where they stand."""
 
+import ast
 import sys
-from inspect import Parameter, signature
+from inspect import Parameter, getsource, signature
 
 import ipywidgets
 import pytest
@@ -32,6 +33,25 @@ def test_after_the_image_arguments_have_names(name, network, image):
 def test_options_are_seen_where_a_notebook_looks_for_arguments():
     own = list(signature(cnnviz.CAMExplorer).parameters.values())[len(COMMON) :]
     assert {parameter.name: parameter.default for parameter in own} == {"scale": "shared", "classes": None}
+
+
+def constructor_for_editors(explorer):
+    """{argument: default} of the constructor that a class declares for type checkers, or of the one it inherits."""
+    for kind in explorer.__mro__:
+        (body,) = ast.parse(getsource(kind)).body
+        for node in ast.walk(body):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                given = node.args
+                positional = dict(zip([each.arg for each in given.args[1:]], given.defaults, strict=True))
+                named = dict(zip([each.arg for each in given.kwonlyargs], given.kw_defaults, strict=True))
+                return {name: ast.literal_eval(default) for name, default in (positional | named).items()}
+    raise AssertionError("An explorer has a constructor.")
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_editors_see_the_arguments_that_an_explorer_takes(name):
+    taken = {parameter.name: parameter.default for parameter in signature(EXPLORERS[name]).parameters.values()}
+    assert constructor_for_editors(EXPLORERS[name]) == taken
 
 
 def test_an_unknown_argument_is_refused_by_the_names_of_the_known_ones(session):

@@ -1,6 +1,6 @@
 """A walk through a traced graph that finds the receptive fields of its tensors' cells, by a rule for each kind."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from cnnviz_widgets.engine.op_kinds import CELL_BY_CELL, CONVOLUTIONS, SHAPE_ONLY
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 INTERLEAVED = CELL_BY_CELL | CONVOLUTIONS | {"BatchToSpaceND", "IdentityN"}
 # A rule is a function of an operation, every shape of which is known, and of the CellFields of its inputs, None for an
 # input that does not depend on the image. It returns those of the outputs, and raises Unknown if it cannot find them.
-RULES = {**rules_moving.RULES, **rules_windows.RULES, **rules_summing.RULES}
+RULES: dict[str, Callable[..., Any]] = {**rules_moving.RULES, **rules_windows.RULES, **rules_summing.RULES}
 
 
 def fields_of(

@@ -1,6 +1,7 @@
 """Rules for operations that give cells another place, leave them out or repeat them; see `rules`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ def _filled(tensor, row):
     return np.full(tensor.shape, -np.inf) if row is None else np.broadcast_to(row, tensor.shape)
 
 
-RULES = {
+RULES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(MOVES, _move),
     "ConcatV2": _concatenation,
     "ExpandDims": _expand_dims,

@@ -1,5 +1,8 @@
 """Rules for operations that work on whole axes: means, softmax, normalisation, matrix products; see `rules`."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from cnnviz_widgets.engine.op_kinds import (
@@ -74,7 +77,7 @@ def _spread_over(intervals, labels, result):
     return placed(transposed(intervals, order), sorted(result.index(label) for label in labels), len(result))
 
 
-RULES = {
+RULES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(REDUCTIONS, _reduction),
     **dict.fromkeys(PLACES_OF_EXTREMES, _arg_reduction),
     **dict.fromkeys(SOFTMAXES, _softmax),

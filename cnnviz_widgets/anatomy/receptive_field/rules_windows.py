@@ -1,8 +1,8 @@
 """Rules for operations that put a window on a grid: convolutions, pooling, resizing, padding; see `rules`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -137,7 +137,7 @@ def _resize(operation, inputs):
     return [fields]
 
 
-RULES = {
+RULES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(CONVOLUTIONS | POOLINGS, _convolution),
     **dict.fromkeys(TRANSPOSED_CONVOLUTIONS, _transposed),
     **dict.fromkeys(RESIZINGS, _resize),

@@ -21,7 +21,7 @@ Where we differ:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
@@ -57,7 +57,7 @@ class LRP(Method):
     family = "gradient"
     summary = "The score, handed back layer by layer and shared out among the pixels."
     paper = "Bach et al. 2015, doi:10.1371/journal.pone.0130140"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     rule: str = choice("composite", RULES, help="Rule that shares a unit's relevance out among its inputs.")
     epsilon: float = slider(

@@ -20,7 +20,7 @@ import tensorflow as tf
 # The rule of each choice in each kind of layer. A "sum" is a skip, an average, or a scale and shift that belongs to no
 # layer: nothing there calls for an alpha above 1.
 PLACES = ("first", "convolution", "dense", "sum")
-RULES = {
+RULES: dict[str, dict[str, str]] = {
     "composite": dict(zip(PLACES, ("flat", "gamma", "epsilon", "gamma"), strict=True)),
     "epsilon": dict.fromkeys(PLACES, "epsilon"),
     "gamma": dict.fromkeys(PLACES, "gamma"),
@@ -31,6 +31,13 @@ RULES = {
 
 class Unit:
     """The input of a rule, tensors of one shape: the outputs and their contributions, sorted by sign."""
+
+    z: tf.Tensor
+    up: tf.Tensor
+    own: tf.Tensor
+    opposed: tf.Tensor
+    b_own: tf.Tensor
+    b_opposed: tf.Tensor
 
     def __init__(self, z: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor, bias: tf.Tensor):
         self.z, self.up = z, z >= 0

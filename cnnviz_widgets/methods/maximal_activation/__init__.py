@@ -16,7 +16,7 @@ choice of the result (the best score, not the best score after penalties).
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class MaximalActivation(Method):
     family = "what the network holds"
     summary = "An image made to excite a class, a channel or a single unit as much as possible."
     paper = "Erhan et al. 2009; Olah et al. 2017, doi:10.23915/distill.00007"
-    uses = ("target",)
+    uses: ClassVar[tuple[str, ...]] = ("target",)
     makes_map = False
 
     steps: int = slider(256, 1, 512, help="Number of small changes to the image.", repeats=True)

@@ -59,7 +59,7 @@ class Ascent:
     def __init__(self, network: "Network", target: Target, parameterisation: str, decorrelate: bool, **knobs: Any):
         engine = network.traced_engine
         end, (height, width, channels) = engine.objective_tensor(target.layer), network.input_shape
-        self.shape = (height or SIDE, width or SIDE, channels)
+        self.shape: tuple[int, int, int] = (height or SIDE, width or SIDE, channels)
         self._terms = terms_of(target.objective)
         specs = {name: tf.TensorSpec([], tf.int32 if name in WHOLE else tf.float32) for name in knobs}
         self._knobs = {name: tf.constant(value, specs[name].dtype) for name, value in knobs.items()}

@@ -31,7 +31,7 @@ without all this, for an engine that has no graph.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class Occlusion(Method):
     family = "perturbation"
     summary = "Drop of the score when a window covers a part of the image."
     paper = "Zeiler & Fergus 2014, arXiv:1311.2901"
-    uses = ("image", "target")
+    uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
     window: int = slider(32, 8, 112, unit="px", help="Side of the square that covers the image.", per_image=True)
     stride: int = slider(

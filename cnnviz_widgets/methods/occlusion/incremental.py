@@ -1,6 +1,6 @@
 """The answers for an image with each of many rectangles covered, computed only from what each rectangle changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine, as_float
 from cnnviz_widgets.engine.tracing import TracedModel
 from cnnviz_widgets.maps.masking import Rectangle
 
-from .plan import batches, cheapest, pastes
+from .plan import Plan, batches, cheapest, pastes
 from .rectangles import answers, clean_tensors
 from .steps import Program, program
 
@@ -42,6 +42,10 @@ class Prepared:
 
 class Plans:
     """The plans for one traced model, whatever its weights; `engine.shared` keeps them."""
+
+    functions: Callable[..., CompiledFunctions]
+    prepared: Callable[..., Prepared]
+    plan: Callable[..., Plan]
 
     def __init__(self, traced: TracedModel, memory: Memory | None = None):
         self._traced, self._memory = traced, memory
@@ -78,6 +82,9 @@ class IncrementalOcclusion:
     `batches` are arrays of their indices, in the best order to ask for them, and `clean` is the answer for the
     uncovered image. An answer is a `Watched`. `words` is a sentence on the way of computing.
     """
+
+    plan: Plan
+    batches: list[np.ndarray]
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ followed when there is a rule for it and all its inputs are followed too, or do 
 that is not followed is computed on whole maps, and so are all operations after it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +219,7 @@ def _identities(operation, changing):
     return Window.single(_sides(changing[0]))
 
 
-RULES = {
+RULES: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(CONVOLUTIONS | POOLINGS, _convolution_or_pooling),
     **dict.fromkeys(NORMALISATIONS, _normalisation),
     **dict.fromkeys(PADDINGS, _padding),

@@ -38,7 +38,7 @@ class WholeOcclusion:
         self._network, self._image, self._fill, self._rectangles = network, image, fill, rectangles
         self._target, self._of = target, of
         order = np.argsort(np.zeros(len(rectangles)) if ranks is None else np.asarray(ranks), kind="stable")
-        self.batches = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]
+        self.batches: list[np.ndarray] = [order[begin : begin + BATCH] for begin in range(0, len(order), BATCH)]
 
     @property
     def clean(self) -> Watched:

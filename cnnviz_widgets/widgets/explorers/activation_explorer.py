@@ -18,13 +18,13 @@ class ActivationExplorer(SessionExplorer):
     """
 
     first_method = Activations
-    facts = part(LayerFactsReader, arithmetic=True)
-    tiles = part(ChannelTiles, "facts")
-    detail = part(UnitDetail, "tiles", "facts")
-    status = part(StatusLine)
-    network_picker = part(NetworkPicker)
-    image_picker = part(ImagePicker)
-    layer_picker = part(LayerPicker)
+    facts: LayerFactsReader = part(LayerFactsReader, arithmetic=True)
+    tiles: ChannelTiles = part(ChannelTiles, "facts")
+    detail: UnitDetail = part(UnitDetail, "tiles", "facts")
+    status: StatusLine = part(StatusLine)
+    network_picker: NetworkPicker = part(NetworkPicker)
+    image_picker: ImagePicker = part(ImagePicker)
+    layer_picker: LayerPicker = part(LayerPicker)
     page = (
         columns(
             column("network_picker", "image_picker", "layer_picker", "tiles.order", layout=SIDE_COLUMN),

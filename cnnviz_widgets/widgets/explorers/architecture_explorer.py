@@ -1,5 +1,6 @@
-"""`ArchitectureExplorer`: what a network is made of, as a table and as a diagram; a layer picked is the session's."""
+"""`ArchitectureExplorer`: the layers of a network as a table and as a diagram; a layer picked is the session's."""
 
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.look import (
     DIAGRAM_COLUMN,
     LAYER_COLUMN,
@@ -9,6 +10,7 @@ from cnnviz_widgets.widgets.look import (
     WIDEST_PAGE,
 )
 from cnnviz_widgets.widgets.parts.anatomy_view import AnatomyView
+from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.pickers import NetworkPicker
 
 from .session_explorer import SessionExplorer, column, columns, part
@@ -22,9 +24,9 @@ class ArchitectureExplorer(SessionExplorer):
     Arguments as for `SessionExplorer`.
     """
 
-    page_layout = WIDEST_PAGE
-    view = part(AnatomyView)
-    network_picker = part(NetworkPicker)
+    page_layout: dict[str, str] = WIDEST_PAGE
+    view: AnatomyView = part(AnatomyView)
+    network_picker: NetworkPicker = part(NetworkPicker)
     page = (
         column(
             columns(
@@ -38,10 +40,10 @@ class ArchitectureExplorer(SessionExplorer):
         ),
     )
 
-    def variants(self, settings):
-        """Nothing: what a network is made of needs no picture."""
+    def variants(self, settings: Settings) -> tuple[Settings, ...]:
+        """Return no question: the layers of a network need no picture."""
         return ()
 
-    def connect(self, bound):
-        """The picker stands above the table, where there is more room than in a column of pickers."""
+    def connect(self, bound: Bound) -> None:
+        """Let the picker stand above the table, where there is more room than in a column of pickers."""
         self.network_picker.widget.layout = PICKER_ABOVE

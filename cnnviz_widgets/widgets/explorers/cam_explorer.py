@@ -1,15 +1,23 @@
-"""`CAMExplorer`: where a layer speaks for a class, from the first layer to the last."""
+"""`CAMExplorer`: class activation maps of any layer, under several rules or for several classes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import RELU
+from cnnviz_widgets.network import Network
+from cnnviz_widgets.request import Request
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.look import LABEL, SWITCHES_ROW, buttons
+from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.layer_slider import LayerSlider
 from cnnviz_widgets.widgets.parts.relu_rule_picker import RULES, ReluRulePicker
@@ -30,14 +38,14 @@ class CAMExplorer(ComparisonExplorer):
     """
 
     first_method = GradCAM
-    classes = option(None)
-    mode = own(
+    classes: Sequence[Target | str | int] | None = option(None)
+    mode: ipywidgets.ToggleButtons = own(
         ipywidgets.ToggleButtons,
         options=[("Three rules", "rules"), ("Class by class", "classes")],
         tooltips=["One class, three rules for the gradient at a ReLU.", "One rule, every class in a row."],
         style=buttons(112),
     )
-    count = own(
+    count: ipywidgets.IntSlider = own(
         ipywidgets.IntSlider,
         value=6,
         min=2,
@@ -46,44 +54,63 @@ class CAMExplorer(ComparisonExplorer):
         style=LABEL,
         tooltip="The likeliest ones.",
     )
-    layer_slider = part(LayerSlider, "opening_layer")
-    controls = part(ParameterControls, hidden=("relu",))
-    rule = part(ReluRulePicker)
+    layer_slider: LayerSlider = part(LayerSlider, "opening_layer")
+    controls: ParameterControls = part(ParameterControls, hidden=("relu",))
+    rule: ReluRulePicker = part(ReluRulePicker)
     page = comparing(
         pickers=("controls", "rule", "count"),
         above=(row("mode", "panels.scale", layout=SWITCHES_ROW), "layer_slider"),
     )
 
-    def connect(self, bound):
+    if TYPE_CHECKING:  # the constructor as editors see it
+
+        def __init__(
+            self,
+            network: Any = None,
+            image: Any = None,
+            *,
+            method: Method | type[Method] | None = None,
+            target: Target | str | int | None = None,
+            layer: str | tuple[str, ...] | None = None,
+            session: Session | None = None,
+            scale: str = "shared",
+            classes: Sequence[Target | str | int] | None = None,
+        ) -> None: ...
+
+    def connect(self, bound: Bound) -> None:
         """Ask anew where the mode or the number of classes changes."""
         bound.act(self.mode, "value", lambda _: self._change_mode())
         bound.act(self.count, "value", lambda _: self.session.again())
         bound.follow(self._show_mode, "network")
 
-    def variants(self, settings):
-        """One class under each rule and the original CAM, or each class under one rule."""
+    def variants(self, settings: Settings) -> tuple[Settings, ...]:
+        """Return one class under each rule and the original CAM, or each class under one rule."""
+        assert settings.network is not None  # without one nothing is asked
         settings = replace(settings, layer=settings.layer or self.opening_layer(settings.network))
         if self.mode.value == "classes":
             return tuple(replace(settings, target=target) for target in self._row(settings))
         ruled = [replace(settings, method=replace(settings.method, relu=rule)) for rule in RELU]
         return (*ruled, replace(settings, method=CAM(), layer=None))
 
-    def name_of(self, asked):
-        """The rule; in a row of classes the class and its probability."""
+    def name_of(self, asked: Request | Settings) -> str:
+        """Return the rule; in a row of classes the class and its probability."""
         if self.mode.value == "rules" or not isinstance(asked.target, Target):
             return RULES[asked.method.relu] if isinstance(asked.method, GradCAM) else asked.method.title
-        network, number = asked.network, asked.network.class_of(asked.target)
+        network, image = asked.network, asked.image
+        assert network is not None  # without one nothing is asked
+        assert image is not None  # nor without an image
+        number = network.class_of(asked.target)
         name = network.describe(asked.target)
         if number is None or not network.classifies:
             return name
         with network.frozen_weights(getattr(asked, "weights", None)):
-            return f"{percent(network.probabilities(asked.image)[number])} · {name}"
+            return f"{percent(network.probabilities(image)[number])} · {name}"
 
     @staticmethod
-    def opening_layer(network):
-        """The path of the last layer that one with weights reads, with a ReLU behind it: there the three rules differ.
+    def opening_layer(network: Network) -> str:
+        """Return the path of the last layer that feeds one with weights and has a ReLU behind it.
 
-        Where there is none, the method's own choice.
+        The three rules differ there. Where there is none, it is the method's own choice.
         """
         layers = network.spatial_layers
         read = [info.path for info, after in zip_longest(layers, layers[1:]) if after is None or after.has_kernels]
@@ -92,7 +119,7 @@ class CAMExplorer(ComparisonExplorer):
         return next(path for path in reversed(read) if has_relu(network, path))
 
     def _row(self, settings):
-        """The targets of a row: the one that was chosen, if it is not among the others, stands first."""
+        """Return the targets of a row; the chosen one, if it is not among the others, stands first."""
         network, chosen = settings.network, settings.target
         if self.classes is not None:
             return [network.target(each) for each in self.classes]
@@ -114,8 +141,8 @@ class CAMExplorer(ComparisonExplorer):
         self.count.layout.display = None if in_a_row and many else "none"
 
 
-def has_relu(network, path):
-    """True where a ReLU rule has something to change between a layer and a class."""
+def has_relu(network: Network, path: str) -> bool:
+    """Return True where a ReLU rule has something to change between a layer and a class."""
     try:
         return network.gates(path, Target(0), "guided")[0] > 0
     except ValueError:

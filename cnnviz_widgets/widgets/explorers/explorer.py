@@ -2,9 +2,11 @@
 
 import ipywidgets
 
+from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.widgets.charts.result_figure import ResultFigure
 from cnnviz_widgets.widgets.look import PICTURE_COLUMN, SIDE_COLUMN, TO_BOTH_ENDS, buttons
+from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
@@ -19,21 +21,21 @@ class Explorer(SessionExplorer):
     Arguments as for `SessionExplorer`.
     """
 
-    view = own(
+    view: ipywidgets.ToggleButtons = own(
         ipywidgets.ToggleButtons,
         options=[("Live", False), ("Figure", True)],
         tooltips=["Drawn in the browser: fast.", "A matplotlib figure: axes, zoom, pan, save."],
         style=buttons(72),
     )
-    live_view = part(LiveView)
-    figure = part(ResultFigure, "live_view.live_image")
-    status = part(StatusLine)
-    method_picker = part(MethodPicker, "methods")
-    controls = part(ParameterControls)
-    network_picker = part(NetworkPicker)
-    image_picker = part(ImagePicker)
-    layer_picker = part(LayerPicker)
-    target_picker = part(TargetPicker)
+    live_view: LiveView = part(LiveView)
+    figure: ResultFigure = part(ResultFigure, "live_view.live_image")
+    status: StatusLine = part(StatusLine)
+    method_picker: MethodPicker = part(MethodPicker, "methods")
+    controls: ParameterControls = part(ParameterControls)
+    network_picker: NetworkPicker = part(NetworkPicker)
+    image_picker: ImagePicker = part(ImagePicker)
+    layer_picker: LayerPicker = part(LayerPicker)
+    target_picker: TargetPicker = part(TargetPicker)
     page = (
         columns(
             column("network_picker", "image_picker", "method_picker", "controls", "layer_picker", layout=SIDE_COLUMN),
@@ -47,12 +49,12 @@ class Explorer(SessionExplorer):
     )
 
     @property
-    def methods(self):
+    def methods(self) -> tuple[type[Method], ...]:
         """The method classes to choose from, also those of the person's own."""
         return all_methods()
 
-    def connect(self, bound):
-        """The live view stands on the page, or the figure."""
+    def connect(self, bound: Bound) -> None:
+        """Show the live view or the figure."""
         self.figure.widget.layout.display = "none"
         bound.act(self.view, "value", self._switch)
 

@@ -1,4 +1,4 @@
-"""`FilterExplorer`: the kernels that a convolution has learned, and all there is to know of one of them."""
+"""`FilterExplorer`: the kernels that a convolution has learned, and one of them in detail."""
 
 import ipywidgets
 
@@ -21,15 +21,15 @@ class FilterExplorer(SessionExplorer):
     """
 
     first_method = Filters
-    rule = own(ipywidgets.HTML, f'<hr style="{RULE}">')
-    facts = part(LayerFactsReader)
-    tiles = part(FilterTiles, "facts")
-    detail = part(FilterDetail, "tiles", "facts")
-    status = part(StatusLine)
-    controls = part(ParameterControls, hidden=("order",))
-    network_picker = part(NetworkPicker)
-    image_picker = part(ImagePicker)
-    layer_picker = part(LayerPicker)
+    rule: ipywidgets.HTML = own(ipywidgets.HTML, f'<hr style="{RULE}">')
+    facts: LayerFactsReader = part(LayerFactsReader)
+    tiles: FilterTiles = part(FilterTiles, "facts")
+    detail: FilterDetail = part(FilterDetail, "tiles", "facts")
+    status: StatusLine = part(StatusLine)
+    controls: ParameterControls = part(ParameterControls, hidden=("order",))
+    network_picker: NetworkPicker = part(NetworkPicker)
+    image_picker: ImagePicker = part(ImagePicker)
+    layer_picker: LayerPicker = part(LayerPicker)
     page = (
         columns(
             column("network_picker", "image_picker", layout=SIDE_COLUMN),

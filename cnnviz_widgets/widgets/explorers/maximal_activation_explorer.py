@@ -1,12 +1,21 @@
-"""`MaximalActivationExplorer`: what image would excite this class, this channel, this unit most?"""
+"""`MaximalActivationExplorer`: images that excite a class, a channel or a unit most."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import favourites
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.look import PICTURE_COLUMN, SIDE_COLUMN, buttons
+from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.class_set import ClassSet
 from cnnviz_widgets.widgets.parts.continue_controls import ContinueControls
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
@@ -29,20 +38,20 @@ class MaximalActivationExplorer(SessionExplorer):
     """
 
     first_method = MaximalActivation
-    classes = option(None)
-    many = own(
+    classes: Sequence[Target | str | int] | None = option(None)
+    many: ipywidgets.ToggleButtons = own(
         ipywidgets.ToggleButtons,
         options=[("One", False), ("All classes", True)],
         tooltips=["A picture for one class, channel or unit.", "A picture for every chosen class, one by one."],
         style=buttons(96),
     )
-    pictures = part(MaximalActivationGallery)
-    status = part(StatusLine)
-    controls = part(ParameterControls)
-    network_picker = part(NetworkPicker)
-    score_picker = part(ScorePicker, "usual_target")
-    class_set = part(ClassSet, "usual_classes")
-    more = part(ContinueControls)
+    pictures: MaximalActivationGallery = part(MaximalActivationGallery)
+    status: StatusLine = part(StatusLine)
+    controls: ParameterControls = part(ParameterControls)
+    network_picker: NetworkPicker = part(NetworkPicker)
+    score_picker: ScorePicker = part(ScorePicker, "usual_target")
+    class_set: ClassSet = part(ClassSet, "usual_classes")
+    more: ContinueControls = part(ContinueControls)
     page = (
         columns(
             column("network_picker", "many", "score_picker", "class_set", layout=SIDE_COLUMN),
@@ -51,35 +60,50 @@ class MaximalActivationExplorer(SessionExplorer):
         ),
     )
 
-    def connect(self, bound):
+    if TYPE_CHECKING:  # the constructor as editors see it
+
+        def __init__(
+            self,
+            network: Any = None,
+            image: Any = None,
+            *,
+            method: Method | type[Method] | None = None,
+            target: Target | str | int | None = None,
+            layer: str | tuple[str, ...] | None = None,
+            session: Session | None = None,
+            classes: Sequence[Target | str | int] | None = None,
+        ) -> None: ...
+
+    def connect(self, bound: Bound) -> None:
         """Begin with one picture; ask anew where many are wanted."""
         self.class_set.widget.layout.display = "none"
         bound.act(self.many, "value", self._show_many)
 
     @property
-    def result(self):
-        """The picture that is shown large."""
+    def result(self) -> Result | None:
+        """The large picture on the page."""
         return self.pictures.shown
 
-    def variants(self, settings):
-        """The target, or every class of the chosen ones."""
+    def variants(self, settings: Settings) -> tuple[Settings, ...]:
+        """Return the target, or every class of the chosen ones."""
         if self.many.value:
             return tuple(replace(settings, target=target) for target in self.class_set.targets)
+        assert settings.network is not None  # without one nothing is asked
         return (replace(settings, target=settings.target or self.usual_target(settings.network)),)
 
-    def usual_classes(self, network):
-        """The names of the classes with which the grid begins."""
+    def usual_classes(self, network: Network) -> tuple[str, ...]:
+        """Return the names of the classes in the grid at first."""
         names = network.class_names
         if self.classes is not None:
             return tuple(network.describe(network.target(name)) for name in self.classes)
         known = tuple(name for name in favourites() if name in names)
         return known if known and len(names) > ALL_OF else names[:ALL_OF]
 
-    def usual_target(self, network):
-        """The class that is shown where none has been chosen."""
+    def usual_target(self, network: Network) -> Target:
+        """Return the class to show where none has been chosen."""
         return network.target(self.usual_classes(network)[0])
 
-    def show_all(self, many):
+    def show_all(self, many: bool) -> None:
         """Make pictures of all chosen classes, or of the one target."""
         self.many.value = many
 

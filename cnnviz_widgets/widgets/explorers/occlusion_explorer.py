@@ -1,4 +1,4 @@
-"""`OcclusionExplorer`: which parts of the image does the network need? By a map, and by hand."""
+"""`OcclusionExplorer`: the parts of an image that the network needs, by a map and by hand."""
 
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.widgets.look import BESIDE_THREE, THREE_PICTURES, WIDE_PAGE
@@ -14,25 +14,25 @@ from .session_explorer import SessionExplorer, column, columns, part
 
 
 class OcclusionExplorer(SessionExplorer):
-    """Maps of how the score drops, and of which class wins, where the image is covered; a rectangle to try it by hand.
+    """Maps of the drop of the score and of the winning class where the image is covered; a rectangle to try by hand.
 
     Pointing at a map puts its window on the image at the right; a click keeps it there. Arguments as for
     `SessionExplorer`; the method is an Occlusion.
     """
 
     first_method = Occlusion
-    page_layout = WIDE_PAGE
-    by_hand = part(OcclusionByHand, "session.method.fill")
-    heat_map = part(LiveView)
-    class_map = part(LiveView)
-    pictures = part(OcclusionPictures, "heat_map", "class_map", "by_hand")
-    pointing_at_heat_map = part(Pointing, "heat_map", "by_hand")
-    pointing_at_class_map = part(Pointing, "class_map", "by_hand")
-    status = part(StatusLine)
-    controls = part(ParameterControls)
-    network_picker = part(NetworkPicker)
-    image_picker = part(ImagePicker)
-    target_picker = part(TargetPicker)
+    page_layout: dict[str, str] = WIDE_PAGE
+    by_hand: OcclusionByHand = part(OcclusionByHand, "session.method.fill")
+    heat_map: LiveView = part(LiveView)
+    class_map: LiveView = part(LiveView)
+    pictures: OcclusionPictures = part(OcclusionPictures, "heat_map", "class_map", "by_hand")
+    pointing_at_heat_map: Pointing = part(Pointing, "heat_map", "by_hand")
+    pointing_at_class_map: Pointing = part(Pointing, "class_map", "by_hand")
+    status: StatusLine = part(StatusLine)
+    controls: ParameterControls = part(ParameterControls)
+    network_picker: NetworkPicker = part(NetworkPicker)
+    image_picker: ImagePicker = part(ImagePicker)
+    target_picker: TargetPicker = part(TargetPicker)
     page = (
         columns(
             column("network_picker", "image_picker", "controls", "target_picker", layout=BESIDE_THREE),

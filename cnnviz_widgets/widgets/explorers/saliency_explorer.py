@@ -1,8 +1,14 @@
-"""`SaliencyExplorer`: which pixels matter, by the plain gradient and by two rules that change it."""
+"""`SaliencyExplorer`: maps of the pixels that matter, by the plain gradient and by two rules that change it."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
+from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.gradient import RELU, Gradient
+from cnnviz_widgets.request import Request
+from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.parts.controls import ParameterControls
 from cnnviz_widgets.widgets.parts.convention_picker import ConventionPicker
 from cnnviz_widgets.widgets.parts.relu_rule_picker import RULES
@@ -19,16 +25,30 @@ class SaliencyExplorer(ComparisonExplorer):
     """
 
     first_method = Gradient
-    scale = option("own")
-    show = "map"
-    convention = part(ConventionPicker)
-    controls = part(ParameterControls, hidden=("relu", "reduce"))
+    scale: str = option("own")
+    show: str = "map"
+    convention: ConventionPicker = part(ConventionPicker)
+    controls: ParameterControls = part(ParameterControls, hidden=("relu", "reduce"))
     page = comparing(pickers=("convention", "controls"), above=("panels.scale",))
 
-    def variants(self, settings):
-        """The method once with each rule for ReLUs."""
+    if TYPE_CHECKING:  # the constructor as editors see it
+
+        def __init__(
+            self,
+            network: Any = None,
+            image: Any = None,
+            *,
+            method: Method | type[Method] | None = None,
+            target: Target | str | int | None = None,
+            layer: str | tuple[str, ...] | None = None,
+            session: Session | None = None,
+            scale: str = "own",
+        ) -> None: ...
+
+    def variants(self, settings: Settings) -> tuple[Settings, ...]:
+        """Return the method once with each rule for ReLUs."""
         return tuple(replace(settings, method=replace(settings.method, relu=rule)) for rule in RELU)
 
-    def name_of(self, asked):
-        """The rule, and what keras-vis calls it."""
-        return RULES[asked.method.relu]
+    def name_of(self, asked: Request | Settings) -> str:
+        """Return the rule, with its name in keras-vis."""
+        return RULES[cast(Gradient, asked.method).relu]

@@ -2,9 +2,9 @@
 
     class MapExplorer(SessionExplorer):
         first_method = Gradient
-        live_view = part(LiveView)
-        status = part(StatusLine)
-        image_picker = part(ImagePicker)
+        live_view: LiveView = part(LiveView)
+        status: StatusLine = part(StatusLine)
+        image_picker: ImagePicker = part(ImagePicker)
         page = (
             columns(
                 column("image_picker", layout=SIDE_COLUMN),
@@ -25,13 +25,16 @@ import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.look import PAGE, WRAPPING_ROW
 from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.linked import Linked
 
 Made = TypeVar("Made")
+Kind = TypeVar("Kind")
 
 
 class SessionExplorer(ipywidgets.VBox):
@@ -43,10 +46,10 @@ class SessionExplorer(ipywidgets.VBox):
     session are linked. One that asks a question of its own then shares network, image, target and layer with it.
     """
 
-    first_method = None  # the method class of an explorer that asks one question; None shows any
-    page = ()  # names of parts, and `row`, `column` and `columns` of them, from top to bottom
-    page_layout = PAGE
-    _parts = ()
+    first_method: type[Method] | None = None  # that of an explorer that asks one question; None shows any
+    page: "Items" = ()  # names of parts, and `row`, `column` and `columns` of them, from top to bottom
+    page_layout: dict[str, str] = PAGE
+    _parts: tuple[Any, ...] = ()
 
     def __init__(
         self,
@@ -60,47 +63,46 @@ class SessionExplorer(ipywidgets.VBox):
         **options: Any,
     ) -> None:
         super().__init__(layout=self.page_layout)
-        self._parts = []
         self._take(options)
         for name, one in declared(type(self), _Own).items():
             setattr(self, name, one.make(*one.arguments, **one.options))
-        self.session = self._opened(network, image, method, target, layer, session)
+        self.session: Session = self._opened(network, image, method, target, layer, session)
         for name, one in declared(type(self), _Part).items():
             arguments = [attrgetter(path)(self) for path in one.arguments]
             setattr(self, name, self.add(one.make(self.session, *arguments, **one.options)))
         self.connect(self.add(Bound(self.session)))
         self.children = tuple(self._built(item) for item in self.page)
 
-    def __init_subclass__(cls, **arguments):
+    def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         _, *common, _ = signature(SessionExplorer.__init__).parameters.values()
         options = [Parameter(name, Parameter.KEYWORD_ONLY, default=one.default) for name, one in _options(cls)]
         cls.__signature__ = Signature([*common, *options])  # what a notebook shows
 
-    def connect(self, bound):
+    def connect(self, bound: Bound) -> None:
         """Tie widgets of the explorer's own to the session: `bound` follows it, and acts on what the person does."""
 
-    def variants(self, settings):
-        """What is computed for what was chosen, see `Session`; several questions for explorers that compare."""
+    def variants(self, settings: Settings) -> tuple[Settings, ...]:
+        """Return the questions to answer for what was chosen, see `Session`: several for explorers that compare."""
         return (settings,)
 
     @property
-    def opening_method(self):
-        """The method of an explorer that was given none: the class leaves its parameters to the session."""
+    def opening_method(self) -> Method | type[Method] | None:
+        """The method of an explorer that was given none; a class leaves its parameters to the session."""
         return self.first_method
 
     @property
-    def result(self):
-        """The result that is shown."""
+    def result(self) -> Result | None:
+        """The result on the page."""
         return self.session.result
 
-    def add(self, part):
-        """Keep a part, so that it is closed with the explorer; returns it."""
-        self._parts.append(part)
+    def add(self, part: Made) -> Made:
+        """Keep a part, so that it is closed with the explorer, and return it."""
+        self._parts = (*self._parts, part)
         return part
 
-    def close(self):
-        """Take the explorer from the page and end what it follows; a session given from outside goes on."""
+    def close(self) -> None:
+        """Take the explorer from the page and close its parts; a session given from outside goes on."""
         for part in self._parts:
             part.close()
         super().close()
@@ -134,41 +136,41 @@ class SessionExplorer(ipywidgets.VBox):
         return found if isinstance(found, ipywidgets.Widget) else found.widget
 
 
-# ---- What subclasses declare. The types are those of what an explorer then has.
+# ---- Declarations of subclasses, typed for the values that an explorer then has
 
 
 def option(default: Any) -> Any:
-    """A keyword of the constructor; the explorer has its value under the same name."""
+    """Declare a keyword of the constructor; the explorer has its value under the same name."""
     return _Option(default)
 
 
 def own(make: Callable[..., Made], *arguments: Any, **options: Any) -> Made:
-    """Something that needs no session, made by `make`: before the session, which may ask for `variants` at once."""
+    """Declare something that needs no session, made before it, for the session may ask for `variants` at once."""
     return cast(Made, _Own(make, arguments, options))
 
 
 def part(make: Callable[..., Made], *names: str, **options: Any) -> Made:
-    """A part, made by `make(session, *values, **options)`: the values of the explorer's attributes of these names."""
+    """Declare a part, made by `make(session, *values, **options)`: the explorer's attributes of these names."""
     return cast(Made, _Part(make, names, options))
 
 
-def column(*items, layout=None):
-    """Items below each other."""
+def column(*items: "str | _Box", layout: dict[str, str] | None = None) -> "_Box":
+    """Put items below each other."""
     return _Box(ipywidgets.VBox, items, layout or {})
 
 
-def row(*items, layout=None):
-    """Items beside each other."""
+def row(*items: "str | _Box", layout: dict[str, str] | None = None) -> "_Box":
+    """Put items beside each other."""
     return _Box(ipywidgets.HBox, items, layout or {})
 
 
-def columns(*items, layout=WRAPPING_ROW):
-    """Columns that wrap on a narrow page."""
+def columns(*items: "str | _Box", layout: dict[str, str] = WRAPPING_ROW) -> "_Box":
+    """Put columns beside each other, which wrap on a narrow page."""
     return _Box(ipywidgets.Box, items, layout)
 
 
-def declared(explorer, kind):
-    """{name: declaration} of one kind, those of the base classes first."""
+def declared(explorer: type[SessionExplorer], kind: type[Kind]) -> dict[str, Kind]:
+    """Return {name: declaration} of one kind, those of the base classes first."""
     bases = [base for base in reversed(explorer.__mro__) if issubclass(base, SessionExplorer)]
     names = dict.fromkeys(name for base in bases for name in vars(base))
     return {name: one for name in names if isinstance(one := getattr(explorer, name), kind)}
@@ -185,9 +187,9 @@ class _Option:
 
 @dataclass(frozen=True)
 class _Made:
-    make: object
-    arguments: tuple
-    options: dict
+    make: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
 
 
 class _Own(_Made):
@@ -200,6 +202,9 @@ class _Part(_Made):
 
 @dataclass(frozen=True)
 class _Box:
-    make: type
-    items: tuple
-    layout: dict
+    make: type[ipywidgets.Box]
+    items: "Items"
+    layout: dict[str, str]
+
+
+Items = tuple[str | _Box, ...]

@@ -1,13 +1,18 @@
-"""Which traits of a widget a browser may set, and what happens to the rest of what it sends."""
+"""The guard of a widget's traits: a browser may set some of them, and the rest of its message is dropped."""
 
 import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import ipywidgets
 from traitlets import TraitError
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
+# A mixin is no widget, but is always one half of one.
+Mixed = ipywidgets.Widget if TYPE_CHECKING else object
 
 
-class BrowserState:
+class BrowserState(Mixed):
     """Mixin for widgets: a browser may write only the traits named in ``browser_may_write``.
 
     A page on the network can send any message to a kernel it is connected to. Names that are not on the list are
@@ -17,7 +22,7 @@ class BrowserState:
 
     browser_may_write: frozenset[str] = frozenset()
 
-    def set_state(self, sync_data):
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
         """Take those of the browser's values that it may set and that the traits accept."""
         allowed = {name: sync_data[name] for name in self.browser_may_write & sync_data.keys()}
         if len(allowed) < len(sync_data):

@@ -5,6 +5,7 @@ from pathlib import Path
 import anywidget
 from traitlets import Dict, List, Unicode, validate
 
+from cnnviz_widgets.anatomy.anatomy import Anatomy
 from cnnviz_widgets.widgets.charts.diagram_scene import groups_around, scene
 
 from .browser_state import BrowserState
@@ -30,13 +31,13 @@ class Diagram(BrowserState, anywidget.AnyWidget):
     opened = List(Unicode()).tag(sync=True)
     selected = Unicode().tag(sync=True)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._anatomy, self._words, self._revealed = None, {}, frozenset()
         super().__init__(scene=_nothing(), layout={"width": "100%"})
         self.observe(lambda _: self._draw(), "opened")
         self.observe(lambda change: self._reveal(change["new"]), "selected")
 
-    def show_anatomy(self, anatomy, name="", image_size=""):
+    def show_anatomy(self, anatomy: Anatomy | None, name: str = "", image_size: str = "") -> None:
         """Show another network; None for none."""
         self._anatomy, self._words = None, {"name": name, "image_size": image_size}
         self._revealed = frozenset()
@@ -67,8 +68,8 @@ class Diagram(BrowserState, anywidget.AnyWidget):
         return [path for path in dict.fromkeys(proposal["value"]) if path in groups]
 
 
-def open_at_first(anatomy):
-    """The paths of the groups to open: level by level from the outermost, while few boxes are seen."""
+def open_at_first(anatomy: Anatomy) -> list[str]:
+    """Return the paths of the groups to open: level by level from the outermost, while few boxes are seen."""
     opened, level = [], list(anatomy.groups)
     seen = len(anatomy.members)
     while level and seen + (inside := sum(len(group.members) - 1 for group in level)) <= AT_FIRST:

@@ -13,15 +13,17 @@ EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re
 OTHER = re.compile(r"^(?:import\b|export\b(?! default \{)).*|\bimport\(.*", re.MULTILINE)
 
 
-def joined(name, folder=HERE):
-    """The text of a widget's module, and in front of it what it imports, each file in a scope of its own."""
-    scopes = {}  # file name -> (what it exports, its text), in the order in which they must run
+def joined(name: str, folder: Path = HERE) -> str:
+    """Return the text of a widget's module behind those of its imports, each file in a scope of its own."""
+    scopes: dict[
+        str, tuple[list[str], str]
+    ] = {}  # file name -> (its exports, its text), in the order in which they must run
     entry = _resolved(name, folder, scopes, ())
     return "\n".join([*(text for _, text in scopes.values()), EXPORT.sub("", entry)])
 
 
 def _resolved(name, folder, scopes, importers):
-    """The text of a module, its imports taken from the scopes, which grow by what it imports."""
+    """Return the text of a module with its imports taken from the scopes, to which they are added."""
     if name in importers:
         raise ValueError(f"Modules import each other in one direction. Received: {' -> '.join((*importers, name))}.")
     text = (folder / name).read_text("utf-8")
@@ -41,7 +43,7 @@ def _resolved(name, folder, scopes, importers):
 
 
 def _scope(name, folder, scopes, importers):
-    """What a shared module exports, and its text as one constant that holds it."""
+    """Return the names that a shared module exports, and its text as one constant that holds them."""
     text = _resolved(name, folder, scopes, importers)
     exported = EXPORT.findall(text)
     body = EXPORT.sub("", text)

@@ -1,5 +1,6 @@
 """A strip of small pictures of which one is chosen, drawn in the browser."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import anywidget
@@ -29,7 +30,7 @@ class Gallery(BrowserState, anywidget.AnyWidget):
     named = Bool(False).tag(sync=True)
     selected = Int(-1).tag(sync=True)
 
-    def set_items(self, pictures, names, selected=-1):
+    def set_items(self, pictures: Iterable[np.ndarray], names: Iterable[str], selected: int = -1) -> None:
         """Show these pictures, (height, width, 3) uint8 each, cropped to squares."""
         with self.hold_sync():
             self.pixels = b"".join(thumbnail(picture, self.side).tobytes() for picture in pictures)
@@ -41,8 +42,8 @@ class Gallery(BrowserState, anywidget.AnyWidget):
         return proposal["value"] if -1 <= proposal["value"] < len(self.names) else -1
 
 
-def thumbnail(picture, side=SIDE):
-    """(side, side, 3) uint8: the middle square of a picture (height, width, 3), made small."""
+def thumbnail(picture: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return the middle square of a picture (height, width, 3), made small: (side, side, 3) uint8."""
     height, width = picture.shape[:2]
     shorter = min(height, width)
     top, left = (height - shorter) // 2, (width - shorter) // 2

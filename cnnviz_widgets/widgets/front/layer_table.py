@@ -1,10 +1,11 @@
-"""The layers of a network as a table in the browser, what is nested in a tree that opens and closes."""
+"""The layers of a network as a table in the browser, with nested models in a tree that opens and closes."""
 
 from pathlib import Path
 
 import anywidget
 from traitlets import Dict, List, Unicode, validate
 
+from cnnviz_widgets.anatomy.anatomy import Anatomy
 from cnnviz_widgets.anatomy.grouping import Group
 from cnnviz_widgets.widgets.parts.layer_words import compact, family, field_in_short, leaf_name, window_in_short
 from cnnviz_widgets.words import percent
@@ -27,7 +28,7 @@ class LayerTable(BrowserState, anywidget.AnyWidget):
     total = Dict(help="What the last row says.").tag(sync=True)
     selected = Unicode().tag(sync=True)
 
-    def show_anatomy(self, anatomy):
+    def show_anatomy(self, anatomy: Anatomy | None) -> None:
         """Show another network; None for none."""
         with self.hold_sync():
             self.selected = ""
@@ -67,7 +68,7 @@ def _layer_row(anatomy, facts, level):
 
 
 def _group_row(anatomy, group, level):
-    """A nested model in its own numbers, a block in the sums of its layers."""
+    """Return the row of a group: a nested model in its own numbers, a block in the sums of its layers."""
     inside = [anatomy.layer(path) for path in group.layers]
     costs = [facts.multiply_adds for facts in inside]
     own = next((facts for facts in anatomy.containers if facts.path == group.path), None)
@@ -89,7 +90,7 @@ def _group_row(anatomy, group, level):
 
 
 def _shares(anatomy, trainable, fixed, multiply_adds):
-    """The numbers of a row, in words and as shares of the network's from 0 to 1."""
+    """Return the numbers of a row, in words and as shares of the network's from 0 to 1."""
     count, every = trainable + fixed, anatomy.parameters
     tip = "no parameters"
     if count:

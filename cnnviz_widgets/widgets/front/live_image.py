@@ -6,11 +6,13 @@ Python sends raw numbers once. Opacity, colours, limits, zoom and the value unde
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
+import numpy.typing as npt
 import traitlets
 from ipywidgets import widget_serialization
 from traitlets import Bool, CBytes, CFloat, Dict, Enum, Instance, Int, List, TraitError, Unicode
@@ -40,7 +42,7 @@ BOUNDS = {"opacity": (0.0, 1.0), "saturation": (0.01, 100.0), "zoom": (1.0, 32.0
 
 @functools.cache
 def lookup_tables() -> bytes:
-    """All colour maps of ``COLORMAPS`` in order, each `LUT_ENTRIES` x RGB uint8, from low to high."""
+    """Return all colour maps of ``COLORMAPS`` in order, each `LUT_ENTRIES` x RGB uint8, from low to high."""
     return b"".join(lookup_table(name).tobytes() for family in COLORMAPS.values() for name in family)
 
 
@@ -71,7 +73,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
         )
     )
 
-    # What is shown. Sent by Python, never taken from a browser.
+    # The picture. Sent by Python, never taken from a browser.
     image = CBytes(help="RGB uint8, rows from the top.").tag(sync=True)
     image_shape = List(Int(), help="[height, width], or [] without an image.").tag(sync=True)
     values = CBytes(help="Little-endian float32 in the order of values_shape.").tag(sync=True)
@@ -103,7 +105,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     luts = CBytes(help="The colour tables, in the order of `families`.").tag(sync=True)
     families = Dict(help="Names of the colour maps: {'sequential': [...], 'diverging': [...]}.").tag(sync=True)
 
-    # How it is looked at. The browser's controls write these.
+    # The way of looking at it. The browser's controls write these.
     opacity = CFloat(0.6, help="Of the map over the image, 0..1.").tag(sync=True)
     colormap = Unicode("viridis", help="One of the family that fits `signed`.").tag(sync=True)
     show = Enum(("both", "image", "map"), "both").tag(sync=True)
@@ -119,7 +121,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     clicked = List(Int(), help="[tile, row, column] of the cell last clicked, or [].").tag(sync=True)
     hovered = List(Int(), help="The same of the cell under the pointer, [] when it leaves.").tag(sync=True)
 
-    def __init__(self, **traits):
+    def __init__(self, **traits: Any) -> None:
         self._chosen_colormap = {family: names[0] for family, names in COLORMAPS.items()}
         super().__init__(**{"luts": lookup_tables(), "families": COLORMAPS, **traits})
 
@@ -131,7 +133,15 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
             self.image = pixels.tobytes()
             self.dimmed = self.busy = False
 
-    def show_map(self, values, signed=False, unit="", limits=None, title=None, alt=None) -> None:
+    def show_map(
+        self,
+        values: npt.ArrayLike,
+        signed: bool = False,
+        unit: str = "",
+        limits: tuple[float, float] | None = None,
+        title: str | None = None,
+        alt: str | None = None,
+    ) -> None:
         """Lay a map over the image: (rows, columns), its grid covering the image's whole extent.
 
         (rows, columns, 3) is shown as colours: each channel through the same limits. ``limits=None`` takes the range
@@ -146,16 +156,16 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
 
     def show_tiles(
         self,
-        values,
-        names=None,
-        signed=False,
-        unit="",
-        limits=None,
-        title=None,
-        alt=None,
-        on_image=False,
-        selected=None,
-        struck=(),
+        values: npt.ArrayLike,
+        names: Iterable[object] | None = None,
+        signed: bool = False,
+        unit: str = "",
+        limits: tuple[float, float] | None = None,
+        title: str | None = None,
+        alt: str | None = None,
+        on_image: bool = False,
+        selected: int | None = None,
+        struck: Iterable[int] = (),
     ) -> None:
         """Show a grid of tiles: (tiles, rows, columns), or (tiles, rows, columns, 3) for colour kernels.
 
@@ -186,7 +196,14 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
             struck=struck,
         )
 
-    def show_categories(self, indices, names: Sequence[str], colors=None, title=None, alt=None) -> None:
+    def show_categories(
+        self,
+        indices: npt.ArrayLike,
+        names: Sequence[str],
+        colors: Iterable[str] | None = None,
+        title: str | None = None,
+        alt: str | None = None,
+    ) -> None:
         """Lay a map of named categories over the image: (rows, columns) indices into ``names``.
 
         An index outside of ``names`` means "none" and is hatched. ``colors`` are CSS hex colours, ``#rrggbb``.
@@ -317,14 +334,14 @@ def _rgb_pixels(rgb: np.ndarray) -> np.ndarray:
 
 
 def _limits(values: np.ndarray, signed: bool) -> tuple[float, float]:
-    """The range of the finite values, with zero in it; symmetric when signed."""
+    """Return the range of the finite values, with zero in it; symmetric when signed."""
     finite = values[np.isfinite(values)]
     low, high = (float(min(finite.min(), 0)), float(max(finite.max(), 0))) if finite.size else (0.0, 0.0)
     return (-max(-low, high), max(-low, high)) if signed else (low, high)
 
 
 def _category_color(index: int) -> str:
-    """A colour for the n-th category: the fixed palette first, then hues a golden angle apart."""
+    """Return a colour for the n-th category: the fixed palette first, then hues a golden angle apart."""
     if index < len(CATEGORY_COLORS):
         return CATEGORY_COLORS[index]
     import colorsys

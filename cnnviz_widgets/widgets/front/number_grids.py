@@ -1,9 +1,12 @@
 """Grids of numbers on the page: the weights of a filter, and the arithmetic that made one number of a map."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import numpy as np
+import numpy.typing as npt
 from traitlets import Dict, List
 
 from .browser_state import BrowserState
@@ -21,13 +24,20 @@ class NumberGrids(BrowserState, anywidget.AnyWidget):
     lines = List(List(Dict())).tag(sync=True)
 
 
-def grid(values, title="", limit=None, names=None, inside=None, digits=3):
-    """A part of a line: numbers (rows, columns) coloured by their sign, in full colour from `limit` on.
+def grid(
+    values: npt.ArrayLike,
+    title: str = "",
+    limit: float | None = None,
+    names: Iterable[object] | None = None,
+    inside: np.ndarray | None = None,
+    digits: int = 3,
+) -> dict[str, Any]:
+    """Return a part of a line: numbers (rows, columns) coloured by their sign, in full colour from `limit` on.
 
     `names` stand above the columns; cells that are not `inside`, (rows, columns) of bool, are padding.
     """
     values = np.asarray(values, np.float64)
-    part = {
+    part: dict[str, Any] = {
         "kind": "grid",
         "title": title,
         "digits": digits,
@@ -41,18 +51,18 @@ def grid(values, title="", limit=None, names=None, inside=None, digits=3):
     return part
 
 
-def number(value, title="", strong=False):
-    """A part of a line: one number, with a word below it."""
+def number(value: float, title: str = "", strong: bool = False) -> dict[str, Any]:
+    """Return a part of a line: one number, with a word below it."""
     return {"kind": "number", "value": _json(value), "title": title, "strong": strong}
 
 
-def sign(text):
-    """A part of a line: ×, + or =."""
+def sign(text: str) -> dict[str, Any]:
+    """Return a part of a line: ×, + or =."""
     return {"kind": "sign", "text": text}
 
 
-def words(text):
-    """A part of a line: what is to be said."""
+def words(text: str) -> dict[str, Any]:
+    """Return a part of a line: a text."""
     return {"kind": "text", "text": text}
 
 

@@ -1,7 +1,7 @@
-"""The occluder: an image, a rectangle that a person drags over it, and what the network says meanwhile.
+"""The occluder: an image, a rectangle that a person drags over it, and the network's answers meanwhile.
 
 The browser draws rectangle and fill at once. It asks the kernel about the newest rectangle only when the one before was
-answered (`asked`, `answered`): what a slow network cannot follow is skipped, never queued.
+answered (`asked`, `answered`): rectangles that a slow network cannot follow are skipped, never queued.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ class Occluder(BrowserState, anywidget.AnyWidget):
     asked = Int(0, help="Counts the rectangles that the browser has sent.").tag(sync=True, echo_update=False)
     fill = Unicode(help="One of `fills`.").tag(sync=True)
 
-    def show_image(self, rgb, covering):
+    def show_image(self, rgb: np.ndarray, covering: np.ndarray) -> None:
         """Replace the image, (height, width, 3) uint8, and what covers it; a rectangle that no longer fits goes."""
         with self.hold_sync():
             self.image_shape = list(rgb.shape[:2])
@@ -63,7 +63,7 @@ class Occluder(BrowserState, anywidget.AnyWidget):
         return proposal["value"]
 
     def _within(self, rectangle):
-        """The part of a rectangle that lies in the image; [] for one of no size."""
+        """Return the part of a rectangle that lies in the image; [] for one of no size."""
         if len(rectangle) not in (0, 4):
             raise TraitError(f"A rectangle is [top, left, height, width] or []. Received: {rectangle}.")
         if not rectangle or not self.image_shape:

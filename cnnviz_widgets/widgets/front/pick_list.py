@@ -1,9 +1,11 @@
 """A list to pick from, in the browser: search, arrow keys, a bar for a value. Classes and layers are both this."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import anywidget
 import numpy as np
+import numpy.typing as npt
 from traitlets import Bool, CBytes, Int, List, Unicode, validate
 
 from .browser_state import BrowserState
@@ -37,14 +39,20 @@ class PickList(BrowserState, anywidget.AnyWidget):
     height = Int(220, help="Of the list, in px, before it scrolls.").tag(sync=True)
     selected = Int(NOTHING).tag(sync=True)
 
-    def set_items(self, names, details=(), hints=(), selected=NOTHING):
-        """Replace what can be picked, without counting that as picking."""
+    def set_items(
+        self,
+        names: Iterable[str],
+        details: Iterable[str] = (),
+        hints: Iterable[str] = (),
+        selected: int = NOTHING,
+    ) -> None:
+        """Replace the items, without counting that as picking."""
         with self.hold_sync():
             self.values = b""
             self.names, self.details, self.hints = list(names), list(details), list(hints)
             self.selected = selected
 
-    def show_values(self, values):
+    def show_values(self, values: npt.ArrayLike) -> None:
         """Give each name its value, (names,) from 0 to 1."""
         self.values = np.ascontiguousarray(values, "<f4").tobytes()
 

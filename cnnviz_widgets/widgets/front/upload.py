@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import anywidget
 from traitlets import Bytes, Int, Unicode, validate
@@ -36,7 +37,7 @@ class Upload(BrowserState, anywidget.AnyWidget):
     error = Unicode(help="One sentence on why the last file was not taken; '' when it was.").tag(sync=True)
     label = Unicode("Upload image…").tag(sync=True)
 
-    def __init__(self, **traits):
+    def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self.on_msg(self._receive)
 
