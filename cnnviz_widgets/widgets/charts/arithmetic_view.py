@@ -18,9 +18,9 @@ def arithmetic(terms: Terms, value: float) -> list[list[dict[str, Any]]]:
     lines = [_channel(terms, place, *largest) for place in shown]
     rest = len(terms.input_channels) - len(shown)
     sums = terms.contributions
-    parts = [number(sums[place], f"input {terms.input_channels[place]}") for place in shown]
+    parts = [number(float(sums[place]), f"input {terms.input_channels[place]}") for place in shown]
     if rest:
-        others = float(sums.sum() - sums[shown].sum())
+        others = sums.sum() - sums[shown].sum()
         parts.append(number(others, f"{rest} other input{'s' if rest > 1 else ''}"))
     if terms.bias is not None:
         parts.append(number(terms.bias, "bias"))
