@@ -126,11 +126,8 @@ def test_a_method_is_numpy_and_the_core(path):
 
 # ---- Names
 
-# What still has the name of something else. Only the second line stays: each bundled network has these functions.
-SHARED_NAMES = {
-    *("number", "pasted"),
-    *("build", "architecture", "class_names", "samples"),
-}
+# Each bundled network has these functions.
+SHARED_NAMES = {"build", "architecture", "class_names", "samples"}
 
 
 def names_of(path):
@@ -149,11 +146,6 @@ def test_no_two_files_and_no_two_public_classes_or_functions_have_one_name():
 
 # ---- Types
 
-TYPED = (
-    *("core", "engine", "anatomy", "maps", "methods", "networks", "batch", "app"),
-    *("network", "questions", "request", "command_line", "runner", "answering", "history", "settings", "__main__"),
-)
-
 
 def public_functions(tree):
     """The public functions and methods of a module or class."""
@@ -171,7 +163,7 @@ def is_typed(function):
     return function.returns is not None and all(each.annotation for each in named)
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in TYPED])
+@pytest.mark.parametrize("path", FILES)
 def test_public_functions_are_typed(path):
     functions = public_functions(ast.parse((PACKAGE / path).read_text()))
     assert [function.name for function in functions if not is_typed(function)] == []

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cnnviz_widgets.anatomy.convolution import Terms
-from cnnviz_widgets.widgets.front.number_grids import grid, number, sign, words
+from cnnviz_widgets.widgets.front.number_grids import grid, number_part, sign, words
 
 # Input channels whose patch and kernel are shown; the others are one number.
 SHOWN = 4
@@ -18,19 +18,19 @@ def arithmetic(terms: Terms, value: float) -> list[list[dict[str, Any]]]:
     lines = [_channel(terms, place, *largest) for place in shown]
     rest = len(terms.input_channels) - len(shown)
     sums = terms.contributions
-    parts = [number(float(sums[place]), f"input {terms.input_channels[place]}") for place in shown]
+    parts = [number_part(float(sums[place]), f"input {terms.input_channels[place]}") for place in shown]
     if rest:
         others = sums.sum() - sums[shown].sum()
-        parts.append(number(others, f"{rest} other input{'s' if rest > 1 else ''}"))
+        parts.append(number_part(others, f"{rest} other input{'s' if rest > 1 else ''}"))
     if terms.bias is not None:
-        parts.append(number(terms.bias, "bias"))
+        parts.append(number_part(terms.bias, "bias"))
     last = [part for each in parts for part in (sign("+"), each)][1:]
     if terms.activation is None:
-        return [*lines, [*last, sign("="), number(value, "in the map", strong=True)]]
-    total = [sign("="), number(terms.total, "sum")]
+        return [*lines, [*last, sign("="), number_part(value, "in the map", strong=True)]]
+    total = [sign("="), number_part(terms.total, "sum")]
     return [
         *lines,
-        [*last, *total, sign("→"), words(terms.activation), sign("→"), number(value, "in the map", strong=True)],
+        [*last, *total, sign("→"), words(terms.activation), sign("→"), number_part(value, "in the map", strong=True)],
     ]
 
 
@@ -41,5 +41,5 @@ def _channel(terms, place, largest_input, largest_weight):
         sign("×"),
         grid(terms.kernel[..., place], "kernel", largest_weight),
         sign("="),
-        number(terms.contributions[place], "summed"),
+        number_part(terms.contributions[place], "summed"),
     ]

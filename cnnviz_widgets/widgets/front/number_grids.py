@@ -51,7 +51,7 @@ def grid(
     return part
 
 
-def number(value: float, title: str = "", strong: bool = False) -> dict[str, Any]:
+def number_part(value: float, title: str = "", strong: bool = False) -> dict[str, Any]:
     """Return a part of a line: one number, with a word below it."""
     return {"kind": "number", "value": _json(value), "title": title, "strong": strong}
 
