@@ -124,6 +124,13 @@ def test_a_method_is_numpy_and_the_core(path):
         assert name.split(".")[0] in known, f"{path} imports {name}"
 
 
+def test_the_guide_names_every_room_and_every_file_of_the_engine():
+    guide = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rooms = {f"`{path.parent.name}/`" for path in PACKAGE.glob("*/__init__.py")}
+    files = {f"`{path.name}`" for path in (PACKAGE / "engine").glob("*.py")} - {"`__init__.py`"}
+    assert {name for name in rooms | files if name not in guide} == set()
+
+
 # ---- Names
 
 # Each bundled network has these functions.
