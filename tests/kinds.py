@@ -95,14 +95,14 @@ def kind(ready=False, **facts):
 
 
 def each_kind(wanted=lambda kind: True):
-    """Test decorator: `name` is each of these kinds in turn, and all but every fifth of KINDS are slow.
+    """Test decorator: `name` is each of these kinds in turn, and all but every tenth of KINDS are slow.
 
     So the inner loop traces the same few kinds for all tests. The others are there in `tests/test_matrix.py`.
     """
     return pytest.mark.parametrize(
         "name",
         [
-            pytest.param(name, marks=() if row % 5 == 2 else pytest.mark.slow)
+            pytest.param(name, marks=() if row % 10 == 2 else pytest.mark.slow)
             for row, (name, kind) in enumerate(KINDS.items())
             if wanted(kind)
         ],

@@ -15,11 +15,12 @@ METHODS = all_methods()
 
 
 def cells():
-    """Every kind with every method; each kind with one of them, another one from kind to kind, is always run."""
+    """Every kind with every method; each kind with one of them, another one for each, is run in every third."""
     for row, name in enumerate(KINDS):
         for column, method in enumerate(METHODS):
             always = row % len(METHODS) == column
-            yield pytest.param(name, method, id=f"{name}-{method.__name__}", marks=() if always else in_thirds(row))
+            marks = pytest.mark.slow if always else in_thirds(row)
+            yield pytest.param(name, method, id=f"{name}-{method.__name__}", marks=marks)
 
 
 @pytest.mark.parametrize(("name", "method"), cells())
