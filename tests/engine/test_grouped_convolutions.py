@@ -211,6 +211,7 @@ def test_our_gradient_is_the_sum_over_the_groups(padding, strides, dilations, si
     assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-5 * float(np.abs(expected).max()))
 
 
+@pytest.mark.slow
 def test_all_of_this_holds_where_tensorflow_runs_without_onednn():
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         pytest.skip("it runs without here")

@@ -13,6 +13,8 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.lrp.relevance import relevance
 from cnnviz_widgets.network import Network
 
+pytestmark = pytest.mark.slow  # networks of many kinds, or many steps; the method's own tests are not
+
 KNOBS = {"epsilon": 0.0, "gamma": 0.25, "alpha": 2.0}
 RULES = ("composite", "epsilon", "gamma", "alpha-beta", "z-plus")
 

@@ -10,6 +10,8 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation.optimizer import RELAXED_STEPS, Ascent
 from cnnviz_widgets.network import Network
 
+pytestmark = pytest.mark.slow  # networks of many kinds, or many steps; the method's own tests are not
+
 PLAIN = {"jitter": 0, "rotate": 0.0, "zoom": 0.0, "pad": 0}
 NO_PENALTY = {"norm": 0.0, "power": 1.0, "total_variation": 0.0, "background": 0.5}
 WAVES = {"parameterisation": "fourier", "decorrelate": True, "decay": 1.0}
