@@ -9,7 +9,7 @@ from .core.image import InputImage
 from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, output_of
 from .core.target import Target
-from .engine.engine import Engine
+from .engine.engine import Engine, has_graph
 from .engine.inputs import InputBinding, bind_inputs, checked_shape, shape_of
 from .engine.memory import Memory
 from .engine.network_options import NetworkOptions
@@ -138,7 +138,7 @@ class Network(Questions):
     @property
     def traced_engine(self) -> "TensorFlowEngine":
         """The engine of a traced Keras model. Raises ValueError for an engine without a graph."""
-        if not hasattr(self.engine, "traced"):
+        if not has_graph(self.engine):
             raise ValueError(
                 "This needs a network whose engine has traced a Keras model. "
                 f"Received: {self.name}, on a {type(self.engine).__name__}."

@@ -15,6 +15,11 @@ from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.target import Objective
 
 
+def has_graph(engine: object) -> bool:
+    """True for an engine with a traced graph to look at, as that of a Keras model; false for one that only answers."""
+    return hasattr(engine, "traced")
+
+
 @runtime_checkable
 class Engine(Protocol):
     """A model that answers questions.

@@ -41,6 +41,7 @@ from cnnviz_widgets.core.notes import coverage
 from cnnviz_widgets.core.parameters import choice, slider
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.engine.engine import has_graph
 from cnnviz_widgets.maps.masking import FILL, FILLS, Rectangle, Windows, coarse_to_fine, coarseness
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Occlusion(Method):
 
 def occlusion(network: "Network") -> Callable[..., Any]:
     """Return the function of (image, fill, rectangles, target, of, ranks) that makes the answers for covered images."""
-    if hasattr(network.engine, "traced"):
+    if has_graph(network.engine):
         from .incremental import IncrementalOcclusion as Answers  # which imports TensorFlow
     else:
         from .whole import WholeOcclusion as Answers
