@@ -142,7 +142,7 @@ def table(cells):
 
 
 def cells_of(page):
-    """What a page tells, as `table` takes it."""
+    """The cells of a page, as `table` takes them."""
     sentences = dict(re.findall(r"^(\d+)\. (.+)$", page, re.MULTILINE))
     header, _, *rows = [
         [cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")

@@ -36,6 +36,7 @@ def record_gradients(graph: tf.Graph) -> SavedGradients:
     for name in [name for name, node in nodes.items() if has_own_gradient(node) and is_cut(node, nodes)]:
         operation = graph.get_operation_by_name(name)
         given = [tf.compat.v1.placeholder(output.dtype, output.shape) for output in operation.outputs]
+        # There is one, or the operation would not count as having a gradient of its own.
         gradients = tf_ops.get_gradient_function(operation)(operation, *given)  # pyright: ignore[reportOptionalCall]
         names = [None if gradient is None else tf.convert_to_tensor(gradient).name for gradient in gradients]
         found[name] = tuple(tensor.name for tensor in given), tuple(names)

@@ -60,7 +60,7 @@ ONE_DRAWN = """() => {
 
 
 def after(page, name):
-    """What is held when the button has been pressed and one picture stands on the page."""
+    """The listeners and observers held when the button has been pressed and one picture stands on the page."""
     page.locator(f".press-{name}").click()
     page.wait_for_function(f"() => document.querySelector('.said').textContent === '{name} done'")
     page.wait_for_function(ONE_DRAWN)

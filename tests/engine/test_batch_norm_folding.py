@@ -50,7 +50,7 @@ def test_it_gives_the_same_with_two_passes_less(convolution):
 
 @pytest.mark.parametrize("bias", [lambda maps: maps, lambda maps: maps + tf.ones(6)], ids=["plain", "with a bias"])
 def test_behind_groups_the_bias_stays_an_addition(bias):
-    """Of a bias the optimiser would make one operation with the convolution, which knows no groups without oneDNN."""
+    """Fused with a bias by the optimiser, a convolution knows no groups without oneDNN."""
     kernel = np.random.default_rng(0).normal(size=(3, 3, 2, 6)).astype(np.float32)
     grouped = layers.Lambda(lambda maps: bias(tf.nn.conv2d(maps, kernel, 1, "SAME")))
     _, model = traced(layers.Conv2D(6, 1, use_bias=False), grouped, layers.BatchNormalization(), layers.ReLU())

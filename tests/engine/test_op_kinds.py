@@ -73,7 +73,7 @@ VALUES = np.linspace(-3, 9, 49, dtype=np.float32)  # zero is one of them
 
 
 def of_values(name):
-    """What an operation with one input makes of VALUES."""
+    """The output of an operation with one input for VALUES."""
     (argument,) = defined(name).input_arg
     return getattr(tf.raw_ops, name)(**{argument.name: VALUES}).numpy()
 

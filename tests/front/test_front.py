@@ -80,7 +80,7 @@ SHARED = "const quiet = 1;\nexport const loud = quiet + 1;\nexport function twic
 
 
 def answer(node, text):
-    """What a module's `default` is."""
+    """The `default` of a module."""
     code = f"import('data:text/javascript,' + encodeURIComponent({text!r})).then((m) => console.log(m.default.x))"
     return subprocess.run([node, "-e", code], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
