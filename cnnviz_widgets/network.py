@@ -161,7 +161,7 @@ class Network(Questions):
 
     def layer(self, path: str) -> LayerInfo:
         """The LayerInfo at `path`. Raises ValueError, with the nearest spellings, for an unknown one."""
-        for info in self.layers:
+        for info in (*self.layers, *self.engine.grids):
             if info.path == path:
                 return info
         near = nearest(path, [info.path for info in self.layers])
@@ -170,8 +170,8 @@ class Network(Questions):
 
     @property
     def spatial_layers(self) -> tuple[LayerInfo, ...]:
-        """The layers whose output is a grid of channels."""
-        return tuple(info for info in self.layers if info.spatial)
+        """The layers whose output is a grid of channels, and such maps between layers, in order of execution."""
+        return self.engine.grids
 
     @property
     def weighted_layers(self) -> tuple[str, ...]:

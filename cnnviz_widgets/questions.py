@@ -317,6 +317,10 @@ class Questions:
             raise self._independent(target, layer)
         return path
 
+    def is_behind(self, layer: str, target: Target | None = None) -> bool:
+        """True if a target's score (None: that of the first unit) depends on a layer, and is not the layer itself."""
+        return self.engine.precedes(self.layer(layer).path, (target or Target(0)).objective)
+
     def check_image_reached(self, target: Target) -> None:
         """Raise ValueError unless the target's score depends on the image."""
         if not self.engine.reaches(None, target.objective):

@@ -176,14 +176,14 @@ def layers_of(
     paths = {_layer(method, network, network.layer(path).path, target) for path in layer}
     if not paths or len(paths) < len(layer):
         raise ValueError(f"Several layers must be at least one, each named once. Received: {layer!r}.")
-    return paths.pop() if len(paths) == 1 else tuple(info.path for info in network.layers if info.path in paths)
+    return paths.pop() if len(paths) == 1 else tuple(info.path for info in network.spatial_layers if info.path in paths)
 
 
 def _layer(method: Method, network: Network, layer, target: Target | None) -> str:
     if layer is None and target is not None and target.layer is not None:
         layer = target.layer  # its channels do not depend on the layers behind it
     if layer is None:
-        return method.default_layer(network)
+        return method.default_layer(network, target)
     info = network.layer(layer)
     if info not in method.layers(network):
         examples = ", ".join(known.path for known in method.layers(network)[-4:])

@@ -197,7 +197,7 @@ def skip_and_concat(head, probe):
 
 def block(name, filters, probe=None):
     """A model to nest: its layers have the same names in every block."""
-    image = keras.Input((12, 12, 3) if name == "base" else (8, 8, 4))
+    image = keras.Input((8, 8, 4) if name == "top" else (12, 12, 3))
     first = layers.Conv2D(4, 3, activation="relu", name="conv")(image)
     second = layers.Conv2D(filters, 3, activation="relu", name="last")(probed(first, probe))
     return keras.Model(image, second, name=name)
@@ -366,6 +366,67 @@ def dictionary_of_two_images(head, probe):
     return keras.Model({"picture": image, "mask": mask}, {"answer": ending(values, head)})
 
 
+OTHER = np.random.default_rng(5).uniform(-1, 1, (12, 12, 3)).astype(np.float32)
+
+
+@kind(
+    options={"image_input": "left", "other_inputs": {"right": OTHER}},
+    given=lambda images: [images, tf.repeat(OTHER[np.newaxis], tf.shape(images)[0], axis=0)],
+    middle=None,  # its encoder runs twice, for each of the images
+    aside=("encoder/conv", "encoder/last", "encoder", "mean_of_right"),  # Keras runs the second branch first
+    relus=4,
+)
+def siamese(head, probe):
+    encoder = block("encoder", 6)
+    left, right = keras.Input((12, 12, 3), name="left"), keras.Input((12, 12, 3), name="right")
+    pooled = [layers.GlobalAveragePooling2D(name=f"mean_of_{image.name}")(encoder(image)) for image in (left, right)]
+    return keras.Model([left, right], layers.Dense(CLASSES, activation=head)(ops.abs(pooled[0] - pooled[1])))
+
+
+@kind(middle=None, relus=4)  # its block runs twice
+def mirrored_too(head, probe):
+    both, image = block("both", 6), keras.Input((12, 12, 3))
+    pooled = [layers.GlobalAveragePooling2D()(both(each)) for each in (image, ops.flip(image, axis=2))]
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.Average()(pooled)))
+
+
+@kind(relus=2)
+def classifier_with_a_decoder(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    last = layers.Conv2D(6, 3, activation="relu", name="conv2")(first)
+    decoded = layers.Conv2DTranspose(3, 5, activation="relu", name="decoder")(last)
+    return keras.Model(image, [ending(last, head), decoded])
+
+
+@kind(relus=2)
+def scores_by_a_convolution(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    last = layers.Conv2D(6, 3, activation="relu", name="conv2")(first)
+    pooled = layers.GlobalAveragePooling2D(keepdims=True)(last)
+    scores = layers.Flatten()(layers.Conv2D(CLASSES, 1, name="scores")(pooled))
+    return keras.Model(image, layers.Activation(head)(scores))
+
+
+@kind(relus=2)
+def residual_of_layers(head, probe):
+    return residual(layers.Add(), layers.ReLU(name="sum"), head, probe)
+
+
+@kind(relus=2, plain=("residual_of_layers", {"conv1": "conv1", "relu after branch": "sum"}))
+def residual_of_operations(head, probe):
+    return residual(ops.add, ops.relu, head, probe)
+
+
+def residual(add, relu, head, probe):
+    image = keras.Input((12, 12, 3))
+    stem = probed(layers.Conv2D(4, 3, padding="same", activation="relu", name="conv1")(image), probe)
+    branch = layers.Conv2D(4, 3, padding="same", name="branch")(stem)
+    added = add([stem, branch]) if isinstance(add, layers.Layer) else add(stem, branch)
+    return keras.Model(image, ending(relu(added), head))
+
+
 @kind()
 def several_outputs(head, probe):
     return with_two_outputs(probe, lambda values: [ending(values, head), layers.Flatten()(values)])
@@ -466,7 +527,7 @@ def many_sigmoids(head, probe):
 def convolution_as_head(head, probe):
     image = keras.Input((12, 12, 3))
     first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
-    second = layers.Conv2D(4, 3, activation="relu")(first)
+    second = layers.Conv2D(4, 3, activation="relu", name="conv2")(first)
     return keras.Model(image, layers.Flatten()(layers.Conv2D(CLASSES, 8, activation=head, name="scores")(second)))
 
 

@@ -26,7 +26,7 @@ class LinearEngine:
         self.mix = random.normal(size=(BLOCK, BLOCK, COLOURS, CHANNELS)).astype(np.float32)
         self.dense = random.normal(size=(CHANNELS, CLASSES)).astype(np.float32)
         grid = (SIDE // BLOCK, SIDE // BLOCK, CHANNELS)
-        self.layers = (LayerInfo("maps", "Conv2D", grid, self.mix.size, SimpleNamespace(kernel=self.mix)),)
+        self.layers = self.grids = (LayerInfo("maps", "Conv2D", grid, self.mix.size, SimpleNamespace(kernel=self.mix)),)
 
     def outputs(self, images):
         logits = self._maps(images).mean(axis=(1, 2)) @ self.dense
@@ -38,6 +38,9 @@ class LinearEngine:
 
     def reaches(self, layer, objective):
         return True
+
+    def precedes(self, layer, objective):
+        return objective.layer is None
 
     def gradient(self, images, objective, relu):
         at_maps = self._at_maps(objective)

@@ -14,13 +14,21 @@ class LayerInfo:
     kind: str  # Keras's class name, "Conv2D"
     output_shape: tuple[int | None, ...]  # (height, width, channels) for a layer with a spatial output
     parameters: int
-    layer: Any = field(repr=False, compare=False)
+    layer: Any = field(repr=False, compare=False)  # None for maps between layers
     dtype: str = "float32"  # of its output
+    of_image: bool = True  # the image that is explained reaches it
+    mirrored: bool = False  # its rows and columns do not run as the image's do
+    shared: bool = False  # it depends on another image too
 
     @property
     def spatial(self) -> bool:
         """True where the output is a grid of channels, (height, width, channels)."""
         return len(self.output_shape) == 3
+
+    @property
+    def tells_places_apart(self) -> bool:
+        """True for a grid of the image with more than one cell, as far as is known before there is an image."""
+        return self.spatial and self.of_image and self.output_shape[:2] != (1, 1)
 
     @property
     def channels(self) -> int | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from .layer import LayerInfo
 from .parameters import Slider, default_of, parameters_of
 from .result import Result
+from .target import Target
 
 if TYPE_CHECKING:
     from cnnviz_widgets.network import Network
@@ -57,15 +58,31 @@ class Method(ABC):
         return network.spatial_layers
 
     @classmethod
-    def default_layer(cls, network: "Network") -> str:
-        """Return the path of the layer that is used when none is named."""
+    def default_layer(cls, network: "Network", target: Target | None = None) -> str:
+        """Return the path of the layer that is used when none is named, for the score of a target.
+
+        It is the last grid of more than one cell on the way from the image to the score, in front of the score itself:
+        if there is one, a grid that lies as the image does and that no other image reaches. A grid of one cell is the
+        last resort. Raises ValueError where there is none.
+        """
         usable = cls.layers(network)
         if not usable:
             raise ValueError(
                 f"{cls.title} needs a layer that it can show, and {network.name} has none. "
                 f"Received: a network of {len(network.layers)} layers."
             )
-        return usable[-1].path
+        on_the_way = [info for info in usable if info.of_image and network.is_behind(info.path, target)]
+        grids = [info for info in on_the_way if info.tells_places_apart]
+        upright = [info for info in grids if not info.mirrored]
+        alone = [info for info in upright if not info.shared]
+        for choice in (alone, upright, grids, on_the_way):
+            if choice:
+                return choice[-1].path
+        raise ValueError(
+            f"{cls.title} needs a layer on the way from the image to the score. Name a layer that is, or choose a "
+            "method that needs none, such as the gradient or occlusion. "
+            f"Received: {network.name}, where no grid of channels lies between them."
+        )
 
     @classmethod
     def slider_ends(cls, name: str, side: int, layer: LayerInfo | None = None) -> tuple[float, float, float]:

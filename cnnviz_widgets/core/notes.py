@@ -58,10 +58,25 @@ def on_request(request: "Request") -> tuple[Note, ...]:
     notes = list(request.image.notes) if request.image else []
     if request.image is not None and (layer := request.network.overflow(request.image)):
         notes.append(overflow(layer))
+    if isinstance(request.layer, str):
+        notes += _beside_the_image(request.network.layer(request.layer))
     if request.target is not None and request.target.layer is None:
         notes += (*_unseen(request), *_too_sure(request)) if request.image is not None else ()
         notes += (*_about_the_score(request.network), *first_of_several_outputs(request.network))
     return tuple(notes)
+
+
+def _beside_the_image(layer):
+    """Return a note on a layer whose grid does not lie over the image that is explained."""
+    if not layer.spatial:
+        return []
+    if not layer.of_image:
+        sentence = f"{layer.path} does not depend on this image: its maps are those of another input."
+        return [Note("other_image", sentence)]
+    if layer.mirrored:
+        sentence = f"{layer.path} has the image mirrored or turned: a cell is not over the place it is about."
+        return [Note("mirrored_layer", sentence)]
+    return []
 
 
 def _unseen(request):

@@ -32,6 +32,7 @@ class Engine(Protocol):
 
     name: str
     layers: tuple[LayerInfo, ...]  # in order of execution
+    grids: tuple[LayerInfo, ...]  # the grids of channels, of layers and between them, in the same order
     input_shape: tuple[int | None, int | None, int]  # (height, width, channels), None where any size goes
     dtype: str
     output_names: tuple[str, ...]
@@ -48,6 +49,10 @@ class Engine(Protocol):
 
     def reaches(self, layer: str | None, objective: Objective) -> bool:
         """True if the objective depends on a layer; None means the image."""
+        ...
+
+    def precedes(self, layer: str, objective: Objective) -> bool:
+        """True if the objective depends on a layer, and is made of more than single numbers of it."""
         ...
 
     def gradient(self, images: np.ndarray, objective: Objective, relu: str) -> np.ndarray | None:

@@ -22,7 +22,7 @@ from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_own_gr
 from .dilated_convolutions import fill_gaps
 from .grouped_convolutions import portable
 from .inlining import inlined
-from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY
+from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY, TRANSPARENT
 from .relu_rules import gradient_name, register_rules
 from .tensor_names import GraphDef, NodeDef, operation, tensor_name
 
@@ -86,6 +86,10 @@ class ForwardGraph:
         """The names of an operation's input tensors."""
         return [tensor_name(tensor) for tensor in self._nodes[name].input if not tensor.startswith("^")]
 
+    def readers(self, name: str) -> list[str]:
+        """The operations that take an output of an operation."""
+        return self._consumers[name]
+
     @cached_property
     def _nodes(self):
         return {node.name: node for node in self.definition.node}
@@ -102,6 +106,7 @@ class ForwardGraph:
         """The operations whose value depends on `tensor`."""
         return _reached(operation(tensor), lambda name: self._consumers[name]) - {operation(tensor)}
 
+    @remembered
     def before(self, tensor: str) -> set[str]:
         """The operations on which `tensor` depends, its own included."""
         return _reached(operation(tensor), self._inputs)
@@ -110,6 +115,12 @@ class ForwardGraph:
     def reaches(self, start: str, end: str) -> bool:
         """True if `end` depends on `start`."""
         return operation(start) in self.before(end)
+
+    def hands_on(self, start: str, end: str) -> bool:
+        """True if `end` is `start`, perhaps in another shape or type."""
+        while operation(end) != operation(start) and self._nodes[operation(end)].op in TRANSPARENT:
+            end = self.inputs_of(operation(end))[0]
+        return operation(end) == operation(start)
 
     def between(self, start: str, end: str) -> set[str]:
         """The operations through which `start` reaches `end`, and through which a gradient goes back."""

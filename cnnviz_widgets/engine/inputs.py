@@ -8,6 +8,7 @@ import numpy as np
 
 from cnnviz_widgets.words import one_line
 
+from .image_ways import HELD
 from .layer_paths import is_channels_first, layer_paths
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class InputBinding:
             if number == self.image:
                 return images
             held = self.held[number]
-            return tf.broadcast_to(held, tf.concat([[count], tf.shape(held)], axis=0))
+            name = HELD if held.ndim > 1 else None  # another image, or a mask of one
+            return tf.broadcast_to(held, tf.concat([[count], tf.shape(held)], axis=0), name=name)
 
         return tf.nest.map_structure(value, self.structure)
 

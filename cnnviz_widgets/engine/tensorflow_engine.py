@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from cnnviz_widgets.core.model_output import is_regression
 from cnnviz_widgets.core.target import Objective
 
 from .compiled import CompiledFunctions, terms_of
+from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
@@ -40,6 +42,7 @@ class TensorFlowEngine:
 
     name: str
     layers: tuple[LayerInfo, ...]
+    grids: tuple[LayerInfo, ...]
     input_shape: ImageShape
     head: str
     score_shape: tuple[Any, ...]
@@ -78,15 +81,29 @@ class TensorFlowEngine:
         variables = {id(variable): variable for variable in (*self.traced.graph.variables, *own)}
         self._version = WeightsVersion(variables.values())
         self._replaced: tuple[Hashable, ...] = ()
-        self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
-        self.layers = tuple(self._info(tap) for tap in self.traced.taps)
+        self.tensors = {tap.path: tap.tensor for tap in self.traced.all_taps}
+        ways = ImageWays(self.traced.graph)
+        self._take_infos([self._info(tap, ways) for tap in self.traced.all_taps])
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
         self._settle_head(options)
 
-    def _info(self, tap):
-        kind, dtype = type(tap.layer).__name__, self.traced.graph.tensor(tap.tensor).dtype.name
-        return LayerInfo(tap.path, kind, tap.shape, int(tap.layer.count_params()), tap.layer, dtype)
+    def _info(self, tap, ways):
+        return LayerInfo(
+            path=tap.path,
+            kind=tap.kind,
+            output_shape=tap.shape,
+            parameters=0 if tap.layer is None else int(tap.layer.count_params()),
+            layer=tap.layer,
+            dtype=self.traced.graph.tensor(tap.tensor).dtype.name,
+            of_image=ways.reaches(tap.tensor),
+            mirrored=ways.is_mirrored(tap.tensor),
+            shared=ways.is_shared(tap.tensor),
+        )
+
+    def _take_infos(self, infos):
+        self.layers = tuple(info for info in infos if info.layer is not None)
+        self.grids = tuple(info for info in infos if info.spatial)
 
     def _settle_head(self, options):
         """Find the tensor of the scores: logits, the output itself, or the logarithms of a hidden softmax."""
@@ -124,6 +141,11 @@ class TensorFlowEngine:
     def reaches(self, layer: str | None, objective: Objective) -> bool:
         """True if the objective depends on a layer, see `Engine`."""
         return self.traced.graph.reaches(self._start(layer), self.objective_tensor(objective.layer))
+
+    def precedes(self, layer: str, objective: Objective) -> bool:
+        """True if the objective depends on a layer and is not the layer, see `Engine`."""
+        end, graph = self.objective_tensor(objective.layer), self.traced.graph
+        return self.reaches(layer, objective) and not graph.hands_on(self.tensors[layer], end)
 
     def gradient(self, images: np.ndarray, objective: Objective, relu: str) -> np.ndarray | None:
         """The gradient at the images, see `Engine`."""
@@ -256,7 +278,9 @@ class TensorFlowEngine:
         twin = copy.copy(self)
         twin.functions = self.functions.reading(variables) if variables else self.functions
         twin._replaced = (*self._replaced, *version)
-        twin.layers = tuple(_with_weights(info, variables) for info in self.layers)
+        known = {info.path: _with_weights(info, variables) for info in self.layers}
+        twin.layers = tuple(known.values())
+        twin.grids = tuple(known.get(info.path, info) for info in self.grids)
         twin.cache = self.cache if cache is None else cache
         return twin
 
@@ -314,8 +338,7 @@ def _weighted(matrix: np.ndarray, objective: Objective) -> np.ndarray:
 def _with_weights(info, variables):
     if not variables_of_layer(info.layer, variables):
         return info
-    other = LayerWithOtherWeights(info.layer, variables)
-    return type(info)(info.path, info.kind, info.output_shape, info.parameters, other, info.dtype)
+    return replace(info, layer=LayerWithOtherWeights(info.layer, variables))
 
 
 def _variable(weight):

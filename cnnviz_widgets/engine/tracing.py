@@ -23,6 +23,7 @@ from .custom_gradients import SavedGradients, record_gradients
 from .graph import ForwardGraph
 from .inputs import TO_FIRST, TO_LAST, InputBinding, names_in, output_number
 from .layer_paths import layer_paths
+from .maps_between import with_maps_between
 from .op_kinds import HEADS, TRANSPARENT
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
@@ -31,25 +32,34 @@ _one_trace = threading.RLock()
 
 @dataclass(frozen=True)
 class Tap:
-    """One call of one layer: `path` names it ("base/conv2"), `tensor` is the name of its output in the graph."""
+    """One call of one layer: `path` names it ("base/conv2"), `tensor` is the name of its output in the graph.
+
+    Maps that operations make between layers have the operation's `kind`, and no layer.
+    """
 
     path: str
     layer: Any
     tensor: str
     shape: tuple[int | None, ...]  # without the batch axis; None for a length that depends on the image
+    kind: str
 
 
 @dataclass(frozen=True)
 class TracedModel:
-    """A model's forward pass: the graph, the layers' outputs in order of execution, the head."""
+    """A model's forward pass: the graph, the outputs of layers and between them in order of execution, the head."""
 
     graph: ForwardGraph
-    taps: tuple[Tap, ...]
+    all_taps: tuple[Tap, ...]
     output: str
     logits: str
     head: str  # "softmax", "sigmoid", or "none" if the output is behind neither
     output_shape: tuple[int | None, ...]
     output_names: tuple[str, ...] = ("0",)
+
+    @property
+    def taps(self) -> tuple[Tap, ...]:
+        """The layers' outputs."""
+        return tuple(tap for tap in self.all_taps if tap.layer is not None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +68,7 @@ class Call:
 
     function: Any  # a concrete function
     paths: list[tuple[Any, str]]  # layers and their paths
-    heard: list[tuple[Any, Any]]  # layers and their outputs, in order of execution
+    heard: list[tuple[Any, Any]]  # layers and their outputs, (None, what a layer takes), in order of execution
     names: tuple[str, ...]  # of the model's outputs
     backward: SavedGradients
 
@@ -120,7 +130,7 @@ def read(call: Call, output: str | int | None = None) -> TracedModel:
     logits, head = _head(explained)
     return TracedModel(
         graph=graph,
-        taps=_taps(call.paths, heard),
+        all_taps=with_maps_between(graph, _taps(call.paths, heard)),
         output=explained.name,
         logits=logits.name,
         head=head,
@@ -161,6 +171,8 @@ def _shadow(layer, entry, heard, turned):
     original = getattr(layer, entry)
 
     def call(*arguments, **keywords):
+        if not turned:
+            heard.extend((None, tensor) for tensor in tf.nest.flatten((arguments, keywords)) if tf.is_tensor(tensor))
         output = original(*arguments, **keywords)
         if turned and tf.is_tensor(output) and output.shape.rank == 4:
             # The output passes through a tensor with its channels last, to look at and to feed.
@@ -179,10 +191,13 @@ def _taps(paths, calls):
     path_of, times, taps = {id(layer): path for layer, path in paths}, Counter(), []
     for layer, output in calls:
         if tf.is_tensor(output) and output.shape.rank is not None:
+            if layer is None:
+                taps.append(Tap("", None, output.name, _shape(output), output.op.type))
+                continue
             path = path_of[id(layer)]
             times[path] += 1
             name = path if times[path] == 1 else f"{path}@{times[path]}"
-            taps.append(Tap(name, layer, output.name, _shape(output)))
+            taps.append(Tap(name, layer, output.name, _shape(output), type(layer).__name__))
     return tuple(taps)
 
 

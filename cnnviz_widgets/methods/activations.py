@@ -13,6 +13,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.parameters import choice
 from cnnviz_widgets.core.result import TILES, Result
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.channels import in_order
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ class Activations(Method):
         yield Result(maps, signed=bool(maps.min() < 0), unit="activation", axes=TILES, names=names)
 
     @classmethod
-    def default_layer(cls, network: "Network") -> str:
+    def default_layer(cls, network: "Network", target: Target | None = None) -> str:
         """Return the path of the first layer with a spatial output that does more than rescale the image."""
         layers = cls.layers(network)
-        return next((info.path for info in layers if info.has_kernels), super().default_layer(network))
+        return next(
+            (info.path for info in layers if info.has_kernels and info.of_image), super().default_layer(network, target)
+        )

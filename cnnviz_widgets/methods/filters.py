@@ -14,6 +14,7 @@ from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.notes import Note
 from cnnviz_widgets.core.parameters import choice, slider
 from cnnviz_widgets.core.result import COLOUR_TILES, TILES, Result
+from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.channels import in_order, without_weights
 
 if TYPE_CHECKING:
@@ -95,10 +96,10 @@ class Filters(Method):
         return tuple(info for info in network.layers if info.has_kernels)
 
     @classmethod
-    def default_layer(cls, network: "Network") -> str:
+    def default_layer(cls, network: "Network", target: Target | None = None) -> str:
         """Return the path of the first convolution, the only one whose filters can be read as colours."""
         usable = cls.layers(network)
-        return usable[0].path if usable else super().default_layer(network)
+        return usable[0].path if usable else super().default_layer(network, target)
 
     @classmethod
     def slider_ends(cls, name: str, side: int, layer: LayerInfo | None = None) -> tuple[float, float, float]:

@@ -97,8 +97,8 @@ def receptive_fields(network: "Network", image_size: Sequence[int | None] | None
 
 def _at_size(network, sides):
     traced = network.traced_engine.traced
-    found = fields_of(traced.graph, sides, [tap.tensor for tap in traced.taps])
-    return {tap.path: _field(found.get(tap.tensor), sides) for tap in traced.taps}
+    found = fields_of(traced.graph, sides, [tap.tensor for tap in traced.all_taps])
+    return {tap.path: _field(found.get(tap.tensor), sides) for tap in traced.all_taps}
 
 
 def _at_any_size(network, sides):
