@@ -205,7 +205,7 @@ class CompiledFunctions:
             feeds = dict(zip(frontier, values, strict=True))
             (result,) = self.graph(feeds, [objective], rule)
             scores = self.scores(objective, result, terms)
-            return scores, tf.gradients(tf.reduce_sum(scores), values[0])[0]
+            return scores, _gradient(tf.reduce_sum(scores), values[0])
 
         return tail
 
@@ -245,6 +245,17 @@ class CompiledFunctions:
         """The TensorSpec of a tensor of the graph, for any number of images."""
         tensor = self.graph.tensor(name)
         return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)
+
+
+def _gradient(score, at):
+    try:
+        return tf.gradients(score, at)[0]
+    except LookupError as error:
+        kind = str(error).partition("op type: ")[2].partition(")")[0]
+        raise ValueError(
+            "A gradient must pass operations that have one: choose a method that needs none, such as occlusion, or a "
+            f"layer behind it. Received: a network with {kind or 'an operation without a gradient'}, which has none."
+        ) from error
 
 
 def _size(function):

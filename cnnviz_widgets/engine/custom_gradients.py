@@ -1,10 +1,12 @@
 """Custom gradients of layers, saved as operations while the model is traced.
 
-A quantised layer rounds, and rounding has no gradient; so the layer defines one (`tf.custom_gradient`), a Python
-function that holds tensors of the graph in which the layer was called. We import parts of that graph elsewhere, where
-such a function is of no use. Mostly this does not matter: the layer's operations are in the graph too, and their own
-gradients take its place, so that a ReLU among them follows our rules. But if one of them has no gradient, the function
-is called once, in the traced graph, and the operations that it adds are kept like all others.
+A quantised layer rounds, and rounding has no gradient; a square root has an infinite one at zero. So a layer defines
+one of its own (`tf.custom_gradient`), a Python function that holds tensors of the graph in which the layer was called.
+We import parts of that graph elsewhere, where such a function is of no use. So it is called once, in the traced graph,
+and the operations that it adds are kept like all others.
+
+The operations between are in the graph too. Their own gradients take its place where a ReLU among them has to follow
+one of our rules, and in `x * sigmoid(x)`, where they are the same and there are many.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 from tensorflow.python.framework import ops as tf_ops
 
-from .op_kinds import ROUNDINGS
+from .op_kinds import IDENTITIES, RELUS, ROUNDINGS
 from .tensor_names import NodeDef, operation
 
 if TYPE_CHECKING:
@@ -33,11 +35,14 @@ def record_gradients(graph: tf.Graph) -> SavedGradients:
     To be called at the end of the `tf.function` that is traced into `graph`.
     """
     found, nodes = {}, {operation.name: operation.node_def for operation in graph.get_operations()}
-    for name in [name for name, node in nodes.items() if has_own_gradient(node) and is_cut(node, nodes)]:
+    for name in [name for name, node in nodes.items() if has_own_gradient(node) and not _is_silu(node, nodes)]:
         operation = graph.get_operation_by_name(name)
         given = [tf.compat.v1.placeholder(output.dtype, output.shape) for output in operation.outputs]
         # There is one, or the operation would not count as having a gradient of its own.
-        gradients = tf_ops.get_gradient_function(operation)(operation, *given)  # pyright: ignore[reportOptionalCall]
+        try:
+            gradients = tf_ops.get_gradient_function(operation)(operation, *given)  # pyright: ignore[reportOptionalCall]
+        except Exception:  # the model's own code runs here
+            continue  # as if it were out of reach
         names = [None if gradient is None else tf.convert_to_tensor(gradient).name for gradient in gradients]
         found[name] = tuple(tensor.name for tensor in given), tuple(names)
     return found
@@ -51,19 +56,34 @@ def has_own_gradient(node: NodeDef) -> bool:
 def is_cut(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
     """True if an operation without a gradient lies between the inputs and outputs of such a function.
 
-    The inputs of its `node` are first the outputs of the function, then its inputs. `nodes` are the graph's by name.
+    `node` is that at its end, `nodes` are the graph's by name.
     """
+    return any(
+        each.op in ROUNDINGS or (each.op == "Cast" and each.attr["DstT"].type not in FLOATS)
+        for each in _inside(node, nodes)
+    )
+
+
+def has_inner_relu(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
+    """True if such a function has a ReLU that a rule may rewrite; the arguments are as for `is_cut`."""
+    return any(each.op in RELUS for each in _inside(node, nodes))
+
+
+def _is_silu(node, nodes):
+    return {each.op for each in _inside(node, nodes)} - IDENTITIES - {"Const", "Cast"} == {"Mul", "Sigmoid"}
+
+
+def _inside(node, nodes):
+    """The operations of such a function. The inputs of its `node` are first its outputs, then its inputs."""
     gave, *took = [operation(name) for name in node.input]
-    waiting, seen = [gave], set(took)
+    waiting, seen, found = [gave], set(took), []
     while waiting:
         name = waiting.pop()
         if name not in seen and name in nodes:
             seen.add(name)
-            node = nodes[name]
-            if node.op in ROUNDINGS or (node.op == "Cast" and node.attr["DstT"].type not in FLOATS):
-                return True
-            waiting.extend(map(operation, node.input))
-    return False
+            found.append(nodes[name])
+            waiting.extend(map(operation, nodes[name].input))
+    return found
 
 
 def register_recorded() -> None:

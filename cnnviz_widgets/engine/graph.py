@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from .batch_norm_folding import IMAGES, fold
 from .channels_last import channels_last, turns_to_first
-from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_own_gradient, is_cut
+from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_inner_relu, has_own_gradient, is_cut
 from .dilated_convolutions import fill_gaps
 from .grouped_convolutions import portable
 from .inlining import inlined
@@ -271,6 +271,12 @@ class ForwardGraph:
             needed |= _reached(name, lambda name: [] if name in fed else self._inputs(name))
         return needed - fed
 
+    def _keeps_own_gradient(self, node, rule):
+        """True where a gradient of a layer's own counts, and not those of the operations inside it."""
+        if is_cut(node, self._nodes):
+            return True
+        return node.name in self.backward and (rule == "standard" or not has_inner_relu(node, self._nodes))
+
     def _part(self, needed, rule):
         part = tf.compat.v1.GraphDef()
         part.versions.CopyFrom(self.definition.versions)
@@ -279,11 +285,11 @@ class ForwardGraph:
         if rule != "standard":
             register_rules()
         for node in part.node:
+            node.attr.pop("_class", None)  # "beside that other operation", which may be fed and so not be there
             if has_own_gradient(node):
-                # A gradient written in Python (`tf.nn.silu` has one) holds tensors of the graph in which it was
-                # traced. The operations are in the graph too: their own gradients take its place.
+                # A gradient written in Python holds tensors of the graph in which it was traced.
                 del node.attr["_gradient_op_type"]
-                if is_cut(node, self._nodes):
+                if self._keeps_own_gradient(node, rule):
                     node.attr["_gradient_op_type"].s = RECORDED.encode()
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()

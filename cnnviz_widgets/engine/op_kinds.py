@@ -108,6 +108,7 @@ ROWS = (
     *_rows("moving", "ConcatV2 Pack", linear=EVERY),
     # ---- The rest
     *_rows("shape", "Assert BroadcastGradientArgs NoOp OnesLike Rank Shape ShapeN Size ZerosLike"),
+    *_rows("update", "TensorScatterUpdate"),
     *_rows("call", "PartitionedCall StatefulPartitionedCall"),
     *_rows("source", "Const Placeholder ReadVariableOp"),
 )

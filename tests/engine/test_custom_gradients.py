@@ -1,10 +1,10 @@
-"""Layers that bring a gradient of their own: it is theirs that we follow, where the operations have none."""
+"""Layers that bring a gradient of their own: it is theirs that we follow, as the tape does."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 from kinds import KINDS, ending, fixed
 
 from cnnviz_widgets.network import Network
@@ -93,3 +93,75 @@ def test_a_quantised_layer_is_listed_with_the_others(opened):
 def test_a_gradient_that_does_without_is_not_recorded(opened):
     assert opened("swish")[1].engine.traced.graph.backward == {}
     assert KINDS["swish"].relus == 0
+
+
+# ---- Gradients that are not those of the operations
+
+
+@tf.custom_gradient
+def safe_root(values):
+    """The square root; its gradient stays finite at zero."""
+    root = tf.sqrt(values)
+    return root, lambda gradient: gradient * 0.5 / tf.maximum(root, 1e-3)
+
+
+@tf.custom_gradient
+def reversed_on_the_way_back(values):
+    return tf.identity(values), lambda gradient: -gradient
+
+
+@tf.custom_gradient
+def distance(one, other):
+    """The length of a difference along the last axis, whose gradient is zero where there is none."""
+    between = one - other
+    length = tf.norm(between, axis=-1, keepdims=True)
+
+    def back(gradient):
+        each = gradient * between / tf.maximum(length, 1e-6)
+        return each, -each
+
+    return length, back
+
+
+@ops.custom_gradient
+def squashed(values):
+    """The squash of capsules; its gradient leaves out the infinite slope at zero."""
+    size = ops.sum(values**2, axis=-1, keepdims=True)
+    factor = ops.sqrt(size) / (1 + size)
+    return values * factor, lambda gradient: gradient * factor
+
+
+FUNCTIONS = {
+    "safe root": safe_root,
+    "reversed": reversed_on_the_way_back,
+    "distance": lambda values: distance(values, tf.roll(values, 1, axis=-1) * tf.cast(values > 0.3, values.dtype)),
+    "squash": squashed,
+}
+
+
+def through(function):
+    image = keras.Input((12, 12, 3))
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")(image)
+    return fixed(keras.Model(image, ending(layers.Lambda(function)(first), None)))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_gradient_of_a_layers_own_is_the_tapes(name, picture):
+    model = through(FUNCTIONS[name])
+    network = Network(model, value_range=(0, 1))
+    expected = by_tape(model, picture.array[None])
+    assert np.isfinite(expected).all()
+    assert np.abs(expected).max() > 0
+    assert network.gradient(picture, 1) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    _, at_layer = network.layer_gradient(picture, 1, "conv1")
+    assert np.isfinite(at_layer).all()
+
+
+def test_a_rule_reaches_the_relus_inside_a_function_with_a_gradient_of_its_own(picture):
+    @tf.custom_gradient
+    def relu(values):
+        return tf.nn.relu(values), lambda gradient: gradient * tf.cast(values > 0, values.dtype)
+
+    ours, plain = (Network(through(each), value_range=(0, 1)) for each in (relu, tf.nn.relu))
+    for rule in ("standard", "guided"):
+        assert ours.gradient(picture, 1, rule) == pytest.approx(plain.gradient(picture, 1, rule), abs=1e-6)

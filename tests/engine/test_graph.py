@@ -247,3 +247,62 @@ def test_a_function_in_a_function_is_opened_all_the_way():
     weight.assign(5.0)
     (result,), _ = run(graph, {graph.input: [2.0]}, ["Identity:0"])
     assert result.numpy() == 2 - 10
+
+
+# ---- TensorFlow's own functions for images, which pin operations beside their input
+
+
+def shrunk(images):
+    return tf.image.resize_with_crop_or_pad(images, 10, 10)
+
+
+IMAGE_FUNCTIONS = [
+    tf.image.per_image_standardization,
+    tf.image.flip_left_right,
+    tf.image.flip_up_down,
+    tf.image.rot90,
+    tf.image.transpose,
+    shrunk,
+    lambda images: tf.image.resize_with_pad(images, 16, 12),
+    lambda images: tf.image.central_crop(images, 0.75),
+    lambda images: tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(images)),
+]
+
+
+@pytest.mark.parametrize("place", ["inside", "behind a convolution", "preprocess"])
+@pytest.mark.parametrize("function", IMAGE_FUNCTIONS)
+def test_a_function_for_images_is_passed_wherever_it_stands(function, place):
+    def convolved(values):
+        return layers.Conv2D(3, 3, padding="same", name="conv")(values)
+
+    def ended(values):
+        return layers.Dense(3)(layers.GlobalMaxPooling2D()(values))
+
+    keras.utils.set_random_seed(1)
+    image, apply = keras.Input((12, 12, 3)), layers.Lambda(function)
+    if place == "preprocess":
+        plain = keras.Input((None, None, 3))
+        model = keras.Model(plain, ended(convolved(plain)))
+        network = Network(model, value_range=(0, 1), preprocess=function, input_shape=(12, 12, 3))
+    else:
+        values = apply(convolved(image)) if place == "behind a convolution" else convolved(apply(image))
+        model = keras.Model(image, ended(values))
+        network = Network(model, value_range=(0, 1))
+    picture = np.random.default_rng(0).uniform(0.1, 0.9, (12, 12, 3)).astype(np.float32)
+    images = tf.constant(picture[np.newaxis])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        scores = model(function(images) if place == "preprocess" else images)
+        score = scores[0, 1]
+    np.testing.assert_allclose(network.logits(picture), scores[0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(network.gradient(picture, 1), tape.gradient(score, images)[0], rtol=1e-3, atol=1e-5)
+
+
+def test_an_operation_that_has_no_gradient_is_named():
+    image = keras.Input((12, 12, 3))
+    pale = layers.Lambda(lambda images: tf.image.adjust_saturation(images, 0.5))(image)
+    model = keras.Model(image, layers.Dense(3)(layers.GlobalMaxPooling2D()(layers.Conv2D(3, 3)(pale))))
+    network, picture = Network(model, value_range=(0, 1)), np.full((12, 12, 3), 0.5, np.float32)
+    np.testing.assert_allclose(network.logits(picture), model(picture[np.newaxis])[0], rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="such as occlusion.* Received: a network with AdjustSaturation"):
+        network.gradient(picture, 1)
