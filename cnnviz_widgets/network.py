@@ -61,6 +61,7 @@ class Network(Questions):
         other_inputs: Mapping[str | int, Any] | None = None,
         output: str | int | None = None,
         memory_limit: float | str | None = None,
+        output_is: str | None = None,
     ):
         options = NetworkOptions(
             name=name,
@@ -74,6 +75,7 @@ class Network(Questions):
             other_inputs=other_inputs,
             output=output,
             memory_limit=memory_limit,
+            output_is=output_is,
         )
         self._begin(options, model)
 
@@ -208,9 +210,10 @@ class Network(Questions):
 
     @property
     def head(self) -> str:
-        """The end of the network: "softmax", "sigmoid", "none" (the output is logits, or quantities) or "hidden".
+        """The end of the network: "softmax", "sigmoid", "log_softmax", "none" or "hidden".
 
-        "hidden" means that the output is probabilities, but that no softmax could be found in the graph.
+        "none" means that the output is logits, or quantities; "hidden" that it is probabilities, but that no softmax or
+        sigmoid stands at the end: their mean does, say, or something that only sums to 1.
         """
         return self.engine.head
 

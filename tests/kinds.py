@@ -510,6 +510,33 @@ def softmax_by_hand(head, probe):
     return keras.Model(model.inputs, ops.log(shares) if head is None else shares)
 
 
+@kind(head="log_softmax", plain=("separate_softmax", {}))
+def logarithms_of_a_softmax(head, probe):
+    return functional_with(ops.relu, head and "log_softmax", probe)
+
+
+def of_probabilities(head, probe, activation, end):
+    """A model whose output is `end(the activation's values)`; the score of a hidden head is the logarithm of that."""
+    model = functional_with(layers.ReLU(), activation, probe)
+    output = end(model.output)
+    return keras.Model(model.inputs, ops.log(output) if head is None else output)
+
+
+@kind(head="hidden")
+def mean_of_sigmoids(head, probe):
+    return of_probabilities(head, probe, "sigmoid", lambda p: layers.Average()([p, ops.flip(p, axis=-1)]))
+
+
+@kind(head="hidden", classes=4)
+def columns_of_a_softmax(head, probe):
+    return of_probabilities(head, probe, "softmax", lambda p: p[:, 1:])
+
+
+@kind(head="hidden")
+def clipped_sigmoids(head, probe):
+    return of_probabilities(head, probe, "sigmoid", lambda p: ops.clip(p, 1e-7, 1 - 1e-7))
+
+
 @kind(head="sigmoid", classes=1)
 def one_sigmoid(head, probe):
     image = keras.Input((12, 12, 3))

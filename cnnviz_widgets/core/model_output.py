@@ -12,6 +12,8 @@ from .layer import LayerInfo
 from .target import Target
 
 TASKS = (None, "classification", "regression")
+# {what a person says that the output is: the head of such a network, see `Network.head`}
+HEAD_OF = {"probabilities": "hidden", "log probabilities": "log_softmax", "logits": "none"}
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,8 @@ class ClassOutput(ModelOutput):
 
         `logits` and `output` are the values in front of the network's head and behind it, (n, ..., units).
         """
+        if self.head == "log_softmax":
+            return logits, np.exp(output.reshape(logits.shape))
         if self.head == "hidden":
             return np.log(np.maximum(output, np.finfo(np.float32).tiny)), output
         if self.head in ("softmax", "sigmoid"):
@@ -217,7 +221,8 @@ class ClassOutput(ModelOutput):
 
     def winners(self, logits: np.ndarray) -> np.ndarray:
         """(n,): the number of the class that wins, by the scores of the units, (n, units)."""
-        return (logits[..., 0] > 0).astype(int) if self.two_sided else logits.argmax(axis=-1)
+        even = np.log(0.5) if self.head == "hidden" else 0  # the score of a probability of a half
+        return (logits[..., 0] > even).astype(int) if self.two_sided else logits.argmax(axis=-1)
 
 
 class RegressionOutput(ModelOutput):

@@ -102,7 +102,7 @@ def _too_sure(request):
 
 def _about_the_score(network):
     if network.head == "hidden":
-        return [hidden_head()]
+        return [hidden_head(network.options.output_is is not None)]
     # Two class names, for no and for yes, say as clearly as the task that the number is a logit.
     unsaid = network.task is None and network.head == "none" and len(network.classes) == 1
     return [taken_as_logit()] if unsaid else []
@@ -159,11 +159,15 @@ def coverage(rows: "Windows", columns: "Windows") -> Note:
     )
 
 
-def hidden_head() -> Note:
-    """Return the note that no softmax was found, so that logits are out of reach."""
+def hidden_head(said: bool = False) -> Note:
+    """Return the note that logits are out of reach; `said` is True where a person said that these are probabilities."""
+    score = "the score is their logarithm, not a logit"
+    if said:
+        return Note("hidden_head", f"The output is probabilities: {score}.")
     return Note(
         "hidden_head",
-        "No softmax was found in front of the probabilities: the score is their logarithm, not a logit.",
+        f"The output is taken as probabilities, without a softmax or sigmoid at its end: {score}. "
+        "Network(..., output_is=...) confirms it, or says what it is.",
     )
 
 

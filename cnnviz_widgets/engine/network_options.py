@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cnnviz_widgets.core.image import InputImage
-from cnnviz_widgets.core.model_output import TASKS
+from cnnviz_widgets.core.model_output import HEAD_OF, TASKS
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +19,9 @@ class NetworkOptions:
     TensorFlow operations; it becomes part of the network, so that gradients are per unit of `value_range`.
     `task` is "classification", "regression", or None, which is taken for classification. The score of a regression
     network is the output itself, whatever its last activation, and there are no probabilities.
+    `output_is` says of an output of classes that its numbers are "probabilities", "log probabilities" or "logits". None
+    looks at the graph: behind a softmax, a logarithm of one or a sigmoid, or where they can only lie between 0 and 1 or
+    sum to 1, they are probabilities, and otherwise logits.
     `input_shape` (height, width, channels) is needed only for a subclassed model that does not declare it. `samples`
     are InputImages of the kind that the network knows; the score of a made image is compared with theirs.
 
@@ -44,6 +47,7 @@ class NetworkOptions:
     other_inputs: Mapping[str | int, Any] | None = None
     output: str | int | None = None
     memory_limit: float | str | None = None
+    output_is: str | None = None
 
     def __post_init__(self) -> None:
         names = None if self.class_names is None else tuple(map(str, self.class_names))
@@ -52,6 +56,7 @@ class NetworkOptions:
             "value_range": _checked_range(self.value_range),
             "samples": tuple(self.samples),
             "task": _checked_task(self.task),
+            "output_is": _checked_meaning(self.output_is, self.task),
         }
         for field, value in settled.items():
             object.__setattr__(self, field, value)
@@ -73,3 +78,15 @@ def _checked_task(task):
         known = ", ".join(map(repr, TASKS))
         raise ValueError(f"task must be one of {known}. Received: {task!r}.")
     return task
+
+
+def _checked_meaning(output_is, task):
+    if output_is is not None and output_is not in HEAD_OF:
+        known = ", ".join(map(repr, HEAD_OF))
+        raise ValueError(f"output_is must be one of {known}, or None. Received: {output_is!r}.")
+    if output_is is not None and task == "regression":
+        raise ValueError(
+            "output_is tells of an output of classes; the numbers of a regression network are quantities. "
+            f"Received: output_is={output_is!r} beside task='regression'."
+        )
+    return output_is

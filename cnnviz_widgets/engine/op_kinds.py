@@ -28,7 +28,7 @@ class OpKind:
     grid: int | None = None  # the input that is laid out as the attribute `data_format` says
     gate: str = ""  # "relu" for those that a ReLU rule rewrites, "other" for those that keep their own gradient
     keeps_sign: bool = False  # an activation that never changes the sign of a number
-    head: str = ""  # the name of the head where a network ends in it, "softmax" or "sigmoid"
+    head: str = ""  # the name of the head where a network ends in it, see `Network.head`
     gradient_reads: bool = False  # linear, but its gradient holds on to its input
 
 
@@ -71,7 +71,8 @@ ROWS = (
     *_rows("reduction", "Max", winner=True),
     *_rows("reduction", "All Any EuclideanNorm Min Prod"),
     *_rows("place of an extreme", "ArgMax ArgMin"),
-    *_rows("softmax", "LogSoftmax Softmax", head="softmax"),
+    *_rows("softmax", "LogSoftmax", head="log_softmax"),
+    *_rows("softmax", "Softmax", head="softmax"),
     # ---- Activations, and other functions of one number or two
     *_rows("activation", "Relu Relu6", cell_by_cell=True, gate="relu", keeps_sign=True),
     *_rows("activation", "Elu LeakyRelu Selu Softsign Tanh", cell_by_cell=True, gate="other", keeps_sign=True),
@@ -155,7 +156,7 @@ WINNERS = frozenset(_with("winner"))
 KEEPS_SIGN = frozenset(_with("keeps_sign"))
 WEIGHTS_AT = _with("weights")  # {kind: place of an input}
 GRIDS = _with("grid")  # {kind: place of an input}
-HEADS = _with("head")  # {kind: "softmax" or "sigmoid"}
+HEADS = _with("head")  # {kind: its name}
 GATES = _with("gate")  # {kind: "relu" or "other"}
 RELUS = frozenset(kind for kind, gate in GATES.items() if gate == "relu")
 OTHER_GATES = frozenset(GATES) - RELUS

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnviz_widgets.core.cache import ByteBoundedCache
 from cnnviz_widgets.core.layer import LayerInfo
-from cnnviz_widgets.core.model_output import is_regression
+from cnnviz_widgets.core.model_output import HEAD_OF, is_regression
 from cnnviz_widgets.core.target import Objective
 
 from .compiled import CompiledFunctions, terms_of
@@ -18,6 +18,7 @@ from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
+from .output_range import are_probabilities
 from .tracing import TracedModel, call_once, keras_said, read
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
 
@@ -107,31 +108,42 @@ class TensorFlowEngine:
 
     def _settle_head(self, options):
         """Find the tensor of the scores: logits, the output itself, or the logarithms of a hidden softmax."""
-        self.head = self.traced.head
         self.functions = CompiledFunctions(self.traced, memory=self.memory)
-        if is_regression(options.task):
-            self.head = "none"  # the score is the value behind it
-        elif self.head == "none" and self._gives_probabilities(options.value_range):
-            self.head = "hidden"
+        self.head = self._head(options)
+        if self.head == "hidden":
             self.functions = CompiledFunctions(self.traced, log=True, memory=self.memory)
-        behind = is_regression(options.task) or self.head == "hidden"
+        behind = is_regression(options.task) or options.output_is is not None or self.head == "hidden"
         self._score = self.traced.output if behind else self.traced.logits
+        self._logits = self.traced.output if options.output_is is not None else self.traced.logits
         self.score_shape = tuple(self.traced.graph.tensor(self._score).shape[1:])
 
-    def _gives_probabilities(self, value_range):
-        """True if the output for noise is two or more numbers from 0 to 1 that sum to 1: a softmax out of sight."""
+    def _head(self, options):
+        if is_regression(options.task):
+            return "none"  # the score is the value behind it
+        if options.output_is is not None:
+            return HEAD_OF[options.output_is]
+        found = self.traced.head
+        if found != "none":
+            return found
+        sure = are_probabilities(self.traced.graph, self.traced.output)
+        return "hidden" if sure else self._tried_head(options.value_range)
+
+    def _tried_head(self, value_range):
+        """The head by a trial: a softmax out of sight if the numbers for noise, or their exponentials, sum to 1."""
         shape = [n or 64 for n in self.input_shape]
         low, high = value_range
         noise = np.random.default_rng(0).uniform(low, high, (1, *shape)).astype(self.dtype)
         output = np.asarray(self.functions.values(self.traced.output)(noise)[0], np.float64)
-        sums_to_one = np.allclose(output.sum(axis=-1), 1, atol=1e-3)
-        return output.shape[-1] > 1 and output.min() >= 0 and sums_to_one
+        if output.shape[-1] > 1 and output.min() >= 0 and _sums_to_one(output):
+            return "hidden"
+        logarithms = output.shape[-1] > 1 and output.max() <= 0 and _sums_to_one(np.exp(output))
+        return "log_softmax" if logarithms else "none"
 
     # ---- The questions of `Engine`
 
     def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(logits, output), (n, ..., units) each, see `Engine`."""
-        logits, output = self.functions.values(self.traced.logits, self.traced.output)(images)
+        logits, output = self.functions.values(self._logits, self.traced.output)(images)
         return as_float(logits), as_float(output)
 
     def activations(self, images: np.ndarray, *layers: str) -> list[np.ndarray]:
@@ -317,6 +329,10 @@ class LayerWithOtherWeights:
         if not hasattr(value, "path") or not hasattr(value, "value"):
             return value
         return self._variables.get(id(value.value.handle), value)
+
+
+def _sums_to_one(values):
+    return np.allclose(values.sum(axis=-1), 1, atol=1e-3)
 
 
 def as_float(values: Any) -> np.ndarray:

@@ -52,7 +52,7 @@ class TracedModel:
     all_taps: tuple[Tap, ...]
     output: str
     logits: str
-    head: str  # "softmax", "sigmoid", or "none" if the output is behind neither
+    head: str  # "softmax", "log_softmax", "sigmoid", or "none" if the output is behind none of them
     output_shape: tuple[int | None, ...]
     output_names: tuple[str, ...] = ("0",)
 
@@ -206,7 +206,7 @@ def _shape(tensor):
 
 
 def _head(output):
-    """(the tensor in front of the model's final softmax or sigmoid, "softmax" or "sigmoid"); (`output`, "none")."""
+    """(the tensor in front of the model's final softmax or sigmoid, its name); (`output`, "none")."""
     tensor = output
     while tensor.op.type in TRANSPARENT:
         tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
