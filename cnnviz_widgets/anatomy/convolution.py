@@ -25,6 +25,7 @@ class Terms:
     bias: float | None  # None for a layer without one
     activation: str | None  # the name of the function of the sum, None for the identity
     value: float  # the number itself, float64 arithmetic
+    mixes: bool = False  # the activation also looks at the sums of the other channels, as a softmax does
 
     @property
     def contributions(self) -> np.ndarray:
@@ -101,19 +102,33 @@ class Convolution:
         ]
         inside = np.logical_and.outer(*((at >= 0) & (at < n) for at, n in zip(places, inputs.shape, strict=False)))
         down, across = (np.clip(at, 0, n - 1) for at, n in zip(places, inputs.shape, strict=False))
-        patch = inputs[np.ix_(down, across)][..., first : first + count].astype(np.float64) * inside[..., None]
-        kernel = self.kernel[..., channel]
-        bias = None if self.bias is None else float(self.bias[channel])
-        total = float((patch * kernel).sum() + (bias or 0))
+        whole = inputs[np.ix_(down, across)].astype(np.float64) * inside[..., None]
+        totals = self._totals(whole)
+        value, others = self._activated(totals)[channel], np.arange(len(totals)) != channel
         return Terms(
-            patch=patch,
+            patch=whole[..., first : first + count],
             inside=inside,
-            kernel=kernel,
+            kernel=self.kernel[..., channel],
             input_channels=np.arange(first, first + count),
-            bias=bias,
+            bias=None if self.bias is None else float(self.bias[channel]),
             activation=None if self.activation is None else getattr(self.activation, "__name__", "activation"),
-            value=total if self.activation is None else float(np.asarray(self.activation(np.float32(total)))),
+            value=float(value),
+            mixes=bool(self._activated(totals + others)[channel] != value),
         )
+
+    def _totals(self, whole):
+        """The sums before the activation in one cell, (filters,); `whole` is the patch of all input channels."""
+        patches = np.split(whole, self.groups, axis=-1)
+        kernels = np.split(self.kernel, self.groups, axis=-1)
+        sums = [np.einsum("hwi,hwif->f", *pair) for pair in zip(patches, kernels, strict=True)]
+        return np.concatenate(sums) + (0 if self.bias is None else self.bias)
+
+    def _activated(self, totals):
+        """The numbers of a cell behind the activation, which may look at all of them, as a softmax does."""
+        if self.activation is None:
+            return totals
+        cell = totals.astype(np.float32)[np.newaxis, np.newaxis, np.newaxis]
+        return np.asarray(self.activation(cell))[0, 0, 0]
 
 
 def _nearest(network, info):

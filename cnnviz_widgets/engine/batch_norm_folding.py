@@ -93,8 +93,9 @@ def _map_and_fixed(graph, from_image, node):
     names = list(map(tensor_name, node.input))
     for one, other in (names, names[::-1]):
         if operation(one) in from_image and operation(other) not in from_image:
-            channels, shape = graph.tensor(one).shape[-1], graph.tensor(other).shape.as_list()
-            return (one, other) if shape in ([channels], [1, 1, 1, channels]) else (None, None)
+            made, numbers = graph.tensor(one).shape, graph.tensor(other).shape
+            if made.rank == 4 and numbers.rank in (1, 4) and list(numbers) in ([made[-1]], [1, 1, 1, made[-1]]):
+                return one, other
     return None, None
 
 

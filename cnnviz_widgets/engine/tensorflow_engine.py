@@ -4,9 +4,10 @@ import copy
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from cnnviz_widgets.core.cache import ByteBoundedCache
 from cnnviz_widgets.core.layer import LayerInfo
@@ -22,11 +23,10 @@ from .output_range import are_probabilities
 from .tracing import TracedModel, call_once, keras_said, read
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
 # Bytes of kept values that are the same for every image.
 KEPT_BYTES = 64 * 2**20
+# Sides, in px, of the image for a trial, where any size goes.
+SIDES = (64, 128, 256, 512, 1024)
 # The beginning of a refusal of `pooled_maps`.
 POOLED = (
     "A class activation map needs global average pooling and, from there to the score, nothing but a dense layer; "
@@ -130,14 +130,29 @@ class TensorFlowEngine:
 
     def _tried_head(self, value_range):
         """The head by a trial: a softmax out of sight if the numbers for noise, or their exponentials, sum to 1."""
-        shape = [n or 64 for n in self.input_shape]
-        low, high = value_range
-        noise = np.random.default_rng(0).uniform(low, high, (1, *shape)).astype(self.dtype)
-        output = np.asarray(self.functions.values(self.traced.output)(noise)[0], np.float64)
+        output = self._output_for_noise(value_range)
         if output.shape[-1] > 1 and output.min() >= 0 and _sums_to_one(output):
             return "hidden"
         logarithms = output.shape[-1] > 1 and output.max() <= 0 and _sums_to_one(np.exp(output))
         return "log_softmax" if logarithms else "none"
+
+    def _output_for_noise(self, value_range):
+        """The output for an image of noise; where any size goes, the smallest of `SIDES` that leaves no grid empty."""
+        ask, sides = self.functions.values(self.traced.output), SIDES if None in self.input_shape else SIDES[:1]
+        for side in sides:
+            shape = [n or side for n in self.input_shape]
+            noise = np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
+            try:
+                output = np.asarray(ask(noise)[0], np.float64)
+            except tf.errors.OpError:  # a grid in the middle is empty; which error depends on the processor
+                if side == sides[-1]:
+                    raise
+                continue
+            if output.size:
+                return output
+        raise ValueError(
+            f"A network must give numbers for an image of {sides[-1]} px. Received: {self.name}, whose output is empty."
+        )
 
     # ---- The questions of `Engine`
 

@@ -29,6 +29,9 @@ CONVOLUTIONS = {
     "swish": layers.Conv2D(5, 3, activation="swish", name="swish"),
     "gelu": layers.Conv2D(5, 3, activation="gelu", name="gelu"),
     "tanh": layers.SeparableConv2D(5, 3, strides=2, activation="tanh", name="tanh"),
+    "softmax": layers.Conv2D(5, 3, activation="softmax", name="softmax"),
+    "log_softmax": layers.Conv2D(6, 3, groups=2, activation="log_softmax", name="log_softmax"),
+    "sparsemax": layers.Conv2D(4, 3, activation="sparsemax", name="sparsemax"),
     "transposed": layers.Conv2DTranspose(5, 3, name="transposed"),
 }
 SHAPE = (11, 13, 4)
@@ -59,6 +62,25 @@ def test_patch_times_kernel_plus_bias_is_the_number_of_the_map(layer, network, p
     for row, column, channel in np.ndindex(rows, columns, channels):
         terms = convolution.terms(inputs, row, column, channel)
         assert terms.value == pytest.approx(maps[row, column, channel], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "mixes"), [("softmax", True), ("log_softmax", True), ("gelu", False), ("valid", False)]
+)
+def test_an_activation_that_looks_at_the_other_channels_is_told_from_one_that_does_not(layer, mixes, network, picture):
+    convolution = Convolution.of(network, layer)
+    assert convolution.terms(convolution.inputs(network, picture), 3, 4, 1).mixes == mixes
+
+
+def test_half_of_the_filters_may_be_gates_of_the_other_half(picture):
+    image = keras.Input(SHAPE)
+    maps = layers.Conv2D(6, 3, activation="glu", name="gated")(image)
+    network = Network(fixed(keras.Model(image, layers.GlobalAveragePooling2D()(maps))), value_range=(0, 1))
+    convolution, values = Convolution.of(network, "gated"), network.activations(picture, "gated")
+    inputs = convolution.inputs(network, picture)
+    assert values.shape[-1] == 3
+    for channel in range(3):
+        assert convolution.terms(inputs, 2, 5, channel).value == pytest.approx(values[2, 5, channel], abs=1e-5)
 
 
 def test_the_patch_is_what_the_layer_before_gave(network, picture):

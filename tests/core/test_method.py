@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from quick import quick
 
 from cnnviz_widgets.core import method as core_method
 from cnnviz_widgets.core.method import FAMILIES, Method, register, registered
-from cnnviz_widgets.core.parameters import slider, switch
+from cnnviz_widgets.core.parameters import parameters_of, slider, switch
 from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.occlusion import Occlusion
@@ -112,3 +114,32 @@ def test_a_network_without_a_layer_to_show_is_refused():
             ValueError, match="needs a layer that it can show, and .* has none. Received: a network of 2"
         ):
             method.default_layer(dense)
+
+
+@pytest.mark.parametrize("method", all_methods())
+def test_every_method_suits_images_of_every_size(method):
+    for side in range(1, 300):
+        suited = method.suited_to(side)
+        for name, parameter in parameters_of(suited).items():
+            parameter.check(name, getattr(suited, name))
+
+
+@pytest.mark.parametrize("shape", [(60, 1, 1), (1, 60, 3), (1, 1, 2)])
+@pytest.mark.parametrize("method", all_methods())
+def test_every_method_has_an_answer_or_a_sentence_for_images_one_pixel_wide(method, shape):
+    import keras
+
+    from cnnviz_widgets.network import Network
+    from cnnviz_widgets.request import compute
+
+    image = keras.Input(shape)
+    maps = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    pooled = keras.layers.GlobalAveragePooling2D()(maps)
+    network = Network(keras.Model(image, keras.layers.Dense(3)(pooled)), value_range=(0, 1))
+    picture = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+    target, refusal = 0 if "target" in method.uses else None, None
+    try:
+        result = compute(quick(method.suited_to(1)), network, picture, target=target)
+    except ValueError as error:
+        refusal = str(error)
+    assert "Received" in refusal if refusal else np.isfinite(result.array).all()

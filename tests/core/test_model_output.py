@@ -1,8 +1,10 @@
 """What comes out of a network: quantities, or a single number for yes and no."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -209,3 +211,14 @@ def test_one_of_several_classes_has_no_probability_against_it(small, picture):
     assert small.probability(picture, -Target(1)) is None
     assert small.probability(picture, Target(1) - Target(2)) is None
     assert small.probability(picture, Target("conv1", 1)) is None
+
+
+def test_where_any_size_goes_the_trial_is_as_large_as_the_deepest_grid_needs():
+    image = keras.Input((None, None, 3))
+    values = image
+    for _ in range(6):
+        values = layers.MaxPooling2D(3, strides=2)(layers.Conv2D(3, 3)(values))
+    network = Network(keras.Model(image, values), value_range=(0, 1))
+    assert network.head == "none"
+    picture = np.random.default_rng(0).uniform(0, 1, (400, 400, 3)).astype(np.float32)
+    assert network.logits(picture) == pytest.approx(network.model(picture[None]).numpy().mean(axis=(0, 1, 2)), abs=1e-5)

@@ -1,10 +1,14 @@
 """The activation explorer without a browser: maps, a unit's field, and the arithmetic that ends in its number."""
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.activation_explorer import ActivationExplorer
@@ -129,3 +133,18 @@ def test_buttons_make_the_channel_or_the_unit_the_target(explorer):
 def test_looking_at_a_channel_does_not_make_it_the_target(explorer):
     pick(explorer, 2, 4, 5)
     assert explorer.session.target is None
+
+
+def test_a_click_on_the_softmax_of_a_segmentation_shows_how_its_number_comes_about():
+    keras.utils.set_random_seed(1)
+    picture = keras.Input((12, 12, 3))
+    maps = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(picture)
+    model = keras.Model(picture, layers.Conv2D(3, 1, activation="softmax", name="pixels")(maps))
+    network, image = Network(model, value_range=(0, 1)), InputImage(np.full((12, 12, 3), 0.5))
+    session = Session(network, image, method=Activations, layer="pixels", runner=Inline())
+    explorer = ActivationExplorer(session=session)
+    pick(explorer, 2, 6, 7)
+    value = float(model(image.array[np.newaxis])[0, 6, 7, 2])
+    assert explorer.detail.numbers.lines[-1][-1]["value"] == pytest.approx(value, abs=1e-6)
+    assert "softmax also looks at the sums of the other channels" in explorer.detail.about.value
+    explorer.close()

@@ -127,7 +127,7 @@ class MaximalActivation(Method):
         if side > SMALL:
             return cls(**scaled)
         scaled["jitter"] = round(0.11 * side)
-        steps = min(default_of(cls, "steps"), side * side // 3)
+        steps = min(default_of(cls, "steps"), max(1, side * side // 3))
         return cls(**scaled, steps=steps, decay=1.4, rotate=15.0, learning_rate=0.05, total_variation=0.0)
 
     @classmethod

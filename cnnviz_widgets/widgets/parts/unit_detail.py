@@ -88,6 +88,8 @@ class UnitDetail(Bound):
             return [], "The network has been trained meanwhile: choose the layer again."
         terms = facts.convolution.terms(facts.inputs, *selection.place, selection.channel)
         value = float(facts.maps[selection.channel, *selection.place])
+        if terms.mixes:
+            said.append(f"Its {terms.activation} also looks at the sums of the other channels in this cell.")
         if abs(terms.value - value) > 1e-3 * max(1, abs(value)):
             said.append(
                 f"Its {terms.activation} looks at more than this one sum, so the last step is not shown as such."
