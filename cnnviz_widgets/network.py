@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from .core.cache import ByteBoundedCache
+from .core.class_names import class_names_of
 from .core.image import InputImage
 from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, output_of
@@ -50,7 +51,7 @@ class Network(Questions):
         self,
         model: Any,
         *,
-        class_names: Iterable[str] | None = None,
+        class_names: Iterable[str] | Mapping[Any, Any] | None = None,
         preprocess: Callable[[Any], Any] | None = None,
         value_range: tuple[float, float] = (0, 255),
         name: str | None = None,
@@ -66,7 +67,7 @@ class Network(Questions):
         options = NetworkOptions(
             name=name,
             input_shape=None if input_shape is None else tuple(input_shape),
-            class_names=None if class_names is None else tuple(class_names),
+            class_names=None if class_names is None else class_names_of(class_names),
             preprocess=preprocess,
             value_range=value_range,
             samples=tuple(samples),

@@ -4,6 +4,7 @@ Behind this door an `Engine` computes with arrays only. No question changes the 
 float32, channels last.
 """
 
+import os
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .core.cache import ByteBoundedCache
-from .core.image import ImageLike, InputImage
+from .core.image import ImageLike, InputImage, is_pillow
 from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, Watched, pooled
 from .core.target import Target, TargetLike
@@ -62,8 +63,7 @@ class Questions:
 
     def fit(self, image: ImageLike) -> InputImage:
         """The image as this network takes it: a photograph is cropped and resized, an array only checked."""
-        if not isinstance(image, InputImage):
-            image = InputImage(image)
+        image = InputImage.of(image)
         if not image.is_photo:
             return image.fitted(*self.input_shape, self.value_range)
         if (fitted := self.cache.get(("fit", image))) is None:  # resizing a photograph takes a while
@@ -75,7 +75,8 @@ class Questions:
         """The `Batch` of an image, which is fitted, or of an array of one or several, which is checked."""
         if isinstance(image, Batch):
             return image
-        fitted = self.fit(image) if isinstance(image, InputImage) else None
+        is_picture = isinstance(image, (InputImage, str, bytes, os.PathLike)) or is_pillow(image)
+        fitted = self.fit(image) if is_picture else None
         array = np.asarray(image) if fitted is None else fitted.array
         images = array if array.ndim == 4 else array[None]
         expected = self.input_shape
@@ -101,7 +102,7 @@ class Questions:
                 raise TypeError(f"A target is a class index, a class name, a Target or None. Received: {value!r}.")
             if self.output.two_sided:
                 raise ValueError(f"{self.output.sides} Received: {value!r}.")
-            value = Target(int(value))
+            value = Target(value)
         self.output.check(value, None if value.layer is None else self.layer(value.layer))
         return value
 

@@ -22,7 +22,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.image is not None and not isinstance(self.image, InputImage):
-            object.__setattr__(self, "image", InputImage(self.image))
+            object.__setattr__(self, "image", InputImage.of(self.image))
         if self.target is not None and not isinstance(self.target, (Target, str)):
             object.__setattr__(self, "target", Target(self.target))  # so that equal targets are equal settings
 
@@ -33,13 +33,15 @@ class Settings:
     def moved_to(self, network: Network, keep_method: bool = False) -> "Settings":
         """The settings for another network: an image that it can show, and parameters that suit it.
 
-        An image of the other network's samples is replaced by one of its own. Target and layer go, since they named
+        An image of the other network's samples is replaced by one of its own, and so is one that does not fit. Without
+        samples, or where the image was chosen for this network, it stays. Target and layer go, since they named
         parts of the other network; the method stays as it is with `keep_method`.
         """
         image, own = self.image, samples_of(network.name)
         from_the_other = self.network is not None and image in samples_of(self.network.name)
-        if (from_the_other and own) or not _takes(network, image):
-            image = next(iter(own), None)
+        misfit = self.network is not None and not _takes(network, image)
+        if own and (from_the_other or misfit or image is None):
+            image = own[0]
         moved = replace(self, network=network, image=image)
         if self.network is not None:
             moved = replace(moved, target=None, layer=None)
@@ -53,8 +55,9 @@ def suited(method_class: type[Method], network: Network | None, image: InputImag
     """The method with parameters that suit the network and the size of the image, as far as these are known."""
     if network is not None and (presets := method_class.presets(network)):
         return next(iter(presets.values()))
-    if network is None or image is None:
+    if network is None or not _takes(network, image):
         return method_class()
+    assert image is not None  # or it would not be taken
     return method_class.suited_to(min(network.fit(image).shape[:2]))
 
 

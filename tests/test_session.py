@@ -187,7 +187,7 @@ def test_a_bug_is_told_without_its_details_which_go_to_the_log(session, caplog):
 @pytest.mark.parametrize("settings", [{"target": 1.5}, {"image": "cat.jpg"}, {"image": np.zeros((2, 2, 2, 2))}])
 def test_a_setting_of_a_wrong_kind_is_refused_and_leaves_the_others(settings, session):
     before, results = session.settings, changes(session, "result")
-    with pytest.raises((TypeError, ValueError)):
+    with pytest.raises((TypeError, ValueError, FileNotFoundError)):
         session.update(method=GradCAM(), **settings)
     assert session.settings == before
     assert results == []
@@ -339,10 +339,12 @@ def test_a_photograph_is_fitted_anew_to_another_network(tmp_path):
     assert session.result.array.shape == (10, 16)
 
 
-def test_an_array_that_another_network_cannot_take_is_put_away(session):
+def test_an_array_that_another_network_cannot_take_stays_and_a_sentence_says_why(session):
+    before = session.image
     session.open(Network(KINDS["not_square"].build(), value_range=(0, 1)))
-    assert session.image is None
-    assert session.status == "empty"
+    assert session.image == before
+    assert session.status == "failed"
+    assert "does not have the shape" in session.message
 
 
 def test_the_parameters_suit_the_first_image_unless_they_were_given(network, picture):

@@ -43,9 +43,9 @@ def test_names_of_parts_outlive_no_network_but_are_kept_for_the_first(network, p
     assert (settings.target, settings.layer) == (None, None)
 
 
-def test_an_image_that_the_network_cannot_take_is_put_away(network):
-    settings = Settings(image=InputImage(np.zeros((5, 5, 3))), method=GradCAM()).moved_to(network)
-    assert settings.image is None
+def test_an_image_that_the_network_cannot_take_stays_so_that_it_can_be_said(network):
+    image = InputImage(np.zeros((5, 5, 3)))
+    assert Settings(image=image, method=GradCAM()).moved_to(network).image == image
 
 
 def test_going_back_passes_over_what_is_shown():

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterable
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Union, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,9 @@ from cnnviz_widgets.words import one_line, percent
 from . import photo
 from .notes import Note
 from .picture_file import read_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 LONGEST_SIDE = 512  # px, for a network that takes any size
 CROP_TO_MENTION = 0.25  # share of the picture
@@ -87,6 +92,21 @@ class InputImage:
         pixels, notes = photo.decode(data)
         # Pillow may own the memory: keep our own.
         return cls._of_pixels(pixels.copy(), found if name is None else name, label, notes)
+
+    @classmethod
+    def of(cls, image: "ImageLike") -> "InputImage":
+        """Return the InputImage of an array, of a path or bytes of a picture file, or of a picture of Pillow.
+
+        Raises as the class itself and `open` do.
+        """
+        if isinstance(image, InputImage):
+            return image
+        if isinstance(image, (str, bytes, os.PathLike)):
+            return cls.open(image)
+        if not is_pillow(image):
+            return cls(cast(Any, image))
+        pixels, notes = photo.of_pillow(cast(Any, image))
+        return cls._of_pixels(pixels.copy(), Path(getattr(image, "filename", "") or "image").stem, None, notes)
 
     # ---- Facts
 
@@ -226,8 +246,15 @@ class InputImage:
         return np.ascontiguousarray(np.broadcast_to(grey_or_rgb, (*self.shape[:2], 3)))
 
 
-# An image in every form that a network takes: an array is (height, width, channels), of a batch (n, height, ...).
-ImageLike = InputImage | np.ndarray
+# An image in every form that a network takes: an array is (height, width, channels), of a batch (n, height, ...); a
+# path leads to a picture file.
+ImageLike = Union[InputImage, np.ndarray, str, os.PathLike[str], bytes, "Picture"]
+
+
+def is_pillow(image: object) -> bool:
+    """True for a picture that Pillow holds, as `keras.utils.load_img` gives it."""
+    pillow = sys.modules.get("PIL.Image")  # without it there is none
+    return pillow is not None and isinstance(image, pillow.Image)
 
 
 # ---- Arrays

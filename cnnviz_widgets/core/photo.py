@@ -49,10 +49,7 @@ def decode(data: bytes) -> tuple[np.ndarray, tuple[Note, ...]]:
             ) from error
         with picture:
             try:
-                _check_size(picture)
-                picture.load()
-                rgb, notes = _flat(picture)
-                upright = _upright(rgb, picture)
+                upright, notes = _opened(picture)
             except _PictureError as error:
                 raise ValueError(str(error)) from error
             except Exception as error:
@@ -62,6 +59,23 @@ def decode(data: bytes) -> tuple[np.ndarray, tuple[Note, ...]]:
                 ) from error
             notes += _frame_notes(picture, data)
     return np.asarray(upright, np.uint8), notes
+
+
+def of_pillow(picture: "Picture") -> tuple[np.ndarray, tuple[Note, ...]]:
+    """Return the RGB pixels and notes, as for `decode`, of a picture that Pillow has opened. Raises ValueError."""
+    try:
+        upright, notes = _opened(picture)
+    except _PictureError as error:
+        raise ValueError(str(error)) from error
+    return np.asarray(upright, np.uint8), notes
+
+
+def _opened(picture):
+    """Return (picture in mode RGB, turned upright, notes)."""
+    _check_size(picture)
+    picture.load()
+    rgb, notes = _flat(picture)
+    return _upright(rgb, picture), notes
 
 
 class _PictureError(Exception):

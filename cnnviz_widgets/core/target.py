@@ -214,7 +214,9 @@ def _written(target):
 
 
 def _whole(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if getattr(value, "shape", None) == (1,):  # as `np.argmax(probabilities, axis=-1)` gives it for one image
+        value = np.asarray(value)[0]
+    if isinstance(value, bool) or getattr(value, "shape", ()) != () or not hasattr(value, "__index__"):
         raise TypeError(f"A target's {what} is a whole number. Received: {value!r}.")
     return int(value)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cnnviz_widgets.core.class_names import class_names_of
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import HEAD_OF, TASKS
 
@@ -13,7 +14,8 @@ from cnnviz_widgets.core.model_output import HEAD_OF, TASKS
 class NetworkOptions:
     """The options of a Network. They are pickled with its model.
 
-    `class_names` are the names of the classes, or of the quantities of a regression network. For an output that is a
+    `class_names` are the names of the classes, or of the quantities of a regression network: a list, a
+    tensor, {name: index} or {index: name}. For an output that is a
     single number for yes or no they may name both sides, (no, yes).
     `preprocess` is a function from a batch of images in `value_range` to the model's input, written with Keras or
     TensorFlow operations; it becomes part of the network, so that gradients are per unit of `value_range`.
@@ -50,7 +52,7 @@ class NetworkOptions:
     output_is: str | None = None
 
     def __post_init__(self) -> None:
-        names = None if self.class_names is None else tuple(map(str, self.class_names))
+        names = None if self.class_names is None else class_names_of(self.class_names)
         settled = {
             "class_names": names,
             "value_range": _checked_range(self.value_range),

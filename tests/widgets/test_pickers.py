@@ -158,11 +158,12 @@ def test_a_photo_is_fitted_anew_when_another_network_takes_another_size(session)
     assert session.result.request.image.shape == (48, 48, 3)
 
 
-def test_an_array_made_for_another_network_is_given_up_with_a_sentence(session):
+def test_an_array_made_for_another_network_stays_and_a_sentence_says_why(session):
+    before = session.image
     session.open(small_network("larger", side=48, seed=1))
-    assert session.image is None
-    assert session.status == "empty"
-    assert session.message == "Choose an image to begin."
+    assert session.image == before
+    assert session.status == "failed"
+    assert "Received: (32, 32, 3)" in session.message
 
 
 def test_the_network_dropdown_offers_the_bundled_ones_and_ones_own(session):
