@@ -11,7 +11,7 @@ from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, output_of
 from .core.target import Target
 from .engine.engine import Engine, has_graph
-from .engine.inputs import InputBinding, bind_inputs, checked_shape, shape_of
+from .engine.inputs import InputBinding, bind_inputs, check_taken, checked_shape, shape_of
 from .engine.memory import Memory
 from .engine.network_options import NetworkOptions
 from .engine.pickling import reduced
@@ -103,6 +103,7 @@ class Network(Questions):
         inputs = bind_inputs(model, options.image_input, options.other_inputs)
         name = options.name or getattr(model, "name", None) or type(model).__name__
         shape = checked_shape(options.input_shape) if options.input_shape else shape_of(model, inputs)
+        check_taken(inputs, shape)
         self._take(options.replaced(name=name, input_shape=shape), model, inputs)
 
     def _take(self, options: NetworkOptions, model: Any = None, inputs: InputBinding | None = None) -> None:

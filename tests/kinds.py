@@ -814,6 +814,24 @@ def not_square(head, probe):
     return functional_with(layers.ReLU(), head, probe, (10, 16, 3))
 
 
+@kind(shape=(12, 12, 1), given=lambda images: images[..., 0])
+def rows_and_columns(head, probe):
+    return of_an_array((12, 12), (12, 12, 1), head, probe)
+
+
+@kind(shape=(12, 12, 3), given=lambda images: tf.reshape(images, (-1, 432)))
+def all_numbers_in_a_row(head, probe):
+    return of_an_array((432,), (12, 12, 3), head, probe)
+
+
+def of_an_array(taken, shape, head, probe):
+    numbers = keras.Input(taken)
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")(layers.Reshape(shape)(numbers))
+    return keras.Model(
+        numbers, ending(layers.Conv2D(6, 3, activation="relu", name="conv2")(probed(first, probe)), head)
+    )
+
+
 @kind(shape=(None, None, 3), middle=None)
 def any_size(head, probe):
     return functional_with(layers.ReLU(), head, None, (None, None, 3))

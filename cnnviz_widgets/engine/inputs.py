@@ -1,5 +1,6 @@
 """Connection of a model: the input that takes the image, the values of the other inputs, the explained output."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class InputBinding:
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
     channels_first: bool = False
+    taken: tuple[int | None, ...] | None = None  # what the model takes of an image, if that is no image: (28, 28)
 
     def filled(self, images: "tf.Tensor") -> Any:
         """The model's inputs, in its structure, for a batch of images (n, height, width, channels)."""
@@ -43,6 +45,9 @@ class InputBinding:
 
         count = tf.shape(images)[0]
         images = tf.transpose(images, TO_FIRST) if self.channels_first else images
+        if self.taken is not None:
+            sides = [-1 if n is None else n for n in self.taken]
+            images = tf.squeeze(images, -1) if -1 in sides else tf.reshape(images, [-1, *sides])
 
         def value(number):
             if number == self.image:
@@ -74,7 +79,8 @@ def bind_inputs(
     image, held = (0, {}) if len(tensors) == 1 else _chosen(model, tensors, names, image_input, other_inputs)
     shape, dtype = tuple(tensors[image].shape[1:]), _float_type(tensors[image].dtype)
     shape = (*shape[1:], shape[0]) if turned and len(shape) == 3 else shape
-    return InputBinding(structure, image, held, shape, dtype, turned)
+    taken = shape if len(shape) in (1, 2) else None
+    return InputBinding(structure, image, held, shape if taken is None else as_image(taken), dtype, turned, taken)
 
 
 def _chosen(model, tensors, names, image_input, other_inputs):
@@ -180,10 +186,37 @@ def shape_of(model: Any, inputs: InputBinding) -> ImageShape:
     )
 
 
+def as_image(taken: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """(height, width, channels) of the images of a model that takes (height, width), or all numbers in a row.
+
+    A row is a square, grey or of three colours; where it is neither, it stays as it is.
+    """
+    if len(taken) == 2:
+        return *taken, 1
+    for channels in (1, 3):
+        side = round(((taken[0] or 0) / channels) ** 0.5)
+        if side > 1 and side * side * channels == taken[0]:
+            return side, side, channels
+    return taken
+
+
 def checked_shape(shape: Sequence[int | None]) -> ImageShape:
     """(height, width, channels). Raises ValueError for a shape that is not an image's."""
     if len(shape) == 3 and shape[2] is not None:
         return shape[0], shape[1], shape[2]
     raise ValueError(
-        f"A network takes images of shape (height, width, channels). Received: a model that takes {tuple(shape)}."
+        "A network takes images of shape (height, width, channels); a row of numbers that is no square needs "
+        f"Network(..., input_shape=(height, width, channels)). Received: a model that takes {tuple(shape)}."
     )
+
+
+def check_taken(inputs: InputBinding, shape: ImageShape) -> None:
+    """Raise ValueError unless images of this shape have as many numbers as a model takes that takes no images."""
+    taken = inputs.taken
+    if taken is None or None in taken or None in shape:
+        return
+    if math.prod(n or 1 for n in taken) != math.prod(n or 1 for n in shape):
+        raise ValueError(
+            f"input_shape must have as many numbers as the model takes, {math.prod(n or 1 for n in taken)}. "
+            f"Received: {shape}."
+        )

@@ -156,3 +156,38 @@ def test_names_are_keys_then_given_names_then_numbers():
     assert names_in([1, 2], ["x", "y"]) == ("x", "y")
     assert names_in([1, 2], ["x", "x"]) == ("0", "1")
     assert names_in([1, [2, 3]], ["x"]) == ("0", "1", "2")
+
+
+# ---- Models that take an array which is no image
+
+
+def of_numbers(taken, *layers_between):
+    numbers = keras.Input(taken)
+    values = numbers
+    for layer in (*layers_between, keras.layers.Flatten(), keras.layers.Dense(3)):
+        values = layer(values)
+    return keras.Model(numbers, values)
+
+
+@pytest.mark.parametrize(
+    ("taken", "shape"),
+    [((28, 28), (28, 28, 1)), ((784,), (28, 28, 1)), ((3072,), (32, 32, 3)), ((20, 30), (20, 30, 1))],
+)
+def test_the_first_model_of_every_tutorial_opens_by_itself(taken, shape):
+    model = of_numbers(taken)
+    network = Network(model, value_range=(0, 1))
+    assert network.input_shape == shape
+    picture = np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+    numbers = picture.reshape(1, *taken)
+    assert network.logits(picture) == pytest.approx(model(numbers)[0].numpy(), abs=1e-5)
+    weights = model.layers[-1].kernel.numpy()
+    assert network.gradient(picture, 1) == pytest.approx(weights[:, 1].reshape(shape), abs=1e-6)
+
+
+def test_a_row_that_is_no_square_needs_its_shape():
+    model = of_numbers((600,))
+    with pytest.raises(ValueError, match=r"no square needs Network\(..., input_shape.* takes \(600,\)"):
+        Network(model)
+    assert Network(model, input_shape=(20, 30, 1)).logits(np.ones((20, 30, 1))).shape == (3,)
+    with pytest.raises(ValueError, match=r"as many numbers as the model takes, 600. Received: \(20, 20, 1\)"):
+        Network(model, input_shape=(20, 20, 1))
