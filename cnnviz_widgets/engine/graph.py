@@ -25,6 +25,7 @@ from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY, TRANSPARENT
 from .relu_rules import gradient_name, register_rules
 from .tensor_names import GraphDef, NodeDef, operation, tensor_name
+from .whole_numbers import without_integers
 
 Asked = ParamSpec("Asked")
 Found = TypeVar("Found")
@@ -55,8 +56,8 @@ class ForwardGraph:
         self._remembered: dict[tuple[Any, ...], Any] = {}
         self.backward = backward or {}
         traced = function.graph.as_graph_def()
-        self.definition = channels_last(inlined(traced))
         self.input: str = function.inputs[0].name
+        self.definition = without_integers(channels_last(inlined(traced)), self.input)
         self.variables: tuple[tf.Variable, ...] = function.variables
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
         self._variables = {inner.name: outer for outer, inner in function.graph.captures}
