@@ -28,6 +28,7 @@ class Batching:
 
     def __init__(self, graph: "ForwardGraph", memory: Memory):
         self._graph, self._memory = graph, memory
+        self.one_by_one: bool = False  # True for a network that answers for an image alone only
         self._times: dict[Way, float] = {}  # memory that a way takes, as a multiple of its input's
         self._most: dict[tuple[Way, tuple[int, ...]], int] = {}  # batch sizes, where memory has run out
 
@@ -54,7 +55,7 @@ class Batching:
 
     def _at_once(self, way: Way, count: int, shape: tuple[int, ...], bytes_in: float) -> int:
         """The number to take at once of `count` values of that shape, of `bytes_in` bytes each."""
-        at_once = max(1, min(count, self._most.get((way, shape), count)))
+        at_once = 1 if self.one_by_one else max(1, min(count, self._most.get((way, shape), count)))
         if AMPLE * at_once * bytes_in <= self._memory.ceiling:
             return at_once
         each = self._times_its_input(way) * bytes_in

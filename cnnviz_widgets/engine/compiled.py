@@ -180,7 +180,8 @@ class CompiledFunctions:
             return None
         ask = self.compiled(("linear", start, end), lambda: self._make_linear(start, end))
         zero_and_units = np.eye(shape.num_elements() + 1)[:, 1:].reshape(-1, *shape)
-        results = np.asarray(ask(zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)))
+        given = zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)
+        results = np.asarray(self.batching.ask(((start,), (end,), "forward"), given, ask))
         return results[1:] - results[0]
 
     def _make_linear(self, start, end):

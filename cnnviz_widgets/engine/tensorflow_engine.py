@@ -15,6 +15,7 @@ from cnnviz_widgets.core.model_output import HEAD_OF, is_regression
 from cnnviz_widgets.core.target import Objective
 
 from .compiled import CompiledFunctions, terms_of
+from .image_rows import ImageRows, answers_each_alone
 from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
@@ -116,6 +117,20 @@ class TensorFlowEngine:
         self._score = self.traced.output if behind else self.traced.logits
         self._logits = self.traced.output if options.output_is is not None else self.traced.logits
         self.score_shape = tuple(self.traced.graph.tensor(self._score).shape[1:])
+        self.functions.batching.one_by_one = self._goes_one_by_one(options.value_range)
+
+    def _goes_one_by_one(self, value_range):
+        """True unless the network says of each image of a batch what it says of that image alone."""
+        rows = ImageRows(self.traced.graph)
+        if rows.mixed(self.traced.output) or not rows.suspicious(self.traced.output):
+            return rows.mixed(self.traced.output)
+        noise, low = self._noise(value_range), value_range[0]
+        dim = (low + (noise - low) / 8).astype(self.dtype)  # with a mean and a variance unlike those of the other
+        return not answers_each_alone(self.functions.values(self.traced.logits, self.traced.output), noise, dim)
+
+    def _noise(self, value_range):
+        shape = [n or SIDES[-1] for n in self.input_shape]  # large enough for every network
+        return np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
 
     def _head(self, options):
         if is_regression(options.task):

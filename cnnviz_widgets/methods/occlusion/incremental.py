@@ -47,8 +47,8 @@ class Plans:
     prepared: Callable[..., Prepared]
     plan: Callable[..., Plan]
 
-    def __init__(self, traced: TracedModel, memory: Memory | None = None):
-        self._traced, self._memory = traced, memory
+    def __init__(self, traced: TracedModel, memory: Memory | None = None, one_by_one: bool = False):
+        self._traced, self._memory, self._one_by_one = traced, memory, one_by_one
         self.functions = lru_cache(GRAPHS)(self._functions)
         self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its functions
         self.plan = lru_cache(KEPT)(self._plan)
@@ -56,18 +56,23 @@ class Plans:
     @classmethod
     def of(cls, engine: TensorFlowEngine) -> "Plans":
         """Return the plans for an engine's model."""
-        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory))
+        one_by_one = engine.functions.batching.one_by_one
+        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory, one_by_one))
 
     def _functions(self, wanted):
         """Return the functions for the tensors `wanted`, for images of every size."""
         traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
-        return CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
+        functions = CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
+        functions.batching.one_by_one = self._one_by_one
+        return functions
 
     def _prepared(self, sides, wanted):
         """Return the `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
         functions = self.functions(wanted)
         made = program(functions.graph, sides, wanted)
-        return Prepared(made, made.frontiers(functions.graph), functions)
+        frontiers = made.frontiers(functions.graph)
+        # Images that must be alone run as they are: a whole image at a time.
+        return Prepared(made, {0: frontiers[0]} if self._one_by_one else frontiers, functions)
 
     def _plan(self, sides, wanted, corners):
         """Return the `Plan` for windows (top, bottom, left, right) over an image of `sides`."""
