@@ -140,6 +140,27 @@ class CompiledFunctions:
         way = ((self.graph.input,), tensors, "forward")
         return lambda images: self.batching.ask(way, images, ask)
 
+    def draws(self, images: np.ndarray, *tensors: str) -> list[np.ndarray]:
+        """The values of `tensors` for one image (1, ...), one row for each draw of a random network, not averaged."""
+        ask = self.compiled(("values", tensors), lambda: self._make_values(tensors))
+        return [np.asarray(values) for values in ask(np.repeat(images, self.batching.draws, axis=0))]
+
+    def gradient_behind(self, frontier: tuple[str, ...], objective: str, rule: str) -> Any:
+        """A function like that of `tail`, for one image: for a random network the means over its draws."""
+        tail = self.tail(frontier, objective, rule)
+        if self.batching.draws == 1:
+            return tail
+        repeatable = [self._repeatable((tensor,)) for tensor in frontier]
+
+        def ask(values, terms):
+            def of(part):
+                rest = zip(values[1:], repeatable[1:], strict=True)
+                return tail([part, *(tf.repeat(v, len(part), axis=0) if many else v for v, many in rest)], terms)
+
+            return self.batching.ask((frontier, (objective,), "gradient"), values[0], of)
+
+        return ask
+
     def gradient(
         self, objective: str, rule: str
     ) -> Callable[[np.ndarray, Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor | None]]:

@@ -5,6 +5,7 @@ Most networks answer for each image of a batch as if it were alone. Some do not:
 time. The graph tells which networks are under suspicion, and only those are put to a trial.
 """
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from .constants import static_value
-from .op_kinds import NORMALISATIONS, OP_KINDS, REDUCTIONS, SHAPE_ONLY
+from .op_kinds import NORMALISATIONS, OP_KINDS, READING, REDUCTIONS, SHAPE_ONLY
 from .tensor_names import operation
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # Operations that take numbers from other places, and the input that says along which axis.
 ALONG_AXIS = {"ConcatV2": -1, "GatherV2": 2, "ReverseV2": 1, "Roll": 2, "Split": 0, "SplitV": 2}
 ANYWHERE = frozenset({"GatherNd", "TensorScatterUpdate"})
+# Kinds of operations that draw random numbers, and those that hold what is different the next time.
+RANDOM = re.compile("Random|Multinomial|Normal(V2)?$|Stateful(Uniform|Standard|Truncated|Random)|Shuffle|^Rng")
+STATES = frozenset({READING, "VarHandleOp", "StatefulUniformFullInt", "StatefulUniformInt", "RngReadAndSkip"})
 # Two ways to the same numbers may differ by this share of the largest: rounding, which depends on the batch's size.
 ROUNDING = 1e-4
 
@@ -45,15 +49,38 @@ class ImageRows:
 
     def suspicious(self, end: str) -> bool:
         """True if images may meet on the way to `end`, or if it may hold only one."""
+        drawn = any(RANDOM.search(self._graph.node(name).op) for name in self._before(end))
+        return drawn or self.may_meet(end)  # numbers are drawn for as many images as there are
+
+    def may_meet(self, end: str) -> bool:
+        """True if an operation on the way to `end` may let images meet."""
         return any(self._mixes(name) or self._may_mix(name) for name in self._on_the_way(end))
 
+    def random(self, end: str) -> bool:
+        """True if numbers that are drawn anew for every question reach the tensor `end`."""
+        return any(self._draws_anew(name) for name in self._before(end))
+
+    def _draws_anew(self, name):
+        kind = self._graph.node(name).op
+        if not RANDOM.search(kind):
+            return False
+        # One without a state draws the same again from the same key, which may be a constant.
+        return "Stateless" not in kind or any(self._graph.node(earlier).op in STATES for earlier in self._before(name))
+
     def _on_the_way(self, end):
+        return self._of_numbers & self._before(end)
+
+    def _before(self, end):
+        """The operations on whose numbers, not only on whose shapes, a tensor depends."""
         found, waiting = {operation(end)}, [operation(end)]
         while waiting:
-            before = {operation(tensor) for tensor in self._graph.inputs_of(waiting.pop())} & self._of_numbers
+            name = waiting.pop()
+            if self._graph.node(name).op in SHAPE_ONLY:
+                continue
+            before = {operation(tensor) for tensor in self._graph.inputs_of(name)}
             waiting += before - found
             found |= before
-        return found & self._of_numbers
+        return found
 
     def _mixes(self, name):
         node = self._graph.node(name)

@@ -12,6 +12,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import Watched
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.engine.batch_norm_folding import folded
+from cnnviz_widgets.engine.batching import Batching
 from cnnviz_widgets.engine.compiled import CompiledFunctions
 from cnnviz_widgets.engine.memory import Memory
 from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine, as_float
@@ -47,8 +48,9 @@ class Plans:
     prepared: Callable[..., Prepared]
     plan: Callable[..., Plan]
 
-    def __init__(self, traced: TracedModel, memory: Memory | None = None, one_by_one: bool = False):
-        self._traced, self._memory, self._one_by_one = traced, memory, one_by_one
+    def __init__(self, traced: TracedModel, memory: Memory | None = None, like: Batching | None = None):
+        self._traced, self._memory, self._like = traced, memory, like
+        self._one_by_one = like is not None and like.one_by_one
         self.functions = lru_cache(GRAPHS)(self._functions)
         self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its functions
         self.plan = lru_cache(KEPT)(self._plan)
@@ -56,14 +58,14 @@ class Plans:
     @classmethod
     def of(cls, engine: TensorFlowEngine) -> "Plans":
         """Return the plans for an engine's model."""
-        one_by_one = engine.functions.batching.one_by_one
-        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory, one_by_one))
+        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory, engine.functions.batching))
 
     def _functions(self, wanted):
         """Return the functions for the tensors `wanted`, for images of every size."""
         traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
         functions = CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
-        functions.batching.one_by_one = self._one_by_one
+        if self._like is not None:
+            functions.batching.one_by_one, functions.batching.draws = self._one_by_one, self._like.draws
         return functions
 
     def _prepared(self, sides, wanted):
