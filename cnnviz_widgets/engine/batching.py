@@ -31,9 +31,14 @@ class Batching:
     def __init__(self, graph: "ForwardGraph", memory: Memory):
         self._graph, self._memory = graph, memory
         self.one_by_one: bool = False  # True for a network that answers for an image alone only
+        self.copies: bool = True  # whether these are of as many copies in one batch, or of as many questions
         self.draws: int = 1  # answers to average for each image, for a network that draws random numbers
         self._times: dict[Way, float] = {}  # memory that a way takes, as a multiple of its input's
         self._most: dict[tuple[Way, tuple[int, ...]], int] = {}  # batch sizes, where memory has run out
+
+    def take_after(self, other: "Batching") -> None:
+        """Ask as for another graph of the same model."""
+        self.one_by_one, self.draws, self.copies = other.one_by_one, other.draws, other.copies
 
     def ask(self, way: Way, batch: Any, ask: Callable[[Any], Any], one: np.ndarray | None = None) -> Any:
         """The results of `ask(part)` for all parts of `batch`, joined along the first axis.
@@ -44,7 +49,7 @@ class Batching:
         """
         bytes_in, shape = _one_of(batch) if one is None else _one_of(one[np.newaxis])
         if self.draws > 1:
-            ask, bytes_in = _averaged(ask, self.draws), bytes_in * self.draws
+            ask, bytes_in = self._averaged(ask), bytes_in * (self.draws if self.copies else 1)
         at_once, begin, results = self._at_once(way, len(batch), shape, bytes_in), 0, []
         while begin < len(batch) or not results:
             part = batch[begin : begin + at_once]
@@ -57,6 +62,12 @@ class Batching:
             else:
                 begin += len(part)
         return results[0] if len(results) == 1 else _joined(results)
+
+    def _averaged(self, ask):
+        """A function like `ask`, of one value: the means over its draws."""
+        if self.copies:
+            return _averaged(ask, self.draws)
+        return lambda part: tf.nest.map_structure(_mean_of_answers, *(ask(part) for _ in range(self.draws)))
 
     def _at_once(self, way: Way, count: int, shape: tuple[int, ...], bytes_in: float) -> int:
         """The number to take at once of `count` values of that shape, of `bytes_in` bytes each."""
@@ -101,6 +112,13 @@ def _averaged(ask, draws):
         return tf.nest.map_structure(lambda each, one: _mean(each, one, draws), many, alone)
 
     return answer
+
+
+def _mean_of_answers(*answers):
+    first = answers[0]
+    if first is None or not first.dtype.is_floating:
+        return first
+    return tf.add_n(answers) / len(answers)
 
 
 def _is_for_all(values, draws):

@@ -143,7 +143,11 @@ class CompiledFunctions:
     def draws(self, images: np.ndarray, *tensors: str) -> list[np.ndarray]:
         """The values of `tensors` for one image (1, ...), one row for each draw of a random network, not averaged."""
         ask = self.compiled(("values", tensors), lambda: self._make_values(tensors))
-        return [np.asarray(values) for values in ask(np.repeat(images, self.batching.draws, axis=0))]
+        draws = self.batching.draws
+        if self.batching.copies:
+            return [np.asarray(values) for values in ask(np.repeat(images, draws, axis=0))]
+        answers = [ask(images) for _ in range(draws)]
+        return [np.concatenate(values) for values in zip(*answers, strict=True)]
 
     def gradient_behind(self, frontier: tuple[str, ...], objective: str, rule: str) -> Any:
         """A function like that of `tail`, for one image: for a random network the means over its draws."""

@@ -125,13 +125,14 @@ class TensorFlowEngine:
             self._settle_draws(self._noise(options.value_range))
 
     def _settle_draws(self, noise):
-        """Average over copies of an image in a batch, if each copy has random numbers of its own."""
-        rows, asked = ImageRows(self.traced.graph), (self.traced.logits, self.traced.output)
-        if rows.may_meet(self.traced.output):
-            return  # copies would not be alone
-        self.functions.batching.draws = DRAWS
-        if not any(np.ptp(values.astype(np.float64), axis=0).any() for values in self.functions.draws(noise, *asked)):
-            self.functions.batching.draws = 1
+        """Average over copies of an image in a batch, or over questions, whichever have random numbers of their own."""
+        meet, batching = ImageRows(self.traced.graph).may_meet(self.traced.output), self.functions.batching
+        asked = self.traced.logits, self.traced.output
+        for batching.copies in (False,) if meet else (True, False):  # copies that meet would not be alone
+            batching.draws = DRAWS
+            if any(np.ptp(rows.astype(np.float64), axis=0).any() for rows in self.functions.draws(noise, *asked)):
+                return
+        batching.draws = 1
 
     def _goes_one_by_one(self, value_range):
         """True unless the network says of each image of a batch what it says of that image alone."""

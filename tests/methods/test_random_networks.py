@@ -11,6 +11,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.engine.batching import DRAWS
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
@@ -99,6 +100,20 @@ def test_a_batch_gives_what_each_image_gives():
     assert network.scores(images, 1) == pytest.approx(np.array(alone), abs=1e-6)
 
 
+def test_where_images_meet_too_the_numbers_are_those_of_one_draw_for_one_image_alone():
+    both = keras.Sequential([layers.BatchNormalization(momentum=1.0), layers.Dropout(0.5, seed=1)])
+    network = network_with(AlwaysTraining(both))
+    images = np.stack([IMAGE, IMAGE * 0.5])
+    assert "one draw" in note_of(compute(Gradient(), network, IMAGE, target=1)).text
+    alone = [network.scores(image, 1) for image in images]
+    assert network.scores(images, 1) == pytest.approx(np.array(alone), abs=1e-6)
+
+
+def test_a_picture_that_is_made_for_a_target_is_of_one_draw():
+    result = compute(MaximalActivation(steps=16), network_with(RANDOM["dropout"]()), target=1)
+    assert "one draw" in note_of(result).text
+
+
 def test_asking_leaves_the_seed_as_it_was():
     network = network_with(RANDOM["dropout"]())
     before = [np.array(variable) for variable in network.model.variables]
@@ -107,9 +122,21 @@ def test_asking_leaves_the_seed_as_it_was():
 
 
 def test_where_copies_share_their_random_numbers_the_note_speaks_of_one_draw():
-    note = note_of(compute(Gradient(), network_with(OneMask()), IMAGE, target=1))
+    fixed = network_with(AlwaysTraining(layers.Dropout(0.5, noise_shape=(1, 10, 10, 4), seed=1)))
+    note = note_of(compute(Gradient(), fixed, IMAGE, target=1))
     assert "one draw" in note.text
     assert not note.numbers
+
+
+def test_where_copies_share_random_numbers_that_are_new_for_each_question_many_are_asked():
+    network = network_with(OneMask())
+    note = note_of(compute(Gradient(), network, IMAGE, target=1))
+    loop = np.array([float(network.model(IMAGE[None])[0, 1]) for _ in range(300)])
+    assert note.numbers["draws"] == DRAWS
+    assert note.numbers["spread"] == pytest.approx(loop.std(), rel=0.5)
+    found = [float(network.scores(IMAGE, 1)) for _ in range(12)]
+    assert np.std(found) < 0.5 * loop.std()  # a mean over draws spreads by 1 / sqrt(32) as much
+    assert np.mean(found) == pytest.approx(loop.mean(), abs=0.5 * loop.std())
 
 
 @pytest.mark.parametrize("layer", [FixedNoise, lambda: layers.Dropout(0.5), lambda: layers.GaussianNoise(0.1)])

@@ -65,7 +65,7 @@ class Plans:
         traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
         functions = CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
         if self._like is not None:
-            functions.batching.one_by_one, functions.batching.draws = self._one_by_one, self._like.draws
+            functions.batching.take_after(self._like)
         return functions
 
     def _prepared(self, sides, wanted):
