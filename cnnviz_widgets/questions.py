@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -228,7 +229,8 @@ class Questions:
     @property
     def is_random(self) -> bool:
         """True if the network draws random numbers for every answer."""
-        return has_graph(self.engine) and self.engine.random
+        engine: Any = self.engine
+        return has_graph(engine) and engine.random
 
     def chance(self, image: ImageLike, target: TargetLike) -> tuple[int, float] | None:
         """(draws, standard deviation of the target's score from draw to draw) of a random network, or None.
@@ -238,7 +240,8 @@ class Questions:
         if not self.is_random:
             return None
         batch, target = self._asked(image, target)
-        rows = self.engine.draws(batch.array, target.layer)
+        engine: Any = self.engine
+        rows = engine.draws(batch.array, target.layer)
         scores = target.of(rows[0] if target.layer is not None else self.output.answers(*rows)[0])
         return len(scores), float(np.std(scores, ddof=1)) if len(scores) > 1 else float("nan")
 

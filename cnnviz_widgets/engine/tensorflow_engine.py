@@ -144,7 +144,7 @@ class TensorFlowEngine:
         return not answers_each_alone(self.functions.values(self.traced.logits, self.traced.output), noise, dim)
 
     def _noise(self, value_range):
-        shape = [n or SIDES[-1] for n in self.input_shape]  # large enough for every network
+        shape = [n or SIDES[1] for n in self.input_shape]
         return np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
 
     def _head(self, options):
@@ -237,7 +237,7 @@ class TensorFlowEngine:
 
     def draws(self, image: np.ndarray, layer: str | None) -> list[np.ndarray]:
         """Rows for the draws of a random network: of a layer's output, or (None) of the logits and the output."""
-        tensors = (self.traced.logits, self.traced.output) if layer is None else (self.tensors[layer],)
+        tensors = (self._logits, self.traced.output) if layer is None else (self.tensors[layer],)
         return [as_float(values) for values in self.functions.draws(image, *tensors)]
 
     def pooled_maps(
