@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from .core.image import ImageLike, InputImage, is_pillow
 from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, Watched, pooled
 from .core.target import Target, TargetLike
-from .engine.engine import Engine
+from .engine.engine import Engine, has_graph
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +225,25 @@ class Questions:
         """The output of a layer, (height, width, channels) or its own shape; (n, ...) for a batch."""
         batch = self.batch(image)
         return batch.answer(self.engine.activations(batch.array, self.layer(layer).path)[0])
+
+    @property
+    def is_random(self) -> bool:
+        """True if the network draws random numbers for every answer."""
+        engine: Any = self.engine
+        return has_graph(engine) and engine.random
+
+    def chance(self, image: ImageLike, target: TargetLike) -> tuple[int, float] | None:
+        """(draws, standard deviation of the target's score from draw to draw) of a random network, or None.
+
+        Every number that such a network gives is a mean over its draws. With one draw the deviation is not known: NaN.
+        """
+        if not self.is_random:
+            return None
+        batch, target = self._asked(image, target)
+        engine: Any = self.engine
+        rows = engine.draws(batch.array, target.layer)
+        scores = target.of(rows[0] if target.layer is not None else self.output.answers(*rows)[0])
+        return len(scores), float(np.std(scores, ddof=1)) if len(scores) > 1 else float("nan")
 
     def kernels(self, layer: str) -> np.ndarray:
         """The kernels of a convolution, (kernel height, kernel width, input channels, filters)."""

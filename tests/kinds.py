@@ -42,13 +42,15 @@ class Kind:
     given: Callable = lambda images: images  # what the model takes, of images (n, height, width, channels)
     output: int = 0  # which of its outputs is the one explained
     channels_first: bool = False
+    alone: bool = False  # True where the model answers rightly for one image at a time only
     aside: tuple = ()  # the layers that the image does not reach
     plain: tuple | None = None  # (a kind that is the same function, {layer: the same layer there})
 
     def called(self, model, images):
         """The output that is explained, of a model of this kind, for images as a person has them."""
         images = self.options.get("preprocess", lambda images: images)(tf.convert_to_tensor(images))
-        return on_any_processor(_explained(self, model))(images)
+        ask = on_any_processor(_explained(self, model))
+        return tf.concat([ask(one[tf.newaxis]) for one in tf.unstack(images)], axis=0) if self.alone else ask(images)
 
 
 @cache
@@ -789,6 +791,38 @@ if importlib.util.find_spec("tf_keras"):
         second = tf_keras.layers.Conv2D(6, 3, activation="relu", name="conv2")(first)
         pooled = tf_keras.layers.GlobalAveragePooling2D()(second)
         return tf_keras.Model(image, tf_keras.layers.Dense(CLASSES, activation=head)(pooled))
+
+
+# ---- Images that must be alone
+
+
+@kind(alone=True)
+def batch_of_one(head, probe):
+    image = keras.Input(batch_shape=(1, 12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    values = ops.reshape(layers.Conv2D(6, 3, activation="relu")(first), (1, 8 * 8 * 6))
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(values))
+
+
+class AlwaysTraining(layers.Layer):
+    """A layer that runs as in training, also when it is asked for an answer."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, values):
+        return self.layer(values, training=True)
+
+
+@kind(alone=True)
+def batch_statistics(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    normal = AlwaysTraining(layers.BatchNormalization(momentum=1.0, name="always"))(
+        layers.Conv2D(6, 3, name="conv2")(first)
+    )
+    return keras.Model(image, ending(layers.ReLU()(normal), head))
 
 
 # ---- Images of other shapes

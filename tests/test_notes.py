@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from kinds import KINDS
+from kinds import KINDS, AlwaysTraining
 from PIL import Image
 
 import cnnviz_widgets
@@ -134,6 +134,13 @@ def silent(bias):
     return Network(model, value_range=(0, 1))
 
 
+def monte_carlo():
+    image = keras.Input((12, 12, 3))
+    values = layers.Conv2D(4, 3, name="conv1")(image)
+    values = AlwaysTraining(layers.Dropout(0.5, seed=1))(values)
+    return keras.Model(image, layers.Dense(3)(layers.GlobalAveragePooling2D()(values)))
+
+
 def overflowing(model):
     kernel = model.get_layer("conv1").kernel
     kernel.assign(np.full(kernel.shape, 60000.0))
@@ -152,6 +159,7 @@ GIVEN = {
     "unlikely_target": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), target=1),
     "saturated": lambda: compute(Gradient(), small(change=dense(0, [9, 0, 0, 0, 0])), noise(), target=0),
     "hidden_head": lambda: compute(Gradient(), small("softmax_by_hand"), noise()),
+    "random_network": lambda: compute(Gradient(), Network(monte_carlo(), value_range=(0, 1)), noise(), target=0),
     "overflow": lambda: compute(GradCAM(), small("mixed_float16", overflowing), noise(), target=0),
     "outside_value_range": lambda: compute(Gradient(), small(), InputImage(np.full((12, 12, 3), 90.0))),
     "cropped": lambda: compute(Gradient(), small(), opened(RGB, "PNG")),

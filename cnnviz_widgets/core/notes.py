@@ -58,6 +58,10 @@ def on_request(request: "Request") -> tuple[Note, ...]:
     notes = list(request.image.notes) if request.image else []
     if request.image is not None and (layer := request.network.overflow(request.image)):
         notes.append(overflow(layer))
+    if request.image is not None and (chance := request.network.chance(request.image, request.target)):
+        notes.append(random_network(*chance))
+    elif request.target is not None and request.network.is_random:  # a picture is made for the target
+        notes.append(random_network(1, float("nan")))
     if isinstance(request.layer, str):
         notes += _beside_the_image(request.network.layer(request.layer))
     if request.target is not None and request.target.layer is None:
@@ -144,6 +148,20 @@ def overflow(layer: str) -> Note:
         "overflow",
         f"Activations of {layer} are infinite, or not a number, in half precision, which ends at 65504: "
         "what is made of them cannot be trusted.",
+    )
+
+
+def random_network(draws: int, spread: float) -> Note:
+    """Return the note that the network draws random numbers, with the spread of its score from draw to draw."""
+    begin = "The network draws random numbers for every answer, as in training"
+    if draws == 1:
+        return Note("random_network", f"{begin}: this is of one draw, and another draw may give something else.")
+    error = spread / np.sqrt(draws)
+    return Note(
+        "random_network",
+        f"{begin}: numbers are means over {draws} draws. The score spreads by {number(spread, 2)} from draw to draw, "
+        f"so that its mean has a standard error of {number(error, 2)}.",
+        {"draws": draws, "spread": spread, "standard_error": float(error)},
     )
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 AMPLE = 1000
 # Relevance goes back by a gradient of every operation, each of which keeps as much again.
 RELEVANCE = 4
+# Draws over which the numbers of a random network are averaged.
+DRAWS = 32
 
 # (tensors at its beginning, tensors at its end, "forward", "gradient" or "relevance")
 Way = tuple[tuple[str, ...], tuple[str, ...], str]
@@ -28,8 +30,15 @@ class Batching:
 
     def __init__(self, graph: "ForwardGraph", memory: Memory):
         self._graph, self._memory = graph, memory
+        self.one_by_one: bool = False  # True for a network that answers for an image alone only
+        self.copies: bool = True  # whether these are of as many copies in one batch, or of as many questions
+        self.draws: int = 1  # answers to average for each image, for a network that draws random numbers
         self._times: dict[Way, float] = {}  # memory that a way takes, as a multiple of its input's
         self._most: dict[tuple[Way, tuple[int, ...]], int] = {}  # batch sizes, where memory has run out
+
+    def take_after(self, other: "Batching") -> None:
+        """Ask as for another graph of the same model."""
+        self.one_by_one, self.draws, self.copies = other.one_by_one, other.draws, other.copies
 
     def ask(self, way: Way, batch: Any, ask: Callable[[Any], Any], one: np.ndarray | None = None) -> Any:
         """The results of `ask(part)` for all parts of `batch`, joined along the first axis.
@@ -39,6 +48,8 @@ class Batching:
         value fits.
         """
         bytes_in, shape = _one_of(batch) if one is None else _one_of(one[np.newaxis])
+        if self.draws > 1:
+            ask, bytes_in = self._averaged(ask), bytes_in * (self.draws if self.copies else 1)
         at_once, begin, results = self._at_once(way, len(batch), shape, bytes_in), 0, []
         while begin < len(batch) or not results:
             part = batch[begin : begin + at_once]
@@ -52,9 +63,15 @@ class Batching:
                 begin += len(part)
         return results[0] if len(results) == 1 else _joined(results)
 
+    def _averaged(self, ask):
+        """A function like `ask`, of one value: the means over its draws."""
+        if self.copies:
+            return _averaged(ask, self.draws)
+        return lambda part: tf.nest.map_structure(_mean_of_answers, *(ask(part) for _ in range(self.draws)))
+
     def _at_once(self, way: Way, count: int, shape: tuple[int, ...], bytes_in: float) -> int:
         """The number to take at once of `count` values of that shape, of `bytes_in` bytes each."""
-        at_once = max(1, min(count, self._most.get((way, shape), count)))
+        at_once = 1 if self.one_by_one else max(1, min(count, self._most.get((way, shape), count)))
         if AMPLE * at_once * bytes_in <= self._memory.ceiling:
             return at_once
         each = self._times_its_input(way) * bytes_in
@@ -84,6 +101,35 @@ def _refusal(what, how_much, memory=None):
     if memory is not None and memory.limit is not None:
         room = f"memory_limit, {in_words(memory.limit)}"
     return f"A pass through the network must fit into {room}; smaller images take less. Received: {what}, {how_much}."
+
+
+def _averaged(ask, draws):
+    """A function like `ask`, of one value: the means of the answers for `draws` copies of it in one batch."""
+
+    def answer(part):
+        many = ask(tf.repeat(part, draws, axis=0))
+        alone = ask(part) if any(_is_for_all(each, draws) for each in tf.nest.flatten(many)) else many
+        return tf.nest.map_structure(lambda each, one: _mean(each, one, draws), many, alone)
+
+    return answer
+
+
+def _mean_of_answers(*answers):
+    first = answers[0]
+    if first is None or not first.dtype.is_floating:
+        return first
+    return tf.add_n(answers) / len(answers)
+
+
+def _is_for_all(values, draws):
+    """True for a value that is no batch of answers, such as the number of images."""
+    return values is not None and (not values.shape.rank or values.shape[0] != draws or values.dtype.is_integer)
+
+
+def _mean(values, alone, draws):
+    if values is None or _is_for_all(values, draws):
+        return alone
+    return tf.reduce_mean(values, axis=0, keepdims=True) if values.dtype.is_floating else values[:1]
 
 
 def _joined(results):

@@ -140,6 +140,31 @@ class CompiledFunctions:
         way = ((self.graph.input,), tensors, "forward")
         return lambda images: self.batching.ask(way, images, ask)
 
+    def draws(self, images: np.ndarray, *tensors: str) -> list[np.ndarray]:
+        """The values of `tensors` for one image (1, ...), one row for each draw of a random network, not averaged."""
+        ask = self.compiled(("values", tensors), lambda: self._make_values(tensors))
+        draws = self.batching.draws
+        if self.batching.copies:
+            return [np.asarray(values) for values in ask(np.repeat(images, draws, axis=0))]
+        answers = [ask(images) for _ in range(draws)]
+        return [np.concatenate(values) for values in zip(*answers, strict=True)]
+
+    def gradient_behind(self, frontier: tuple[str, ...], objective: str, rule: str) -> Any:
+        """A function like that of `tail`, for one image: for a random network the means over its draws."""
+        tail = self.tail(frontier, objective, rule)
+        if self.batching.draws == 1:
+            return tail
+        repeatable = [self._repeatable((tensor,)) for tensor in frontier]
+
+        def ask(values, terms):
+            def of(part):
+                rest = zip(values[1:], repeatable[1:], strict=True)
+                return tail([part, *(tf.repeat(v, len(part), axis=0) if many else v for v, many in rest)], terms)
+
+            return self.batching.ask((frontier, (objective,), "gradient"), values[0], of)
+
+        return ask
+
     def gradient(
         self, objective: str, rule: str
     ) -> Callable[[np.ndarray, Mapping[str, tf.Tensor]], tuple[tf.Tensor, tf.Tensor | None]]:
@@ -180,7 +205,8 @@ class CompiledFunctions:
             return None
         ask = self.compiled(("linear", start, end), lambda: self._make_linear(start, end))
         zero_and_units = np.eye(shape.num_elements() + 1)[:, 1:].reshape(-1, *shape)
-        results = np.asarray(ask(zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)))
+        given = zero_and_units.astype(self.spec(start).dtype.as_numpy_dtype)
+        results = np.asarray(self.batching.ask(((start,), (end,), "forward"), given, ask))
         return results[1:] - results[0]
 
     def _make_linear(self, start, end):

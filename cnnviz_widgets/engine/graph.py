@@ -22,7 +22,7 @@ from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_inner_
 from .dilated_convolutions import fill_gaps
 from .grouped_convolutions import portable
 from .inlining import inlined
-from .op_kinds import LINEAR, OTHER_GATES, RELUS, SHAPE_ONLY, TRANSPARENT
+from .op_kinds import LINEAR, OTHER_GATES, READING, RELUS, SHAPE_ONLY, TRANSPARENT, WRITING
 from .relu_rules import gradient_name, register_rules
 from .tensor_names import GraphDef, NodeDef, operation, tensor_name
 from .whole_numbers import without_integers
@@ -75,6 +75,7 @@ class ForwardGraph:
         other = copy.copy(self)
         other.__dict__.pop("_nodes", None)
         other.__dict__.pop("_consumers", None)
+        other.__dict__.pop("_updates", None)
         other._remembered, other.definition = {}, definition
         other._looked_up_in = other._whole(self.tensor(self.input))
         return other
@@ -270,7 +271,16 @@ class ForwardGraph:
         needed = set()
         for name in start:
             needed |= _reached(name, lambda name: [] if name in fed else self._inputs(name))
-        return needed - fed
+        return needed - fed - self._updates
+
+    @cached_property
+    def _updates(self):
+        """The operations that write a variable which nothing reads afterwards: who looks at a model changes nothing.
+
+        They are the moving averages of a normalisation, and the state of a layer that draws random numbers.
+        """
+        writing = [node.name for node in self.definition.node if node.op in WRITING]
+        return {name for name in writing if not any(self._nodes[later].op == READING for later in self.after(name))}
 
     def _keeps_own_gradient(self, node, rule):
         """True where a gradient of a layer's own counts, and not those of the operations inside it."""
@@ -286,6 +296,8 @@ class ForwardGraph:
         if rule != "standard":
             register_rules()
         for node in part.node:
+            if waits := {f"^{name}" for name in self._updates}.intersection(node.input):
+                node.input[:] = [name for name in node.input if name not in waits]
             node.attr.pop("_class", None)  # "beside that other operation", which may be fed and so not be there
             if has_own_gradient(node):
                 # A gradient written in Python holds tensors of the graph in which it was traced.

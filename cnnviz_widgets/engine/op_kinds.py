@@ -111,6 +111,7 @@ ROWS = (
     *_rows("shape", "Assert BroadcastGradientArgs NoOp OnesLike Rank Shape ShapeN Size ZerosLike"),
     *_rows("update", "TensorScatterUpdate"),
     *_rows("call", "PartitionedCall StatefulPartitionedCall"),
+    *_rows("writing", "AssignAddVariableOp AssignSubVariableOp AssignVariableOp"),
     *_rows("source", "Const Placeholder ReadVariableOp"),
 )
 OP_KINDS = {row.name: row for row in ROWS}
@@ -142,6 +143,8 @@ PADDINGS = _of("padding")  # with a constant
 MOVES = _of("moving", "padding", "reshaping")
 SHAPE_ONLY = _of("shape")  # the output depends on the shape of the input, not on its numbers
 CALLS = _of("call")
+READING = "ReadVariableOp"  # reads a variable, which WRITING changes
+WRITING = _of("writing")
 # The output is the input, in the same memory.
 HANDED_ON = _of("identity", "identities", "end of a gradient", "reshaping")
 # Neither a value nor its gradient changes, but perhaps the shape and the type.

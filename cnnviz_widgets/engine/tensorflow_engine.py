@@ -14,7 +14,9 @@ from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.model_output import HEAD_OF, is_regression
 from cnnviz_widgets.core.target import Objective
 
+from .batching import DRAWS
 from .compiled import CompiledFunctions, terms_of
+from .image_rows import ImageRows, answers_each_alone
 from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
@@ -53,6 +55,7 @@ class TensorFlowEngine:
     cache: ByteBoundedCache
     traced: TracedModel
     output_names: tuple[str, ...]
+    random: bool  # True if the model draws random numbers for every answer
     tensors: dict[str, str]
     functions: CompiledFunctions
 
@@ -116,6 +119,33 @@ class TensorFlowEngine:
         self._score = self.traced.output if behind else self.traced.logits
         self._logits = self.traced.output if options.output_is is not None else self.traced.logits
         self.score_shape = tuple(self.traced.graph.tensor(self._score).shape[1:])
+        self.random = ImageRows(self.traced.graph).random(self.traced.output)
+        self.functions.batching.one_by_one = self.random or self._goes_one_by_one(options.value_range)
+        if self.random:
+            self._settle_draws(self._noise(options.value_range))
+
+    def _settle_draws(self, noise):
+        """Average over copies of an image in a batch, or over questions, whichever have random numbers of their own."""
+        meet, batching = ImageRows(self.traced.graph).may_meet(self.traced.output), self.functions.batching
+        asked = self.traced.logits, self.traced.output
+        for batching.copies in (False,) if meet else (True, False):  # copies that meet would not be alone
+            batching.draws = DRAWS
+            if any(np.ptp(rows.astype(np.float64), axis=0).any() for rows in self.functions.draws(noise, *asked)):
+                return
+        batching.draws = 1
+
+    def _goes_one_by_one(self, value_range):
+        """True unless the network says of each image of a batch what it says of that image alone."""
+        rows = ImageRows(self.traced.graph)
+        if rows.mixed(self.traced.output) or not rows.suspicious(self.traced.output):
+            return rows.mixed(self.traced.output)
+        noise, low = self._noise(value_range), value_range[0]
+        dim = (low + (noise - low) / 8).astype(self.dtype)  # with a mean and a variance unlike those of the other
+        return not answers_each_alone(self.functions.values(self.traced.logits, self.traced.output), noise, dim)
+
+    def _noise(self, value_range):
+        shape = [n or SIDES[1] for n in self.input_shape]
+        return np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
 
     def _head(self, options):
         if is_regression(options.task):
@@ -204,6 +234,11 @@ class TensorFlowEngine:
             )
         activations = activations.astype(own.dtype.as_numpy_dtype, copy=False)
         return as_float(self.functions.scores_behind(frontier, end)([activations, *skips], terms_of(objective)))
+
+    def draws(self, image: np.ndarray, layer: str | None) -> list[np.ndarray]:
+        """Rows for the draws of a random network: of a layer's output, or (None) of the logits and the output."""
+        tensors = (self._logits, self.traced.output) if layer is None else (self.tensors[layer],)
+        return [as_float(values) for values in self.functions.draws(image, *tensors)]
 
     def pooled_maps(
         self, image: np.ndarray, objective: Objective, key: Hashable = None
@@ -320,7 +355,7 @@ class TensorFlowEngine:
         """(values of the tensor `start`, gradient there or None) for a batch of one; the values are kept."""
         end = self.objective_tensor(objective.layer)
         frontier, kept = self._kept(image, start, end, key)
-        _, gradient = self.functions.tail(frontier, end, relu)(kept, terms_of(objective))
+        _, gradient = self.functions.gradient_behind(frontier, end, relu)(kept, terms_of(objective))
         return kept[0], gradient
 
     def _kept(self, image, start, end, key):

@@ -12,6 +12,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import Watched
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.engine.batch_norm_folding import folded
+from cnnviz_widgets.engine.batching import Batching
 from cnnviz_widgets.engine.compiled import CompiledFunctions
 from cnnviz_widgets.engine.memory import Memory
 from cnnviz_widgets.engine.tensorflow_engine import TensorFlowEngine, as_float
@@ -47,8 +48,9 @@ class Plans:
     prepared: Callable[..., Prepared]
     plan: Callable[..., Plan]
 
-    def __init__(self, traced: TracedModel, memory: Memory | None = None):
-        self._traced, self._memory = traced, memory
+    def __init__(self, traced: TracedModel, memory: Memory | None = None, like: Batching | None = None):
+        self._traced, self._memory, self._like = traced, memory, like
+        self._one_by_one = like is not None and like.one_by_one
         self.functions = lru_cache(GRAPHS)(self._functions)
         self.prepared = lru_cache(GRAPHS)(self._prepared)  # each holds its functions
         self.plan = lru_cache(KEPT)(self._plan)
@@ -56,18 +58,23 @@ class Plans:
     @classmethod
     def of(cls, engine: TensorFlowEngine) -> "Plans":
         """Return the plans for an engine's model."""
-        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory))
+        return engine.shared("occlusion", lambda: cls(engine.traced, engine.memory, engine.functions.batching))
 
     def _functions(self, wanted):
         """Return the functions for the tensors `wanted`, for images of every size."""
         traced = replace(self._traced, graph=folded(self._traced.graph, wanted))
-        return CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
+        functions = CompiledFunctions(traced, memory=self._memory, most=FUNCTIONS)
+        if self._like is not None:
+            functions.batching.take_after(self._like)
+        return functions
 
     def _prepared(self, sides, wanted):
         """Return the `Prepared` for the tensors `wanted` and images of `sides` (height, width)."""
         functions = self.functions(wanted)
         made = program(functions.graph, sides, wanted)
-        return Prepared(made, made.frontiers(functions.graph), functions)
+        frontiers = made.frontiers(functions.graph)
+        # Images that must be alone run as they are: a whole image at a time.
+        return Prepared(made, {0: frontiers[0]} if self._one_by_one else frontiers, functions)
 
     def _plan(self, sides, wanted, corners):
         """Return the `Plan` for windows (top, bottom, left, right) over an image of `sides`."""

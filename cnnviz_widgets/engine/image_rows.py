@@ -1,0 +1,155 @@
+"""The rows of a batch: images that know nothing of each other, or that must be asked one at a time.
+
+Most networks answer for each image of a batch as if it were alone. Some do not: statistics of the batch that stay on
+(pix2pix), or a shape that says that there is one image (networks for small devices). These are asked one image at a
+time. The graph tells which networks are under suspicion, and only those are put to a trial.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from .constants import static_value
+from .op_kinds import NORMALISATIONS, OP_KINDS, READING, REDUCTIONS, SHAPE_ONLY
+from .tensor_names import operation
+
+if TYPE_CHECKING:
+    from .graph import ForwardGraph
+
+# Operations that take numbers from other places, and the input that says along which axis.
+ALONG_AXIS = {"ConcatV2": -1, "GatherV2": 2, "ReverseV2": 1, "Roll": 2, "Split": 0, "SplitV": 2}
+ANYWHERE = frozenset({"GatherNd", "TensorScatterUpdate"})
+# Kinds of operations that draw random numbers, and those that hold what is different the next time.
+RANDOM = re.compile("Random|Multinomial|Normal(V2)?$|Stateful(Uniform|Standard|Truncated|Random)|Shuffle|^Rng")
+STATES = frozenset({READING, "VarHandleOp", "StatefulUniformFullInt", "StatefulUniformInt", "RngReadAndSkip"})
+# Two ways to the same numbers may differ by this share of the largest: rounding, which depends on the batch's size.
+ROUNDING = 1e-4
+
+
+class ImageRows:
+    """The operations of a graph in which the numbers of several images may meet."""
+
+    def __init__(self, graph: "ForwardGraph"):
+        self._graph = graph
+        # All that depends on the numbers in the image.
+        self._of_numbers, waiting = {operation(graph.input)}, [operation(graph.input)]
+        while waiting:
+            for reader in graph.readers(waiting.pop()):
+                by_data = reader not in self._of_numbers and graph.node(reader).op not in SHAPE_ONLY
+                if by_data and any(operation(name) in self._of_numbers for name in graph.inputs_of(reader)):
+                    self._of_numbers.add(reader)
+                    waiting.append(reader)
+
+    def mixed(self, end: str) -> bool:
+        """True if images meet on the way to the tensor `end`, by statistics over the batch, or must be a set number."""
+        return any(map(self._mixes, self._on_the_way(end)))
+
+    def suspicious(self, end: str) -> bool:
+        """True if images may meet on the way to `end`, or if it may hold only one."""
+        drawn = any(RANDOM.search(self._graph.node(name).op) for name in self._before(end))
+        return drawn or self.may_meet(end)  # numbers are drawn for as many images as there are
+
+    def may_meet(self, end: str) -> bool:
+        """True if an operation on the way to `end` may let images meet."""
+        return any(self._mixes(name) or self._may_mix(name) for name in self._on_the_way(end))
+
+    def random(self, end: str) -> bool:
+        """True if numbers that are drawn anew for every question reach the tensor `end`."""
+        return any(self._draws_anew(name) for name in self._before(end))
+
+    def _draws_anew(self, name):
+        kind = self._graph.node(name).op
+        if not RANDOM.search(kind):
+            return False
+        # One without a state draws the same again from the same key, which may be a constant.
+        return "Stateless" not in kind or any(self._graph.node(earlier).op in STATES for earlier in self._before(name))
+
+    def _on_the_way(self, end):
+        return self._of_numbers & self._before(end)
+
+    def _before(self, end):
+        """The operations on whose numbers, not only on whose shapes, a tensor depends."""
+        found, waiting = {operation(end)}, [operation(end)]
+        while waiting:
+            name = waiting.pop()
+            if self._graph.node(name).op in SHAPE_ONLY:
+                continue
+            before = {operation(tensor) for tensor in self._graph.inputs_of(name)}
+            waiting += before - found
+            found |= before
+        return found
+
+    def _mixes(self, name):
+        node = self._graph.node(name)
+        if node.op in NORMALISATIONS:
+            return "is_training" in node.attr and node.attr["is_training"].b
+        if not self._of_all_images(name):
+            return False
+        if node.op == "Reshape":  # TensorFlow may leave it out where it says one image and there are two
+            return self._first_length(f"{name}:0") is not None
+        if node.op not in REDUCTIONS:
+            return False
+        taken, along = self._graph.inputs_of(name)[:2]
+        # Behind a reshape the first axis may be another one; a trial tells.
+        return 0 in _axes(self._graph.tensor(along), self._graph.tensor(taken).shape.rank)
+
+    def _may_mix(self, name):
+        node = self._graph.node(name)
+        if node.op in ANYWHERE or node.op not in OP_KINDS or self._takes_other_rows(node):
+            return True
+        return self._of_all_images(name) and self._first_length(f"{name}:0") is not None
+
+    def _takes_other_rows(self, node):
+        """True if a row of the output may be another row of the input."""
+        inputs = [self._graph.tensor(tensor) for tensor in self._graph.inputs_of(node.name)]
+        if node.op in ALONG_AXIS:
+            return 0 in _axes(inputs[ALONG_AXIS[node.op]], self._graph.tensor(f"{node.name}:0").shape.rank)
+        if node.op == "Slice":
+            begin, size = static_value(inputs[1]), static_value(inputs[2])
+            return begin is None or size is None or (begin[0], size[0]) != (0, -1)
+        if node.op == "StridedSlice":
+            strides, all_rows = static_value(inputs[3]), node.attr["begin_mask"].i & node.attr["end_mask"].i & 1
+            from_front = node.attr["ellipsis_mask"].i & 1  # x[..., 0]
+            return strides is None or not (all_rows or from_front) or strides.reshape(-1)[0] != 1
+        return False
+
+    def _of_all_images(self, name):
+        """True if the operation takes a tensor whose first axis is as long as there are images."""
+        taken = [tensor for tensor in self._graph.inputs_of(name) if operation(tensor) in self._of_numbers]
+        return any(self._first_length(tensor) is None for tensor in taken)
+
+    def _first_length(self, tensor):
+        """The length of a tensor's first axis, where it is the same for any number of images; None otherwise."""
+        shape = self._graph.tensor(tensor).shape
+        return 1 if shape.rank == 0 else None if shape.rank is None else shape[0]
+
+
+def _axes(tensor, rank):
+    """The axes that a tensor names, of tensors of that rank; the first one where nobody knows."""
+    axes = static_value(tensor)
+    return {0} if axes is None or not rank else {int(axis) % rank for axis in axes.reshape(-1)}
+
+
+def answers_each_alone(ask: Callable[[np.ndarray], list[Any]], first: np.ndarray, other: np.ndarray) -> bool:
+    """True if `ask` (a function of images) says of two images (1, ...) together what it says of each alone."""
+    try:
+        alone = [_numbers(ask(image)) for image in (first, other)]
+    except tf.errors.OpError:
+        return True  # such images are not for this network, which tells nothing about their number
+    try:
+        together = _numbers(ask(np.concatenate([first, other])))
+    except tf.errors.OpError:
+        return False
+    for one, two, both in zip(*alone, together, strict=True):
+        expected = np.concatenate([one, two])
+        rounding = ROUNDING * np.abs(expected).max(initial=0)
+        if expected.shape != both.shape or not np.allclose(both, expected, rtol=0, atol=rounding, equal_nan=True):
+            return False
+    return True
+
+
+def _numbers(tensors):
+    return [np.asarray(values, np.float64) for values in tensors]
