@@ -16,11 +16,12 @@ class LayerInfo:
     parameters: int
     layer: Any = field(repr=False, compare=False)
     dtype: str = "float32"  # of its output
+    grid: bool = True  # an output of three axes is laid out as the image is, not as tokens x heads or as one window
 
     @property
     def spatial(self) -> bool:
-        """True where the output is a grid of channels, (height, width, channels)."""
-        return len(self.output_shape) == 3
+        """True where the output is a grid of channels, (height, width, channels), laid out as the image is."""
+        return self.grid and len(self.output_shape) == 3
 
     @property
     def channels(self) -> int | None:

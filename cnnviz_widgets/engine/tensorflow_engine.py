@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.model_output import is_regression
 from cnnviz_widgets.core.target import Objective
 
+from .axis_parts import is_grid
 from .compiled import CompiledFunctions, terms_of
+from .image_grids import axes_of
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
@@ -79,14 +82,15 @@ class TensorFlowEngine:
         self._version = WeightsVersion(variables.values())
         self._replaced: tuple[Hashable, ...] = ()
         self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
-        self.layers = tuple(self._info(tap) for tap in self.traced.taps)
+        axes = axes_of(self.traced.graph)
+        self.layers = tuple(self._info(tap, is_grid(axes.get(tap.tensor))) for tap in self.traced.taps)
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
         self._settle_head(options)
 
-    def _info(self, tap):
+    def _info(self, tap, grid):
         kind, dtype = type(tap.layer).__name__, self.traced.graph.tensor(tap.tensor).dtype.name
-        return LayerInfo(tap.path, kind, tap.shape, int(tap.layer.count_params()), tap.layer, dtype)
+        return LayerInfo(tap.path, kind, tap.shape, int(tap.layer.count_params()), tap.layer, dtype, grid)
 
     def _settle_head(self, options):
         """Find the tensor of the scores: logits, the output itself, or the logarithms of a hidden softmax."""
@@ -315,7 +319,7 @@ def _with_weights(info, variables):
     if not variables_of_layer(info.layer, variables):
         return info
     other = LayerWithOtherWeights(info.layer, variables)
-    return type(info)(info.path, info.kind, info.output_shape, info.parameters, other, info.dtype)
+    return replace(info, layer=other)
 
 
 def _variable(weight):
