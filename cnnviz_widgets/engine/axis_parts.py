@@ -69,6 +69,14 @@ def length_changed(axis: Axis, size: int | None) -> Axis:
     return axis if length(axis) == size and size is not None else rest(size)
 
 
+def cells_of(axis: Axis) -> tuple[Axis, int]:
+    """(the rows and columns of the tokens along an axis, the number of tokens in front); ((), 0) for other axes."""
+    if len(axis) == 1 and axis[0].of == SEQUENCE:
+        return axis[0].cells, axis[0].before
+    cells = tuple(part.of for part in axis if part.outer) == (ROWS, COLUMNS) and len(axis) == 2
+    return (axis, 0) if cells else ((), 0)
+
+
 def length(axis: Axis) -> int | None:
     """The number of places along an axis; None where it depends on something."""
     sizes = [part.size for part in axis]

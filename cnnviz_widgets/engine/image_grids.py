@@ -18,6 +18,7 @@ from .axis_parts import (
     Axis,
     Part,
     axis_beside,
+    cells_of,
     dealt,
     is_grid,
     is_images,
@@ -242,22 +243,15 @@ def _joined_along(operation, given, output):
         result = [axis_beside(first, second) for first, second in zip(result, axes, strict=True)]
     size = output.shape[along]
     lengths = [tensor.shape[along] for tensor in tensors]
-    cells = [place for place, axes in enumerate(given[:-1]) if axes is not None and _holds_cells(axes[along])]
+    cells = [place for place, axes in enumerate(given[:-1]) if axes is not None and cells_of(axes[along])[0]]
     if along == 0:
         result[along] = rest(size)
     elif len(cells) == 1 and None not in lengths:
-        axis, before = given[cells[0]][along], sum(lengths[: cells[0]])
-        part = axis[0]
-        if part.of == SEQUENCE:
-            axis, before = part.cells, before + part.before
-        result[along] = sequence(axis, before, size)
+        axis, before = cells_of(given[cells[0]][along])
+        result[along] = sequence(axis, before + sum(lengths[: cells[0]]), size)
     else:
         result[along] = length_changed(result[along], size)
     return tuple(result)
-
-
-def _holds_cells(axis):
-    return tuple(part.of for part in axis) in ((ROWS, COLUMNS), (SEQUENCE,))
 
 
 def _packed(operation, given, output):

@@ -15,7 +15,6 @@ from cnnviz_widgets.core.target import Objective
 
 from .axis_parts import is_grid
 from .compiled import CompiledFunctions, terms_of
-from .image_grids import axes_of
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
@@ -82,7 +81,7 @@ class TensorFlowEngine:
         self._version = WeightsVersion(variables.values())
         self._replaced: tuple[Hashable, ...] = ()
         self.tensors = {tap.path: tap.tensor for tap in self.traced.taps}
-        axes = axes_of(self.traced.graph)
+        axes = self.traced.graph.axes()
         self.layers = tuple(self._info(tap, is_grid(axes.get(tap.tensor))) for tap in self.traced.taps)
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
