@@ -338,6 +338,81 @@ def shared_layer(head, probe):
     return keras.Model(image, ending(probed(shared(shared(image)), probe), head))
 
 
+# ---- Tokens in place of grids
+
+
+def attended(tokens, name, heads=2):
+    """A block of a transformer: attention and two dense layers, each added to what came in."""
+    norm = layers.LayerNormalization(name=f"{name}_norm")(tokens)
+    tokens = tokens + layers.MultiHeadAttention(heads, 3, name=f"{name}_attention")(norm, norm)
+    hidden = layers.Dense(8, activation="gelu", name=f"{name}_hidden")(tokens)
+    return layers.Add(name=name)([tokens, layers.Dense(6, name=f"{name}_dense")(hidden)])
+
+
+class MoreTokens(layers.Layer):
+    """Learned tokens in front of the sequence and behind it, then a learned number for each place."""
+
+    def __init__(self, before, behind, **options):
+        super().__init__(**options)
+        self.before, self.behind = before, behind
+
+    def build(self, shape):
+        _, cells, channels = shape
+        more = self.before + self.behind
+        self.tokens = self.add_weight(shape=(1, more, channels), initializer="normal", name="tokens")
+        self.places = self.add_weight(shape=(1, cells + more, channels), initializer="normal", name="places")
+
+    def call(self, values):
+        tokens = ops.tile(self.tokens, (ops.shape(values)[0], 1, 1))
+        ends = [tokens[:, : self.before], values, tokens[:, self.before :]]
+        return ops.concatenate(ends, axis=1) + self.places
+
+
+def patches_of(image, probe):
+    """16 tokens of 6 channels, of 4 x 4 patches."""
+    return layers.Reshape((16, 6), name="flat")(probed(layers.Conv2D(6, 3, 3, name="conv1")(image), probe))
+
+
+@kind(relus=0)
+def vision_transformer(head, probe):
+    image = keras.Input((12, 12, 3))
+    tokens = attended(attended(patches_of(image, probe), "block1"), "block2")
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.GlobalAveragePooling1D()(tokens)))
+
+
+@kind(relus=0)
+def vision_transformer_with_a_class_token(head, probe):
+    image = keras.Input((12, 12, 3))
+    tokens = MoreTokens(1, 0, name="more")(patches_of(image, probe))
+    tokens = layers.LayerNormalization(name="norm")(attended(attended(tokens, "block1"), "block2"))
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(tokens[:, 0]))
+
+
+@kind(relus=0)
+def vision_transformer_with_registers_at_both_ends(head, probe):
+    image = keras.Input((12, 12, 3))
+    tokens = attended(MoreTokens(2, 3, name="more")(patches_of(image, probe)), "block1")
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.GlobalAveragePooling1D()(tokens)))
+
+
+def in_windows(tokens, name, shift):
+    """Attention within windows of 2 x 2 of the 4 x 4 tokens, which are moved by `shift` for it."""
+    grid = ops.roll(ops.reshape(tokens, (-1, 4, 4, 6)), (-shift, -shift), (1, 2))
+    windows = ops.transpose(ops.reshape(grid, (-1, 2, 2, 2, 2, 6)), (0, 1, 3, 2, 4, 5))
+    windows = ops.reshape(windows, (-1, 4, 6))
+    windows = layers.MultiHeadAttention(2, 3, name=f"{name}_attention")(windows, windows)
+    grid = ops.transpose(ops.reshape(windows, (-1, 2, 2, 2, 2, 6)), (0, 1, 3, 2, 4, 5))
+    grid = ops.roll(ops.reshape(grid, (-1, 4, 4, 6)), (shift, shift), (1, 2))
+    return layers.Add(name=name)([tokens, ops.reshape(grid, (-1, 16, 6))])
+
+
+@kind(relus=0)
+def attention_in_shifted_windows(head, probe):
+    image = keras.Input((12, 12, 3))
+    tokens = in_windows(in_windows(patches_of(image, probe), "block1", 0), "block2", 1)
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.GlobalAveragePooling1D()(tokens)))
+
+
 # ---- Several inputs, several outputs
 
 

@@ -19,11 +19,12 @@ class LayerInfo:
     of_image: bool = True  # the image that is explained reaches it
     mirrored: bool = False  # its rows and columns do not run as the image's do
     shared: bool = False  # it depends on another image too
+    grid: bool = True  # an output of three axes is laid out as the image is, not as tokens x heads or as one window
 
     @property
     def spatial(self) -> bool:
-        """True where the output is a grid of channels, (height, width, channels)."""
-        return len(self.output_shape) == 3
+        """True where the output is a grid of channels, (height, width, channels), laid out as the image is."""
+        return self.grid and len(self.output_shape) == 3
 
     @property
     def tells_places_apart(self) -> bool:

@@ -7,14 +7,12 @@ and a transposition back. TensorFlow has no kernels for some of them on the proc
 such as that of the receptive fields, has to know one form only.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import tensorflow as tf
 
 from .inputs import TO_FIRST, TO_LAST
 from .op_kinds import GRIDS
-from .tensor_names import GraphDef, NodeDef, operation
+from .tensor_names import GraphDef
 
 
 def channels_last(definition: GraphDef) -> GraphDef:
@@ -31,14 +29,6 @@ def channels_last(definition: GraphDef) -> GraphDef:
         copy.input[:] = [_statistics(name, moved) for name in node.input]
         changed.node.extend(_rewritten(copy, moved) if node.name in moved else [copy])
     return changed
-
-
-def turns_to_first(node: NodeDef, nodes: Mapping[str, NodeDef]) -> bool:
-    """True for a node that transposes channels last to channels first; `nodes` are those of its graph by name."""
-    if node.op != "Transpose":
-        return False
-    order = nodes[operation(node.input[1])]
-    return order.op == "Const" and tuple(tf.make_ndarray(order.attr["value"].tensor)) == TO_FIRST
 
 
 def _turned_round(node):

@@ -16,11 +16,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import tensorflow as tf
 
+from .axis_parts import Axes, is_grid
 from .batch_norm_folding import IMAGES, fold
-from .channels_last import channels_last, turns_to_first
+from .channels_last import channels_last
 from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_inner_relu, has_own_gradient, is_cut
 from .dilated_convolutions import fill_gaps
 from .grouped_convolutions import portable
+from .image_grids import axes_of
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, READING, RELUS, SHAPE_ONLY, TRANSPARENT, WRITING
 from .relu_rules import gradient_name, register_rules
@@ -61,7 +63,9 @@ class ForwardGraph:
         self.variables: tuple[tf.Variable, ...] = function.variables
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
         self._variables = {inner.name: outer for outer, inner in function.graph.captures}
-        self._looked_up_in = function.graph if self.definition is traced else self._whole(function.inputs[0])
+        self._looked_up_in = function.graph
+        if self.definition is not traced:
+            self._looked_up_in = self._whole(function.inputs[0])
         opened, self.definition = self.definition, portable(self.definition, self.tensor)
         if self.definition is not opened:
             self._looked_up_in = self._whole(function.inputs[0])
@@ -70,14 +74,19 @@ class ForwardGraph:
         """The tensor of that name in a graph that is only looked at, for its type, its shape and its operation."""
         return self._looked_up_in.get_tensor_by_name(name)
 
-    def with_definition(self, definition: GraphDef) -> "ForwardGraph":
-        """A graph with the same input and variables, and the operations of another GraphDef."""
+    def with_definition(self, definition: GraphDef, known: Iterable[tf.Graph] = ()) -> "ForwardGraph":
+        """A graph with the same input and variables, and the operations of another GraphDef.
+
+        `known` are graphs of some of its operations, whose shapes they keep.
+        """
         other = copy.copy(self)
         other.__dict__.pop("_nodes", None)
         other.__dict__.pop("_consumers", None)
         other.__dict__.pop("_updates", None)
         other._remembered, other.definition = {}, definition
         other._looked_up_in = other._whole(self.tensor(self.input))
+        for graph in known:
+            _keep_shapes(graph, other._looked_up_in)
         return other
 
     def node(self, name: str) -> NodeDef:
@@ -165,11 +174,13 @@ class ForwardGraph:
 
         return _reached(operation(self.input), readers)
 
+    @remembered
+    def axes(self) -> dict[str, Axes]:
+        """{name: axes} of the tensors that depend on the image, see `axes_of`."""
+        return axes_of(self)
+
     def _is_grid(self, tensor):
-        shape = self.tensor(tensor).shape
-        # A grid transposed to channels first does not count; the one before the transposition does.
-        turned = turns_to_first(self._nodes[operation(tensor)], self._nodes)
-        return shape.rank == 4 and tuple(shape[1:3]) != (1, 1) and not turned
+        return is_grid(self.axes().get(tensor)) and tuple(self.tensor(tensor).shape[1:3]) != (1, 1)
 
     @remembered
     def gates(self, start: str, end: str) -> tuple[int, Counter[str], bool]:
@@ -259,7 +270,9 @@ class ForwardGraph:
             tf.graph_util.import_graph_def(self.definition, {self.input: images, **values}, name="")
 
         spec = tf.TensorSpec(images.shape, images.dtype, name="given")
-        return tf.function(whole, autograph=False).get_concrete_function(spec).graph
+        graph = tf.function(whole, autograph=False).get_concrete_function(spec).graph
+        _keep_shapes(self._looked_up_in, graph)
+        return graph
 
     def _inputs(self, name):
         return [operation(tensor) for tensor in self._nodes[name].input]
@@ -307,6 +320,16 @@ class ForwardGraph:
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
         return part
+
+
+def _keep_shapes(known, graph):
+    """Give the tensors of a graph what was known of their shapes in another: a GraphDef does not tell."""
+    there = {operation.name: operation for operation in graph.get_operations()}
+    for old in known.get_operations():
+        new = there.get(old.name)
+        for before, after in zip(old.outputs, new.outputs if new is not None else (), strict=False):
+            if before.shape.rank is not None and before.shape.as_list() != after.shape:
+                after.set_shape(before.shape)
 
 
 def _is_linear(node, place):

@@ -14,6 +14,7 @@ from cnnviz_widgets.core.layer import LayerInfo
 from cnnviz_widgets.core.model_output import HEAD_OF, is_regression
 from cnnviz_widgets.core.target import Objective
 
+from .axis_parts import is_grid
 from .batching import DRAWS
 from .compiled import CompiledFunctions, terms_of
 from .image_rows import ImageRows, answers_each_alone
@@ -86,13 +87,13 @@ class TensorFlowEngine:
         self._version = WeightsVersion(variables.values())
         self._replaced: tuple[Hashable, ...] = ()
         self.tensors = {tap.path: tap.tensor for tap in self.traced.all_taps}
-        ways = ImageWays(self.traced.graph)
-        self._take_infos([self._info(tap, ways) for tap in self.traced.all_taps])
+        ways, axes = ImageWays(self.traced.graph), self.traced.graph.axes()
+        self._take_infos([self._info(tap, ways, axes) for tap in self.traced.all_taps])
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
         self._settle_head(options)
 
-    def _info(self, tap, ways):
+    def _info(self, tap, ways, axes):
         return LayerInfo(
             path=tap.path,
             kind=tap.kind,
@@ -100,6 +101,7 @@ class TensorFlowEngine:
             parameters=0 if tap.layer is None else int(tap.layer.count_params()),
             layer=tap.layer,
             dtype=self.traced.graph.tensor(tap.tensor).dtype.name,
+            grid=is_grid(axes.get(tap.tensor)),
             of_image=ways.reaches(tap.tensor),
             mirrored=ways.is_mirrored(tap.tensor),
             shared=ways.is_shared(tap.tensor),

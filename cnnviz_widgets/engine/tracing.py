@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tensorflow as tf
@@ -25,6 +25,7 @@ from .inputs import TO_FIRST, TO_LAST, InputBinding, names_in, output_number
 from .layer_paths import layer_paths
 from .maps_between import with_maps_between
 from .op_kinds import HEADS, TRANSPARENT
+from .token_grids import with_token_grids
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
 _one_trace = threading.RLock()
@@ -126,11 +127,13 @@ def read(call: Call, output: str | int | None = None) -> TracedModel:
     # Outputs that a layer returned inside a function of its own (a `@tf.function`, a loop), or to another thread that
     # was running the model meanwhile, are not in this graph.
     heard = [(layer, tensor) for layer, tensor in call.heard if getattr(tensor, "graph", None) is function.graph]
+    taps = _taps(call.paths, heard)
+    graph, token_grids = with_token_grids(graph, {tap.tensor for tap in taps})
     explained = graph.tensor(function.outputs[_place(function.structured_outputs, number)].name)
     logits, head = _head(explained)
     return TracedModel(
         graph=graph,
-        all_taps=with_maps_between(graph, _taps(call.paths, heard)),
+        all_taps=with_maps_between(graph, [_on_its_grid(tap, token_grids) for tap in taps]),
         output=explained.name,
         logits=logits.name,
         head=head,
@@ -199,6 +202,12 @@ def _taps(paths, calls):
             name = path if times[path] == 1 else f"{path}@{times[path]}"
             taps.append(Tap(name, layer, output.name, _shape(output), type(layer).__name__))
     return tuple(taps)
+
+
+def _on_its_grid(tap, token_grids):
+    """The tap; of tokens with a grid behind them, that grid."""
+    grid = token_grids.get(tap.tensor)
+    return tap if grid is None else replace(tap, tensor=grid.tensor, shape=grid.shape)
 
 
 def _shape(tensor):

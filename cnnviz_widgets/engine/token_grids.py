@@ -1,0 +1,86 @@
+"""Rewriting of graphs so that token sequences with a grid behind them pass through that grid.
+
+A vision transformer keeps its grid as a list, (tokens, channels), often with a class token or others in front. Such a
+tensor is laid out as (rows, columns, channels) and put back between the tokens that are not of the image. The grid in
+between is the tensor to look at: it can be read, fed in the middle and differentiated like that of a convolution.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from .axis_parts import Axes, cells_of, is_images
+from .tensor_names import GraphDef, operation, tensor_name
+
+if TYPE_CHECKING:
+    from .graph import ForwardGraph
+
+GIVEN, GRID, TOKENS = "given", "as_grid", "as_tokens"
+
+
+@dataclass(frozen=True)
+class TokenGrid:
+    """The grid in a tensor of tokens: `tensor` is its name, (images, *shape); `before` tokens stand in front of it."""
+
+    tensor: str
+    shape: tuple[int, int, int]
+    before: int
+
+
+def with_token_grids(graph: "ForwardGraph", tensors: Iterable[str]) -> tuple["ForwardGraph", dict[str, TokenGrid]]:
+    """(a graph that computes the same, {name: grid}) for those of `tensors` that are tokens with a grid behind them."""
+    axes, found = graph.axes(), {}
+    for name in tensors:
+        if (grid := _grid(graph.tensor(name), axes.get(name))) is not None:
+            found[name] = grid
+    if not found:
+        return graph, found
+    ways = {name: _way_through(graph.tensor(name), grid) for name, grid in found.items()}
+    return graph.with_definition(_rewritten(graph.definition, ways), ways.values()), found
+
+
+def _grid(tensor: tf.Tensor, axes: Axes | None) -> TokenGrid | None:
+    if axes is None or len(axes) != 3 or not is_images(axes[0]):
+        return None
+    channels, (cells, before) = tensor.shape[-1], cells_of(axes[1])
+    if not cells or channels is None or None in (rows := cells[0].size, columns := cells[1].size):
+        return None
+    return TokenGrid(f"{_named(tensor.name, GRID)}:0", (rows, columns, channels), before)
+
+
+def _rewritten(definition: GraphDef, ways: dict[str, tf.Graph]) -> GraphDef:
+    changed = tf.compat.v1.GraphDef(versions=definition.versions, library=definition.library)
+    by_operation = defaultdict(list)
+    for name, way in ways.items():
+        nodes = [node for node in way.as_graph_def().node if node.name != _named(name, GIVEN)]
+        for node in nodes:
+            node.input[:] = [name if given == _named(name, GIVEN) else given for given in node.input]
+        by_operation[operation(name)] += nodes
+    for node in definition.node:
+        copy = tf.compat.v1.NodeDef()
+        copy.CopyFrom(node)
+        copy.input[:] = [_named(name, TOKENS) if tensor_name(name) in ways else name for name in node.input]
+        changed.node.extend([copy, *by_operation[node.name]])
+    return changed
+
+
+def _named(tensor, what):
+    """The name of an operation on the way from a tensor through its grid."""
+    return f"{tensor_name(tensor).replace(':', '_')}/{what}"
+
+
+def _way_through(tensor, grid):
+    """A graph of the operations from a tensor of tokens to the grid and back."""
+    rows, columns, channels = grid.shape
+    end = grid.before + rows * columns
+    with tf.Graph().as_default() as graph:
+        given = tf.compat.v1.placeholder(tensor.dtype, tensor.shape, name=_named(tensor.name, GIVEN))
+        with tf.name_scope(_named(tensor.name, "")):
+            laid_out = tf.reshape(given[:, grid.before : end], (-1, *grid.shape), name=GRID)
+            cells = tf.reshape(laid_out, (-1, rows * columns, channels))
+            parts = [given[:, : grid.before], cells, given[:, end:]]
+            tf.identity(tf.concat([part for part in parts if part.shape[1] != 0], 1), name=TOKENS)
+    return graph
