@@ -71,13 +71,14 @@ class Method(ABC):
                 f"{cls.title} needs a layer that it can show, and {network.name} has none. "
                 f"Received: a network of {len(network.layers)} layers."
             )
-        on_the_way = [info for info in usable if info.of_image and network.is_behind(info.path, target)]
-        grids = [info for info in on_the_way if info.tells_places_apart]
+        of_image = [info for info in usable if info.of_image]
+        grids = [info for info in of_image if info.tells_places_apart]
         upright = [info for info in grids if not info.mirrored]
         alone = [info for info in upright if not info.shared]
-        for choice in (alone, upright, grids, on_the_way):
-            if choice:
-                return choice[-1].path
+        for layers in (alone, upright, grids, of_image):
+            for info in reversed(layers):
+                if network.is_behind(info.path, target):
+                    return info.path
         raise ValueError(
             f"{cls.title} needs a layer on the way from the image to the score. Name a layer that is, or choose a "
             "method that needs none, such as the gradient or occlusion. "

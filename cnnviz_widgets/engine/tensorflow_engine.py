@@ -23,6 +23,7 @@ from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
 from .output_range import are_probabilities
+from .token_grids import is_token_grid
 from .tracing import TracedModel, call_once, keras_said, read
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
 
@@ -186,6 +187,17 @@ class TensorFlowEngine:
             f"A network must give numbers for an image of {sides[-1]} px. Received: {self.name}, whose output is empty."
         )
 
+    def _feels(self, layer, objective):
+        """True if the score moves with the grid in a layer of tokens; it may look at the class token alone."""
+
+        def tried():
+            shape = [n or SIDES[0] for n in self.input_shape]
+            noise = np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(self.dtype)
+            _, gradient = self.layer_gradient(noise, objective, layer, "standard")
+            return gradient is not None and bool(np.any(gradient))
+
+        return self.shared(("feels", layer, objective.layer), tried)
+
     # ---- The questions of `Engine`
 
     def outputs(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -204,7 +216,9 @@ class TensorFlowEngine:
     def precedes(self, layer: str, objective: Objective) -> bool:
         """True if the objective depends on a layer and is not the layer, see `Engine`."""
         end, graph = self.objective_tensor(objective.layer), self.traced.graph
-        return self.reaches(layer, objective) and not graph.hands_on(self.tensors[layer], end)
+        if not self.reaches(layer, objective) or graph.hands_on(self.tensors[layer], end):
+            return False
+        return not is_token_grid(self.tensors[layer]) or self._feels(layer, objective)
 
     def gradient(self, images: np.ndarray, objective: Objective, relu: str) -> np.ndarray | None:
         """The gradient at the images, see `Engine`."""

@@ -42,6 +42,11 @@ def with_token_grids(graph: "ForwardGraph", tensors: Iterable[str]) -> tuple["Fo
     return graph.with_definition(_rewritten(graph.definition, ways), ways.values()), found
 
 
+def is_token_grid(tensor: str) -> bool:
+    """True for the name of a tensor in which tokens are laid out as their grid."""
+    return tensor.endswith(f"/{GRID}:0")
+
+
 def _grid(tensor: tf.Tensor, axes: Axes | None) -> TokenGrid | None:
     if axes is None or len(axes) != 3 or not is_images(axes[0]):
         return None
