@@ -188,16 +188,16 @@ class ForwardGraph:
 
         `hidden` is True if a ReLU is out of the rule's reach, inside a function call of the graph (a SavedModel, say).
         """
-        kinds = Counter(self._nodes[name].op for name in self.between(start, end))
-        bodies = {function.signature.name: function for function in self.definition.library.function}
-        hidden = any(
-            node.op in RELUS
-            for name in self.between(start, end)
-            for body in _called(self._nodes[name], bodies)
-            for node in body.node_def
-        )
+        between = self.between(start, end)
+        kinds = Counter(self._nodes[name].op for name in between)
+        hidden = any(kind in RELUS for kind in self.kinds_inside(between))
         others = Counter({kind: n for kind, n in kinds.items() if kind in OTHER_GATES})
         return sum(kinds[kind] for kind in RELUS), others, hidden
+
+    def kinds_inside(self, names: Iterable[str]) -> set[str]:
+        """The kinds of the operations in functions that these operations call, such as the body of a loop."""
+        bodies = {function.signature.name: function for function in self.definition.library.function}
+        return {node.op for name in names for body in _called(self._nodes[name], bodies) for node in body.node_def}
 
     def __call__(
         self, feeds: Mapping[str, tf.Tensor], fetches: Iterable[str], rule: str = "standard", folding: bool = True

@@ -26,6 +26,13 @@ class Noisy(layers.Layer):
         return tf.nn.dropout(values, 0.5)
 
 
+class NoisyLoop(layers.Layer):
+    """Dropout of each image in a loop of the graph."""
+
+    def call(self, values):
+        return tf.map_fn(lambda one: tf.nn.dropout(one, 0.5), values)
+
+
 class OneMask(layers.Layer):
     """A mask that all images of a batch share."""
 
@@ -54,6 +61,7 @@ RANDOM = {
     "dropout of channels": lambda: AlwaysTraining(layers.SpatialDropout2D(0.2, seed=1)),
     "noise": lambda: AlwaysTraining(layers.GaussianNoise(0.5, seed=1)),
     "a generator with a state": Noisy,
+    "a generator in a loop": NoisyLoop,
 }
 
 
