@@ -142,3 +142,17 @@ def test_without_a_grid_on_the_way_a_sentence_names_what_would_do():
     network = Network(keras.Model(image, [flat, aside]), value_range=(0, 1), output="answer")
     with pytest.raises(ValueError, match=r"on the way from the image to the score.*gradient or occlusion.*Received"):
         compute(GradCAM(), network, PICTURE, target=0)
+
+
+TOKENS = ["vision_transformer_with_a_class_token", "vision_transformer_with_registers_at_both_ends"]
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_of_tokens_it_is_the_last_grid_that_moves_the_score(name, opened, image):
+    kind, network = opened(name)
+    path = GradCAM.default_layer(network)
+    assert np.any(network.layer_gradient(image(kind), 0, path)[1])
+    behind = network.spatial_layers[[info.path for info in network.spatial_layers].index(path) + 1 :]
+    for info in behind:
+        if network.engine.reaches(info.path, Target(0).objective):
+            assert not np.any(network.layer_gradient(image(kind), 0, info.path)[1])
