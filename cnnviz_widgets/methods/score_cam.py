@@ -7,7 +7,9 @@ A channel, enlarged to the image and stretched to 0..1, is the mask. In the pape
 network takes it, whose zero is a middle grey for most networks; here the fill is a choice. A channel that is the same
 everywhere is no mask and counts as nothing, as in the authors' code. There are two versions of the weights: the softmax
 over the channels of algorithm 1 (of scores, as in pytorch-grad-cam), in which the score of the baseline cancels, and
-the probability itself (as in the authors' code and tf-keras-vis).
+the probability itself (as in the authors' code and tf-keras-vis). Masks are enlarged with the middle of each cell over
+the middle of its part of the image; pytorch-grad-cam enlarges with the corners aligned, which gives other masks, most
+of all for small grids.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
 """SmoothGrad: the mean of the gradient over noisy copies of the image, or its variance.
 
-Smilkov, Thorat, Kim, Viégas, Wattenberg, "SmoothGrad: removing noise by adding noise", 2017, section 3
-(arXiv:1706.03825). `form="squared"`: Hooker, Erhan, Kindermans, Kim, "A Benchmark for Interpretability Methods in Deep
-Neural Networks", 2018, section 4.1 (arXiv:1806.10758). `form="variance"`, VarGrad: Adebayo et al., "Sanity Checks for
-Saliency Maps", 2018 (arXiv:1810.03292).
+Smilkov, Thorat, Kim, Viégas, Wattenberg, "SmoothGrad: removing noise by adding noise", 2017, section 2.2 (the noise
+level: section 3.2; arXiv:1706.03825). `form="squared"`: Hooker, Erhan, Kindermans, Kim, "A Benchmark for
+Interpretability Methods in Deep Neural Networks", 2018, section 4.1 (arXiv:1806.10758). `form="variance"`, VarGrad:
+Adebayo et al., "Sanity Checks for Saliency Maps", 2018 (arXiv:1810.03292).
 
 We differ in two points: the noise is a share of the network's value range, not of the range of this image; and the
 average is taken of the signed gradient, before the channels are reduced to one number, so that values that merely

@@ -28,6 +28,10 @@ precision and on the other in double, and both are right. One such unit moves th
 EfficientNet-Lite0 by as much as half a percent. So where a unit is within {route.NEAR:g} of a kink, the second route
 takes the package's side on its way back; the last column counts these units (of all images that a row needs).
 
+A max pool has a kink where the two largest numbers of a window are equal, as in the even background of a digit. Both
+routes then send the gradient to the first of them; numbers that are equal but for rounding may be told apart by one
+route only. Such ties are not counted.
+
 This page is written by `python tools/write_second_route.py`, which measures the differences.
 
 | Network | Question | Largest number | Difference | Units at a kink |
