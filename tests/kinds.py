@@ -740,6 +740,45 @@ def group_for_each_channel(head, probe):
     return keras.Model(image, ending(layers.Add()([first, side]), head))
 
 
+@kind(relus=0)  # its gates are gelus
+def convnext_block(head, probe):
+    image = keras.Input((12, 12, 3))
+    stem = probed(layers.Conv2D(8, 2, strides=2, name="conv1")(image), probe)
+    mixed = layers.LayerNormalization(epsilon=1e-6)(layers.DepthwiseConv2D(7, padding="same")(stem))
+    scaled = layers.Dense(8)(layers.Dense(16, activation="gelu")(mixed)) * 0.5
+    return keras.Model(image, ending(layers.Add(name="block")([stem, scaled]), head))
+
+
+def bottleneck(values, groups, squeezed):
+    """A grouped bottleneck beside its input; with `squeezed` its channels are weighted by what all places say."""
+
+    def normalised(values, filters, size, **options):
+        made = layers.Conv2D(filters, size, padding="same", use_bias=False, **options)(values)
+        return layers.BatchNormalization()(made)
+
+    inner = layers.ReLU()(normalised(values, 8, 1))
+    inner = layers.ReLU()(normalised(inner, 8, 3, groups=groups))
+    if squeezed:
+        weights = layers.GlobalAveragePooling2D(keepdims=True)(inner)
+        weights = layers.Conv2D(8, 1, activation="sigmoid")(layers.Conv2D(2, 1, activation="relu")(weights))
+        inner = layers.Multiply()([inner, weights])
+    return layers.ReLU(name="block")(layers.Add()([values, normalised(inner, values.shape[-1], 1)]))
+
+
+@kind(relus=4)
+def resnext_block(head, probe):
+    image = keras.Input((12, 12, 3))
+    stem = probed(layers.Conv2D(4, 3, strides=2, activation="relu", name="conv1")(image), probe)
+    return keras.Model(image, ending(bottleneck(stem, groups=4, squeezed=False), head))
+
+
+@kind(relus=5)
+def regnet_block(head, probe):
+    image = keras.Input((12, 12, 3))
+    stem = probed(layers.Conv2D(4, 3, strides=2, activation="relu", name="conv1")(image), probe)
+    return keras.Model(image, ending(bottleneck(stem, groups=2, squeezed=True), head))
+
+
 @kind(relus=1)
 def rescaling_inside(head, probe):
     image = keras.Input((12, 12, 3))
