@@ -80,7 +80,7 @@ class Target:
 
     def __init__(
         self,
-        layer: str | int | None,
+        layer: str | int | np.integer | None,
         index: int | None = None,
         position: tuple[int, int] | None = None,
         region: Region | None = None,

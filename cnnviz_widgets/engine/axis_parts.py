@@ -79,8 +79,8 @@ def cells_of(axis: Axis) -> tuple[Axis, int]:
 
 def length(axis: Axis) -> int | None:
     """The number of places along an axis; None where it depends on something."""
-    sizes = [part.size for part in axis]
-    return None if None in sizes else prod(sizes)
+    sizes = [part.size for part in axis if part.size is not None]
+    return prod(sizes) if len(sizes) == len(axis) else None
 
 
 def axis_beside(first: Axis, second: Axis) -> Axis:
@@ -135,7 +135,7 @@ def _merged(parts: Iterable[Part]) -> Axis:
     for part in parts:
         last = merged[-1] if merged else None
         if last is not None and _goes_on(last, part):
-            merged[-1] = replace(part, size=last.size * part.size, outer=last.outer)
+            merged[-1] = replace(part, size=length((last, part)), outer=last.outer)
         else:
             merged.append(part)
     return tuple(merged)

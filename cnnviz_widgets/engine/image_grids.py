@@ -49,6 +49,9 @@ MORE_WINDOWS = frozenset(
     | {"ScaleAndTranslate"}
 )
 
+# (rows, columns) of grids
+Sides = frozenset[tuple[int | None, int | None]]
+
 
 def axes_of(graph: "ForwardGraph") -> dict[str, Axes]:
     """{name: axes} of the tensors of a graph that depend on the image and whose rank is known."""
@@ -56,10 +59,12 @@ def axes_of(graph: "ForwardGraph") -> dict[str, Axes]:
     rows, columns, *channels = image.shape[1:]
     sides = (Part(ROWS, rows),), (Part(COLUMNS, columns),)
     found: dict[str, Axes] = {image.name: ((Part(IMAGES),), *sides, *(rest(size) for size in channels))}
-    seen: dict[str, frozenset[tuple[int, int]]] = {}  # the sides of grids that went into an unknown operation
+    seen: dict[
+        str, frozenset[tuple[int | None, int | None]]
+    ] = {}  # the sides of grids that went into an unknown operation
     for operation in image.graph.get_operations():
         given = [found.get(tensor.name) for tensor in operation.inputs]
-        hidden = frozenset().union(*(seen.get(tensor.name, ()) for tensor in operation.inputs))
+        hidden: Sides = frozenset().union(*(seen.get(tensor.name, ()) for tensor in operation.inputs))
         if (not any(given) and not hidden) or operation.type in SHAPE_ONLY:
             continue
         rule = _rule(operation.type)
@@ -219,7 +224,7 @@ def _cut(axis: Axis, first: int, size: int | None) -> Axis:
         return axis
     if len(axis) == 1 and axis[0].of == SEQUENCE and size is not None and axis[0].size is not None:
         part = axis[0]
-        first += part.size if first < 0 else 0
+        first += (part.size or 0) if first < 0 else 0
         cells = length(part.cells)
         if first <= part.before and cells is not None and first + size >= part.before + cells:
             return sequence(part.cells, part.before - first, size)

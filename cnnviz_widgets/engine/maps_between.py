@@ -57,12 +57,12 @@ def with_maps_between(graph: "ForwardGraph", taps: "Sequence[Tap]") -> "tuple[Ta
 
 def _averaged(graph, taps):
     """Taps of the grids over which operations take a mean, a sum or the largest number."""
-    made = next((type(tap) for tap in taps), None)
-    for node in graph.definition.node if made else ():
+    for node in graph.definition.node if taps else ():
         if node.op in REDUCTIONS:
             tensor = graph.tensor(graph.inputs_of(node.name)[0])
             if tensor.shape.rank == 4 and tensor.op.type not in CONVOLUTIONS:
-                yield made("", None, tensor.name, tuple(tensor.shape[1:]), tensor.op.type)
+                shape, kind = tuple(tensor.shape[1:]), tensor.op.type
+                yield replace(taps[0], path="", layer=None, tensor=tensor.name, shape=shape, kind=kind)
 
 
 def _is_map(graph, tap):

@@ -125,7 +125,7 @@ class TensorFlowEngine:
         self.random = ImageRows(self.traced.graph).random(self.traced.output)
         self.functions.batching.one_by_one = self.random or self._goes_one_by_one(options.value_range)
         if self.random:
-            self._settle_draws(self._noise(options.value_range))
+            self._settle_draws(self._noise(options.value_range, SIDES[1]))
 
     def _settle_draws(self, noise):
         """Average over copies of an image in a batch, or over questions, whichever have random numbers of their own."""
@@ -142,13 +142,15 @@ class TensorFlowEngine:
         rows = ImageRows(self.traced.graph)
         if rows.mixed(self.traced.output) or not rows.suspicious(self.traced.output):
             return rows.mixed(self.traced.output)
-        noise, low = self._noise(value_range), value_range[0]
+        noise, low = self._noise(value_range, SIDES[1]), value_range[0]
         dim = (low + (noise - low) / 8).astype(self.dtype)  # with a mean and a variance unlike those of the other
         return not answers_each_alone(self.functions.values(self.traced.logits, self.traced.output), noise, dim)
 
-    def _noise(self, value_range):
-        shape = [n or SIDES[1] for n in self.input_shape]
-        return np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
+    def _noise(self, value_range, side):
+        """An image of noise, (1, height, width, channels), of this side where any size goes."""
+        shape = [n or side for n in self.input_shape]
+        low, high = value_range
+        return np.random.default_rng(0).uniform(low, high, (1, *shape)).astype(self.dtype)
 
     def _head(self, options):
         if is_regression(options.task):
@@ -173,10 +175,8 @@ class TensorFlowEngine:
         """The output for an image of noise; where any size goes, the smallest of `SIDES` that leaves no grid empty."""
         ask, sides = self.functions.values(self.traced.output), SIDES if None in self.input_shape else SIDES[:1]
         for side in sides:
-            shape = [n or side for n in self.input_shape]
-            noise = np.random.default_rng(0).uniform(*value_range, (1, *shape)).astype(self.dtype)
             try:
-                output = np.asarray(ask(noise)[0], np.float64)
+                output = np.asarray(ask(self._noise(value_range, side))[0], np.float64)
             except tf.errors.OpError:  # a grid in the middle is empty; which error depends on the processor
                 if side == sides[-1]:
                     raise
@@ -191,9 +191,7 @@ class TensorFlowEngine:
         """True if the score moves with the grid in a layer of tokens; it may look at the class token alone."""
 
         def tried():
-            shape = [n or SIDES[0] for n in self.input_shape]
-            noise = np.random.default_rng(0).uniform(0, 1, (1, *shape)).astype(self.dtype)
-            _, gradient = self.layer_gradient(noise, objective, layer, "standard")
+            _, gradient = self.layer_gradient(self._noise((0, 1), SIDES[0]), objective, layer, "standard")
             return gradient is not None and bool(np.any(gradient))
 
         return self.shared(("feels", layer, objective.layer), tried)

@@ -51,7 +51,8 @@ def _grid(tensor: tf.Tensor, axes: Axes | None) -> TokenGrid | None:
     if axes is None or len(axes) != 3 or not is_images(axes[0]):
         return None
     channels, (cells, before) = tensor.shape[-1], cells_of(axes[1])
-    if not cells or channels is None or None in (rows := cells[0].size, columns := cells[1].size):
+    rows, columns = (cell.size for cell in cells) if cells else (None, None)
+    if channels is None or rows is None or columns is None:
         return None
     return TokenGrid(f"{_named(tensor.name, GRID)}:0", (rows, columns, channels), before)
 
