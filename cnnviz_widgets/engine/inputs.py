@@ -87,9 +87,10 @@ def _chosen(model, tensors, names, image_input, other_inputs):
     """(number of the image's input, {number: value of another input}) of a model with several inputs."""
     sizes = [f"{name!r} {tuple(tensor.shape[1:])}" for name, tensor in zip(names, tensors, strict=True)]
     if image_input is None:
+        likely = next((number for number, tensor in enumerate(tensors) if len(tensor.shape) == 4), 0)
         raise ValueError(
             "One of several inputs is the image, and the others are held at values of yours: "
-            f"Network(model, image_input={names[0]!r}, other_inputs={{{names[1]!r}: 0.5}}), for example. "
+            f"Network(model, image_input={names[likely]!r}, other_inputs={{{names[not likely]!r}: 0.5}}), for example. "
             f"Received: {_named(model)} with the inputs {', '.join(sizes)}."
         )
     image = _number(image_input, names, "image_input")
@@ -121,16 +122,37 @@ def names_in(structure: Any, names: Sequence[str] | None = None) -> tuple[str, .
 
 
 def _declared(model):
-    """(tensors, structure of numbers, names) of the inputs that a model lists; a subclassed one lists none."""
+    """(tensors, structure of numbers, names) of the inputs that a model lists.
+
+    A subclassed one lists none, but one that takes a dictionary or a list has kept the shapes that it was built with.
+    """
     import tensorflow as tf
 
     tensors = list(getattr(model, "inputs", None) or ())
     nested = getattr(model, "_inputs_struct", getattr(model, "_nested_inputs", None))  # Keras 3, Keras 2
+    if not tensors and (built := _built_with(model)) is not None:
+        tensors, nested = tf.nest.flatten(built), built
     if nested is None or len(tf.nest.flatten(nested)) != len(tensors):
         nested = tensors if len(tensors) > 1 else 0
     numbers = iter(range(len(tensors)))
     structure = tf.nest.map_structure(lambda _: next(numbers), nested) if tensors else 0
     return tensors, structure, names_in(nested, [tensor.name for tensor in tensors])
+
+
+def _built_with(model):
+    """The specs of the inputs, in their structure, of a subclassed model that was called on several; else None."""
+    import tensorflow as tf
+
+    shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
+    if len(shapes) != 1 or not isinstance(shapes[0], (dict, list)):
+        return None
+    given = shapes[0]
+    pairs = given.items() if isinstance(given, dict) else enumerate(given)
+    if not all(isinstance(shape, tuple) for _, shape in pairs):
+        return None
+    if isinstance(given, dict):
+        return {name: tf.TensorSpec((None, *shape[1:]), name=name) for name, shape in given.items()}
+    return [tf.TensorSpec((None, *shape[1:]), name=str(number)) for number, shape in enumerate(given)]
 
 
 def _number(asked, names, what):

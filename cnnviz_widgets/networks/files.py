@@ -66,6 +66,11 @@ def checked_path(text: str) -> Path:
             f"A model file must end in {' or '.join(ENDINGS)} (model.save('name.keras') writes"
             f" one). Received: {text!r}."
         )
+    if path.name.endswith(".weights.h5"):
+        raise ValueError(
+            "A file of weights holds no model: build the model, call model.load_weights(path), and pass the model. "
+            f"Received: {text!r}."
+        )
     if not path.is_file():
         raise FileNotFoundError(f"No such model file. A path to a .keras or .h5 file is needed. Received: {text!r}.")
     if not _has_the_right_content(path):

@@ -57,7 +57,7 @@ def test_inputs_may_be_told_by_their_index(opened, image):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, r"write|Network\(model, image_input='age', other_inputs={'picture': 0.5}\), .*'picture' \(12, 12, 3\)"),
+        ({}, r"write|Network\(model, image_input='picture', other_inputs={'age': 0.5}\), .*'picture' \(12, 12, 3\)"),
         ({"image_input": "photo"}, r"image_input must be one of 'age', 'picture', .* Received: 'photo'"),
         ({"image_input": 2}, r"or an index from 0 to 1. Received: 2"),
         ({"image_input": True}, r"image_input must be one of .* Received: True"),
@@ -191,3 +191,32 @@ def test_a_row_that_is_no_square_needs_its_shape():
     assert Network(model, input_shape=(20, 30, 1)).logits(np.ones((20, 30, 1))).shape == (3,)
     with pytest.raises(ValueError, match=r"as many numbers as the model takes, 600. Received: \(20, 20, 1\)"):
         Network(model, input_shape=(20, 20, 1))
+
+
+# ---- Subclassed models of several inputs
+
+
+class OfPhotoAndAge(keras.Model):
+    def __init__(self, keys=("photo", "age")):
+        super().__init__()
+        self.keys, self.conv = keys, keras.layers.Conv2D(4, 3, name="conv")
+        self.pool, self.dense = keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)
+
+    def call(self, inputs):
+        photo, age = (inputs[key] for key in self.keys)
+        return self.dense(keras.ops.concatenate([self.pool(self.conv(photo)), age], -1))
+
+
+@pytest.mark.parametrize("keys", [("photo", "age"), (0, 1)])
+def test_a_subclassed_model_of_several_inputs_is_told_which_is_the_image(keys):
+    model, photo = OfPhotoAndAge(keys), np.random.default_rng(0).uniform(0, 1, (12, 12, 3)).astype(np.float32)
+    given = dict(zip(keys, (photo[None], np.full((1, 1), 0.5, np.float32)), strict=True))
+    given = given if keys[0] == "photo" else list(given.values())
+    expected = np.asarray(model(given))[0]
+    image, other = map(str, keys)
+    network = Network(model, value_range=(0, 1), image_input=image, other_inputs={other: 0.5})
+    assert network.input_shape == (12, 12, 3)
+    assert network.logits(photo) == pytest.approx(expected, abs=1e-6)
+    assert np.abs(network.gradient(photo, 1)).max() > 0
+    with pytest.raises(ValueError, match=f"One of several inputs is the image.*image_input='{image}'.*Received"):
+        Network(model)

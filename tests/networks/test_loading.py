@@ -325,3 +325,10 @@ def test_without_internet_an_application_is_refused_in_one_sentence(monkeypatch)
     assert raised.value.__cause__ is failure
     assert "choose a bundled network" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_file_of_weights_is_told_from_one_of_a_model(tmp_path):
+    path = tmp_path / "trained.weights.h5"
+    KINDS["functional"].build().save_weights(path)
+    with pytest.raises(ValueError, match=r"holds no model: build the model, call model.load_weights.* Received: "):
+        load(str(path))
