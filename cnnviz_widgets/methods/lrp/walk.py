@@ -12,7 +12,6 @@ import tensorflow as tf
 
 from cnnviz_widgets.engine.op_kinds import (
     AFFINE,
-    IDENTITIES,
     LINEAR,
     NORMALISATIONS,
     SHAPE_ONLY,
@@ -22,7 +21,7 @@ from cnnviz_widgets.engine.op_kinds import (
 )
 
 from .linear_layer import LinearLayer
-from .operations import MOVING, again, passes, scaled_and_shifted, scaled_weights, wide
+from .operations import MOVING, again, is_same, passes, scaled_and_shifted, scaled_weights, wide
 from .propagation_rules import RULES
 
 
@@ -131,8 +130,7 @@ class Walk:
         """Return the names of the tensors that hold pixels, only moved, scaled and shifted."""
         pixels = {self._images.name}
         for operation in self._operations:
-            same = operation.type in IDENTITIES or (operation.type == "Cast" and passes(operation))
-            known = same or operation.type in MOVING or self._is_affine(operation)
+            known = is_same(operation) or operation.type in MOVING or self._is_affine(operation)
             if known and all(operation.inputs[way].name in pixels for way in self._ways(operation)):
                 pixels.update(tensor.name for tensor in operation.outputs)
         return pixels
