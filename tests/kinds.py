@@ -601,7 +601,7 @@ def of_probabilities(head, probe, activation, end):
 
 @kind(head="hidden")
 def mean_of_sigmoids(head, probe):
-    return of_probabilities(head, probe, "sigmoid", lambda p: layers.Average()([p, ops.flip(p, axis=-1)]))
+    return of_probabilities(head, probe, "sigmoid", lambda p: layers.Average()([p, ops.roll(p, 1, axis=-1)]))
 
 
 @kind(head="hidden", classes=4)

@@ -18,7 +18,6 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.notes import PAGE, Note
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.ablation_cam import AblationCAM
-from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.cam import CAM
 from cnnviz_widgets.methods.eigen_cam import EigenCAM
 from cnnviz_widgets.methods.filters import Filters
@@ -121,11 +120,6 @@ def one_number(bias=0.0):
     return Network(model, value_range=(0, 1))
 
 
-def siamese():
-    kind = KINDS["siamese"]
-    return Network(kind.build(), value_range=(0, 1), **kind.options)
-
-
 def silent(bias):
     image = keras.Input((6, 6, 1))
     hidden = layers.Conv2D(1, 3, activation="relu", kernel_initializer="ones")
@@ -175,7 +169,6 @@ GIVEN = {
     "relus_rewritten": lambda: compute(Gradient(relu="guided"), small(), noise()),
     "barely_about_weights": lambda: compute(Gradient(relu="guided"), small(), noise()),
     "nothing_positive": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), target=0, layer="maps"),
-    "other_image": lambda: compute(Activations(), siamese(), noise(), layer="encoder/conv"),
     "mirrored_layer": lambda: compute(GradCAM(), small("mirrored_too"), noise(), target=0, layer="both/conv"),
     "single_cell": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), target=1, layer="mean"),
     "shares_the_score": lambda: compute(CAM(), pooled(), noise(4, 4, 1), target=1),

@@ -74,9 +74,6 @@ def _beside_the_image(layer):
     """Return a note on a layer whose grid does not lie over the image that is explained."""
     if not layer.spatial:
         return []
-    if not layer.of_image:
-        sentence = f"{layer.path} does not depend on this image: its maps are those of another input."
-        return [Note("other_image", sentence)]
     if layer.mirrored:
         sentence = f"{layer.path} has the image mirrored or turned: a cell is not over the place it is about."
         return [Note("mirrored_layer", sentence)]

@@ -87,6 +87,8 @@ def _way_through(tensor, grid):
         with tf.name_scope(_named(tensor.name, "")):
             laid_out = tf.reshape(given[:, grid.before : end], (-1, *grid.shape), name=GRID)
             cells = tf.reshape(laid_out, (-1, rows * columns, channels))
-            parts = [given[:, : grid.before], cells, given[:, end:]]
-            tf.identity(tf.concat([part for part in parts if part.shape[1] != 0], 1), name=TOKENS)
+            # No empty slices, which would stay in the graph.
+            before = [given[:, : grid.before]] if grid.before else []
+            behind = [] if tensor.shape[1] == end else [given[:, end:]]
+            tf.identity(tf.concat([*before, cells, *behind], 1), name=TOKENS)
     return graph

@@ -24,11 +24,14 @@ def test_the_layers_own_output_gives_the_score_at_every_place_of_a_batch(name, o
     kind, network = opened(name)
     expected = float(network.scores(image(kind), INDEX))
     for info in useful_layers(name, network):
+        if not network.engine.reaches(info.path, Target(INDEX).objective):
+            continue  # a decoder beside the classifier
         own = network.activations(image(kind), info.path)
         found = network.scores_behind(image(kind), INDEX, info.path, np.stack([own, own * 0, own]))
         assert found.shape == (3,)
         assert found.dtype == np.float32
-        assert found[[0, 2]] == pytest.approx([expected] * 2, abs=5e-3 if name == "mixed_float16" else 2e-6)
+        least = 5e-3 if name == "mixed_float16" else 2e-6
+        assert found[[0, 2]] == pytest.approx([expected] * 2, rel=2e-7, abs=least)
 
 
 @pytest.mark.parametrize("name", ["functional", "skip_and_concat", "nested_in_functional", "nested_twice"])

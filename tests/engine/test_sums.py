@@ -16,6 +16,11 @@ from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import Request, compute
 
 LOOSE = {"mixed_float16": 5e-3}  # eleven bits
+# Many small numbers of both signs are added up on the way back.
+LOOSE |= dict.fromkeys(["vision_transformer_with_a_class_token", "batch_statistics"], 1e-5)
+LOOSE |= {"vision_transformer_with_registers_at_both_ends": 1e-5}
+# The mean gradient in front of a normalisation by the image's own statistics is zero: Grad-CAM there is rounding.
+NO_GRID_OR_NO_MEAN = [KINDS["time_distributed"], KINDS["batch_statistics"]]
 
 
 def far_apart(found, expected):
@@ -37,7 +42,7 @@ def test_the_score_and_the_gradient_of_a_difference_are_the_differences(name, op
 
 
 # Of one kind the layer in the middle has no grid: it runs twice for each image.
-@each_kind(lambda kind: kind.middle and kind.classes > 1 and kind is not KINDS["time_distributed"])
+@each_kind(lambda kind: kind.middle and kind.classes > 1 and kind not in NO_GRID_OR_NO_MEAN)
 def test_a_layers_gradient_and_grad_cam_before_its_relu_are_the_differences(name, opened, image):
     kind, network = opened(name)
     picture = image(kind)

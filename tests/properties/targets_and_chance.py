@@ -94,7 +94,7 @@ NEGATIVE = Bug(
 CLIPPED = Bug(
     "a class too large is clipped",
     Questions.target,
-    "value = Target(int(value))",
+    "value = Target(value)",
     "value = Target(min(int(value), self.class_count - 1))",
 )
 
