@@ -5,9 +5,9 @@ Convolutional Networks", WACV 2018, section 3 (arXiv:1710.11063), in its closed 
 
 We differ in one point: the paper's gradient is that of exp(score), which is ours times the same number everywhere. That
 number, which may be as large as 1e20, is left out. Others deviate further: pytorch-grad-cam adds 1e-6 to alpha's
-denominator, beside squared gradients that are often 1e-7 (in the middle of EfficientNet-Lite0 its map then correlates
-with the formula's by as little as -0.26); tf-keras-vis scales alpha to sum to 1 in each channel; xplique takes means in
-place of both sums.
+denominator, beside squared gradients that are often 1e-7 (between the blocks of EfficientNet-Lite0 its map of the cat
+then correlates with the formula's by as little as -0.34); tf-keras-vis scales alpha to sum to 1 in each channel;
+xplique takes means in place of both sums.
 """
 
 from collections.abc import Iterator

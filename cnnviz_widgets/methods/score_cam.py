@@ -9,7 +9,7 @@ everywhere is no mask and counts as nothing, as in the authors' code. There are 
 over the channels of algorithm 1 (of scores, as in pytorch-grad-cam), in which the score of the baseline cancels, and
 the probability itself (as in the authors' code and tf-keras-vis). Masks are enlarged with the middle of each cell over
 the middle of its part of the image; pytorch-grad-cam enlarges with the corners aligned, which gives other masks, most
-of all for small grids.
+of all for small grids, and it counts channels that are the same everywhere in its softmax.
 """
 
 from collections.abc import Iterator
