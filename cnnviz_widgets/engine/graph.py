@@ -10,7 +10,7 @@ Tensors have TensorFlow's names, `"operation:0"`. Sets of operations hold their 
 import copy
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -26,7 +26,7 @@ from .image_grids import axes_of
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, READING, RELUS, SHAPE_ONLY, TRANSPARENT, WRITING
 from .relu_rules import gradient_name, register_rules
-from .tensor_names import GraphDef, NodeDef, operation, tensor_name
+from .tensor_names import GraphDef, NodeDef, operation, place_of, tensor_name
 from .whole_numbers import without_integers
 
 Asked = ParamSpec("Asked")
@@ -98,8 +98,24 @@ class ForwardGraph:
         return [tensor_name(tensor) for tensor in self._nodes[name].input if not tensor.startswith("^")]
 
     def readers(self, name: str) -> list[str]:
-        """The operations that take an output of an operation."""
-        return self._consumers[name]
+        """The operations that compute with the numbers of an operation, not with its shape alone."""
+        return [
+            reader
+            for reader in self._consumers[name]
+            if self._nodes[reader].op not in SHAPE_ONLY and name in map(operation, self.inputs_of(reader))
+        ]
+
+    @remembered
+    def of_numbers(self) -> set[str]:
+        """The operations whose value depends on the numbers in the image, not only on its shape."""
+        return _reached(operation(self.input), self.readers)
+
+    def handed_on(self, tensor: str) -> Iterator[str]:
+        """Yield a tensor, then those in front of it of which it holds the numbers, perhaps in another shape or type."""
+        yield tensor
+        while (node := self._nodes[operation(tensor)]).op in TRANSPARENT:
+            tensor = self.inputs_of(node.name)[place_of(tensor) if node.op == "IdentityN" else 0]
+            yield tensor
 
     @cached_property
     def _nodes(self):
@@ -127,12 +143,6 @@ class ForwardGraph:
         """True if `end` depends on `start`."""
         return operation(start) in self.before(end)
 
-    def hands_on(self, start: str, end: str) -> bool:
-        """True if `end` is `start`, perhaps in another shape or type."""
-        while operation(end) != operation(start) and self._nodes[operation(end)].op in TRANSPARENT:
-            end = self.inputs_of(operation(end))[0]
-        return operation(end) == operation(start)
-
     def between(self, start: str, end: str) -> set[str]:
         """The operations through which `start` reaches `end`, and through which a gradient goes back."""
         return self.after(start) & self.before(end)
@@ -156,7 +166,7 @@ class ForwardGraph:
         The tensor of the averages is None if the grid is not averaged at once. (None, None, kind of operation) names
         the operation that is not linear if there is one between them.
         """
-        of_numbers, tensor, made = self._of_numbers(), end, None
+        of_numbers, tensor, made = self.of_numbers(), end, None
         while not self._is_grid(tensor):
             node = self._nodes[operation(tensor)]
             ways = [way for way in enumerate(self.inputs_of(node.name)) if operation(way[1]) in of_numbers]
@@ -165,14 +175,6 @@ class ForwardGraph:
             made, tensor = tensor, ways[0][1]
         averaged = made and self._nodes[operation(made)].op in ("AvgPool", "Mean")
         return tensor, made if averaged else None, None
-
-    def _of_numbers(self):
-        """The operations whose value depends on the numbers in the image, not only on its shape."""
-
-        def readers(name):
-            return [reader for reader in self._consumers[name] if self._nodes[reader].op not in SHAPE_ONLY]
-
-        return _reached(operation(self.input), readers)
 
     @remembered
     def axes(self) -> dict[str, Axes]:
@@ -308,8 +310,9 @@ class ForwardGraph:
         part.node.extend(node for node in self.definition.node if node.name in needed)
         if rule != "standard":
             register_rules()
+        updates = {f"^{name}" for name in self._updates}
         for node in part.node:
-            if waits := {f"^{name}" for name in self._updates}.intersection(node.input):
+            if waits := updates.intersection(node.input):
                 node.input[:] = [name for name in node.input if name not in waits]
             node.attr.pop("_class", None)  # "beside that other operation", which may be fed and so not be there
             if has_own_gradient(node):

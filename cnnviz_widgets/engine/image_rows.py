@@ -33,15 +33,7 @@ class ImageRows:
     """The operations of a graph in which the numbers of several images may meet."""
 
     def __init__(self, graph: "ForwardGraph"):
-        self._graph = graph
-        # All that depends on the numbers in the image.
-        self._of_numbers, waiting = {operation(graph.input)}, [operation(graph.input)]
-        while waiting:
-            for reader in graph.readers(waiting.pop()):
-                by_data = reader not in self._of_numbers and graph.node(reader).op not in SHAPE_ONLY
-                if by_data and any(operation(name) in self._of_numbers for name in graph.inputs_of(reader)):
-                    self._of_numbers.add(reader)
-                    waiting.append(reader)
+        self._graph, self._of_numbers = graph, graph.of_numbers()
 
     def mixed(self, end: str) -> bool:
         """True if images meet on the way to the tensor `end`, by statistics over the batch, or must be a set number."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .constants import static_value
-from .op_kinds import SHAPE_ONLY
 from .tensor_names import operation
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class ImageWays:
         self._graph = graph
         self._orientations = self._spread({operation(graph.input): {UPRIGHT}})
         held = [node.name for node in graph.definition.node if HELD in node.name and node.op != "Const"]
-        self._with_others = set(self._spread({name: {UPRIGHT} for name in held})) if held else set()
+        self._with_others = set(self._spread({name: {UPRIGHT} for name in held}))
 
     def reaches(self, tensor: str) -> bool:
         """True if the tensor depends on the numbers in the image."""
@@ -58,12 +57,9 @@ class ImageWays:
         while waiting:
             name = waiting.pop()
             for reader in self._graph.readers(name):
-                node = self._graph.node(reader)
-                if node.op in SHAPE_ONLY:
-                    continue
-                made = {self._behind(node, orientation) for orientation in found[name]}
+                made = {self._behind(self._graph.node(reader), orientation) for orientation in found[name]}
                 known = found.setdefault(reader, set())
-                if not made <= known or not known:
+                if not made <= known:
                     known |= made
                     waiting.append(reader)
         return found

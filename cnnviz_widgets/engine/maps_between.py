@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .op_kinds import CONVOLUTIONS, PADDINGS, REDUCTIONS, TRANSPARENT
+from .op_kinds import CONVOLUTIONS, PADDINGS, REDUCTIONS
 from .tensor_names import operation
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def with_maps_between(graph: "ForwardGraph", taps: "Sequence[Tap]") -> "tuple[Ta
     for tap in (*taps, *_averaged(graph, taps)):
         if tap.layer is not None:
             found.append(tap)
-        elif operation(tap.tensor) not in seen and _is_map(graph, tap):
+        # One that only hands on what is known, perhaps in another type, is no other map.
+        elif _is_map(graph, tap) and not any(operation(source) in seen for source in graph.handed_on(tap.tensor)):
             seen.add(operation(tap.tensor))
             before = graph.before(tap.tensor)
-            last = [other for name, other in known.items() if name in before]
-            if last and not _hands_on(graph, tap.tensor, seen):
+            if last := [other for name, other in known.items() if name in before]:
                 found.append(_named(tap, last[-1], times))
     return tuple(found)
 
@@ -68,15 +68,6 @@ def _averaged(graph, taps):
 def _is_map(graph, tap):
     tensor = graph.tensor(tap.tensor)
     return len(tap.shape) == 3 and tap.shape[-1] is not None and tensor.dtype.is_floating and tap.kind not in NO_MAPS
-
-
-def _hands_on(graph, tensor, seen):
-    """True if the tensor holds the numbers of a layer's output or of the image, perhaps in another type."""
-    while graph.tensor(tensor).op.type in TRANSPARENT:
-        tensor = graph.inputs_of(operation(tensor))[0]
-        if operation(tensor) in seen:
-            return True
-    return False
 
 
 def _named(tap, last, times):

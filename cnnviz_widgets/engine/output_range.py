@@ -12,7 +12,7 @@ import numpy as np
 
 from .constants import static_value
 from .op_kinds import ADDITIONS, HANDED_ON, HEADS, MOVES, PADDINGS, POOLINGS, REDUCTIONS, RESIZINGS
-from .tensor_names import operation
+from .tensor_names import operation, place_of
 
 if TYPE_CHECKING:
     from .graph import ForwardGraph
@@ -54,7 +54,7 @@ class _Ranges:
         if node.op in HEADS and node.op != "LogSoftmax":
             return 0.0, 1.0
         if node.op == "IdentityN":
-            return self.of(inputs[int(tensor.partition(":")[2] or 0)])
+            return self.of(inputs[place_of(tensor)])
         if node.op in ("ConcatV2", "Pack"):
             return _around(*map(self.of, inputs[:-1] if node.op == "ConcatV2" else inputs))
         if node.op in PADDINGS:

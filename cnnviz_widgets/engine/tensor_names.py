@@ -12,6 +12,11 @@ def operation(tensor: str) -> str:
     return tensor.removeprefix("^").split(":")[0]
 
 
+def place_of(tensor: str) -> int:
+    """The number of the output that a tensor's name means: `"split:1"` -> 1, `"conv"` -> 0."""
+    return int(tensor.partition(":")[2] or 0)
+
+
 def tensor_name(name: str) -> str:
     """A tensor's full name, with the number of the output: `"conv"` -> `"conv:0"`."""
     return name if ":" in name else f"{name}:0"

@@ -23,6 +23,7 @@ from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
 from .output_range import are_probabilities
+from .tensor_names import operation
 from .token_grids import is_token_grid
 from .tracing import TracedModel, call_once, keras_said, read
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
@@ -213,10 +214,11 @@ class TensorFlowEngine:
 
     def precedes(self, layer: str, objective: Objective) -> bool:
         """True if the objective depends on a layer and is not the layer, see `Engine`."""
-        end, graph = self.objective_tensor(objective.layer), self.traced.graph
-        if not self.reaches(layer, objective) or graph.hands_on(self.tensors[layer], end):
+        own, end = self.tensors[layer], self.objective_tensor(objective.layer)
+        is_score = operation(own) in map(operation, self.traced.graph.handed_on(end))
+        if is_score or not self.reaches(layer, objective):
             return False
-        return not is_token_grid(self.tensors[layer]) or self._feels(layer, objective)
+        return not is_token_grid(own) or self._feels(layer, objective)
 
     def gradient(self, images: np.ndarray, objective: Objective, relu: str) -> np.ndarray | None:
         """The gradient at the images, see `Engine`."""

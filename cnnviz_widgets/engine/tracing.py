@@ -24,7 +24,7 @@ from .graph import ForwardGraph
 from .inputs import TO_FIRST, TO_LAST, InputBinding, names_in, output_number
 from .layer_paths import layer_paths
 from .maps_between import with_maps_between
-from .op_kinds import HEADS, TRANSPARENT
+from .op_kinds import HEADS
 from .token_grids import with_token_grids
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
@@ -130,7 +130,7 @@ def read(call: Call, output: str | int | None = None) -> TracedModel:
     taps = _taps(call.paths, heard)
     graph, token_grids = with_token_grids(graph, {tap.tensor for tap in taps})
     explained = graph.tensor(function.outputs[_place(function.structured_outputs, number)].name)
-    logits, head = _head(explained)
+    logits, head = _head(graph, explained)
     return TracedModel(
         graph=graph,
         all_taps=with_maps_between(graph, [_on_its_grid(tap, token_grids) for tap in taps]),
@@ -214,11 +214,10 @@ def _shape(tensor):
     return tuple(tensor.shape[1:])
 
 
-def _head(output):
+def _head(graph, output):
     """(the tensor in front of the model's final softmax or sigmoid, its name); (`output`, "none")."""
-    tensor = output
-    while tensor.op.type in TRANSPARENT:
-        tensor = tensor.op.inputs[tensor.value_index if tensor.op.type == "IdentityN" else 0]
+    *_, last = graph.handed_on(output.name)
+    tensor = graph.tensor(last)
     if tensor.op.type in HEADS and tensor.shape[-1] == output.shape[-1]:
         return tensor.op.inputs[0], HEADS[tensor.op.type]
     return output, "none"
