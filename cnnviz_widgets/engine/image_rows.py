@@ -2,15 +2,12 @@
 
 Most networks answer for each image of a batch as if it were alone. Some do not: statistics of the batch that stay on
 (pix2pix), or a shape that says that there is one image (networks for small devices). These are asked one image at a
-time. The graph tells which networks are under suspicion, and only those are put to a trial.
+time. The graph tells which networks are under suspicion, and only those are put to a trial (`trials`).
 """
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import tensorflow as tf
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from .constants import static_value
 from .op_kinds import NORMALISATIONS, OP_KINDS, READING, REDUCTIONS, SHAPE_ONLY
@@ -25,55 +22,45 @@ ANYWHERE = frozenset({"GatherNd", "TensorScatterUpdate"})
 # Kinds of operations that draw random numbers, and those that hold what is different the next time.
 RANDOM = re.compile("Random|Multinomial|Normal(V2)?$|Stateful(Uniform|Standard|Truncated|Random)|Shuffle|^Rng")
 STATES = frozenset({READING, "VarHandleOp", "StatefulUniformFullInt", "StatefulUniformInt", "RngReadAndSkip"})
-# Two ways to the same numbers may differ by this share of the largest: rounding, which depends on the batch's size.
-ROUNDING = 1e-4
 
 
 class ImageRows:
-    """The operations of a graph in which the numbers of several images may meet."""
+    """The operations on whose numbers the tensor `end` depends, and in which those of several images may meet."""
 
-    def __init__(self, graph: "ForwardGraph"):
-        self._graph, self._of_numbers = graph, graph.of_numbers()
+    def __init__(self, graph: "ForwardGraph", end: str):
+        self._graph, self._of_numbers, self._before_end = graph, graph.of_numbers(), _before(graph, end)
+        self._on_the_way = self._of_numbers & self._before_end
 
-    def mixed(self, end: str) -> bool:
-        """True if images meet on the way to the tensor `end`, by statistics over the batch, or must be a set number."""
-        return any(map(self._mixes, self._on_the_way(end)))
+    @cached_property
+    def mixed(self) -> bool:
+        """True if images meet, by statistics over the batch, or must be a set number."""
+        return any(map(self._mixes, self._on_the_way))
 
-    def suspicious(self, end: str) -> bool:
-        """True if images may meet on the way to `end`, or if it may hold only one."""
-        drawn = any(RANDOM.search(self._graph.node(name).op) for name in self._before(end))
-        return drawn or self.may_meet(end)  # numbers are drawn for as many images as there are
+    @property
+    def suspicious(self) -> bool:
+        """True if images may meet, or if there may be only one."""
+        drawn = any(RANDOM.search(self._graph.node(name).op) for name in self._before_end)
+        return drawn or self.may_meet  # numbers are drawn for as many images as there are
 
-    def may_meet(self, end: str) -> bool:
-        """True if an operation on the way to `end` may let images meet."""
-        return any(self._mixes(name) or self._may_mix(name) for name in self._on_the_way(end))
+    @cached_property
+    def may_meet(self) -> bool:
+        """True if an operation may let images meet."""
+        return self.mixed or any(map(self._may_mix, self._on_the_way))
 
-    def random(self, end: str) -> bool:
-        """True if numbers that are drawn anew for every question reach the tensor `end`."""
-        before = self._before(end)
-        return any(map(self._draws_anew, before)) or any(map(RANDOM.search, self._graph.kinds_inside(before)))
+    @cached_property
+    def random(self) -> bool:
+        """True if numbers that are drawn anew for every question reach the end."""
+        inside = self._graph.kinds_inside(self._before_end)
+        return any(map(self._draws_anew, self._before_end)) or any(map(RANDOM.search, inside))
 
     def _draws_anew(self, name):
         kind = self._graph.node(name).op
         if not RANDOM.search(kind):
             return False
         # One without a state draws the same again from the same key, which may be a constant.
-        return "Stateless" not in kind or any(self._graph.node(earlier).op in STATES for earlier in self._before(name))
-
-    def _on_the_way(self, end):
-        return self._of_numbers & self._before(end)
-
-    def _before(self, end):
-        """The operations on whose numbers, not only on whose shapes, a tensor depends."""
-        found, waiting = {operation(end)}, [operation(end)]
-        while waiting:
-            name = waiting.pop()
-            if self._graph.node(name).op in SHAPE_ONLY:
-                continue
-            before = {operation(tensor) for tensor in self._graph.inputs_of(name)}
-            waiting += before - found
-            found |= before
-        return found
+        return "Stateless" not in kind or any(
+            self._graph.node(earlier).op in STATES for earlier in _before(self._graph, name)
+        )
 
     def _mixes(self, name):
         node = self._graph.node(name)
@@ -120,29 +107,20 @@ class ImageRows:
         return 1 if shape.rank == 0 else None if shape.rank is None else shape[0]
 
 
+def _before(graph, end):
+    """The operations on whose numbers, not only on whose shapes, a tensor depends."""
+    found, waiting = {operation(end)}, [operation(end)]
+    while waiting:
+        name = waiting.pop()
+        if graph.node(name).op in SHAPE_ONLY:
+            continue
+        before = {operation(tensor) for tensor in graph.inputs_of(name)}
+        waiting += before - found
+        found |= before
+    return found
+
+
 def _axes(tensor, rank):
     """The axes that a tensor names, of tensors of that rank; the first one where nobody knows."""
     axes = static_value(tensor)
     return {0} if axes is None or not rank else {int(axis) % rank for axis in axes.reshape(-1)}
-
-
-def answers_each_alone(ask: Callable[[np.ndarray], list[Any]], first: np.ndarray, other: np.ndarray) -> bool:
-    """True if `ask` (a function of images) says of two images (1, ...) together what it says of each alone."""
-    try:
-        alone = [_numbers(ask(image)) for image in (first, other)]
-    except tf.errors.OpError:
-        return True  # such images are not for this network, which tells nothing about their number
-    try:
-        together = _numbers(ask(np.concatenate([first, other])))
-    except tf.errors.OpError:
-        return False
-    for one, two, both in zip(*alone, together, strict=True):
-        expected = np.concatenate([one, two])
-        rounding = ROUNDING * np.abs(expected).max(initial=0)
-        if expected.shape != both.shape or not np.allclose(both, expected, rtol=0, atol=rounding, equal_nan=True):
-            return False
-    return True
-
-
-def _numbers(tensors):
-    return [np.asarray(values, np.float64) for values in tensors]

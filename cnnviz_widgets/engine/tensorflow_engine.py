@@ -15,9 +15,7 @@ from cnnviz_widgets.core.model_output import HEAD_OF, is_regression
 from cnnviz_widgets.core.target import Objective
 
 from .axis_parts import is_grid
-from .batching import DRAWS
 from .compiled import CompiledFunctions, terms_of
-from .image_rows import ImageRows, answers_each_alone
 from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
@@ -26,12 +24,11 @@ from .output_range import are_probabilities
 from .tensor_names import operation
 from .token_grids import is_token_grid
 from .tracing import TracedModel, call_once, keras_said, read
+from .trials import Noise, settle_batching, tried_head
 from .weights import WeightsVersion, variables_of_layer, weights_by_layer
 
 # Bytes of kept values that are the same for every image.
 KEPT_BYTES = 64 * 2**20
-# Sides, in px, of the image for a trial, where any size goes.
-SIDES = (64, 128, 256, 512, 1024)
 # The beginning of a refusal of `pooled_maps`.
 POOLED = (
     "A class activation map needs global average pooling and, from there to the score, nothing but a dense layer; "
@@ -93,6 +90,7 @@ class TensorFlowEngine:
         self._take_infos([self._info(tap, ways, axes) for tap in self.traced.all_taps])
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
+        self._noise = Noise(input_shape, self.dtype, options.value_range)
         self._settle_head(options)
 
     def _info(self, tap, ways, axes):
@@ -123,35 +121,7 @@ class TensorFlowEngine:
         self._score = self.traced.output if behind else self.traced.logits
         self._logits = self.traced.output if options.output_is is not None else self.traced.logits
         self.score_shape = tuple(self.traced.graph.tensor(self._score).shape[1:])
-        self.random = ImageRows(self.traced.graph).random(self.traced.output)
-        self.functions.batching.one_by_one = self.random or self._goes_one_by_one(options.value_range)
-        if self.random:
-            self._settle_draws(self._noise(options.value_range, SIDES[1]))
-
-    def _settle_draws(self, noise):
-        """Average over copies of an image in a batch, or over questions, whichever have random numbers of their own."""
-        meet, batching = ImageRows(self.traced.graph).may_meet(self.traced.output), self.functions.batching
-        asked = self.traced.logits, self.traced.output
-        for batching.copies in (False,) if meet else (True, False):  # copies that meet would not be alone
-            batching.draws = DRAWS
-            if any(np.ptp(rows.astype(np.float64), axis=0).any() for rows in self.functions.draws(noise, *asked)):
-                return
-        batching.draws = 1
-
-    def _goes_one_by_one(self, value_range):
-        """True unless the network says of each image of a batch what it says of that image alone."""
-        rows = ImageRows(self.traced.graph)
-        if rows.mixed(self.traced.output) or not rows.suspicious(self.traced.output):
-            return rows.mixed(self.traced.output)
-        noise, low = self._noise(value_range, SIDES[1]), value_range[0]
-        dim = (low + (noise - low) / 8).astype(self.dtype)  # with a mean and a variance unlike those of the other
-        return not answers_each_alone(self.functions.values(self.traced.logits, self.traced.output), noise, dim)
-
-    def _noise(self, value_range, side):
-        """An image of noise, (1, height, width, channels), of this side where any size goes."""
-        shape = [n or side for n in self.input_shape]
-        low, high = value_range
-        return np.random.default_rng(0).uniform(low, high, (1, *shape)).astype(self.dtype)
+        self.random = settle_batching(self.functions, self.traced, self._noise)
 
     def _head(self, options):
         if is_regression(options.task):
@@ -162,37 +132,13 @@ class TensorFlowEngine:
         if found != "none":
             return found
         sure = are_probabilities(self.traced.graph, self.traced.output)
-        return "hidden" if sure else self._tried_head(options.value_range)
-
-    def _tried_head(self, value_range):
-        """The head by a trial: a softmax out of sight if the numbers for noise, or their exponentials, sum to 1."""
-        output = self._output_for_noise(value_range)
-        if output.shape[-1] > 1 and output.min() >= 0 and _sums_to_one(output):
-            return "hidden"
-        logarithms = output.shape[-1] > 1 and output.max() <= 0 and _sums_to_one(np.exp(output))
-        return "log_softmax" if logarithms else "none"
-
-    def _output_for_noise(self, value_range):
-        """The output for an image of noise; where any size goes, the smallest of `SIDES` that leaves no grid empty."""
-        ask, sides = self.functions.values(self.traced.output), SIDES if None in self.input_shape else SIDES[:1]
-        for side in sides:
-            try:
-                output = np.asarray(ask(self._noise(value_range, side))[0], np.float64)
-            except tf.errors.OpError:  # a grid in the middle is empty; which error depends on the processor
-                if side == sides[-1]:
-                    raise
-                continue
-            if output.size:
-                return output
-        raise ValueError(
-            f"A network must give numbers for an image of {sides[-1]} px. Received: {self.name}, whose output is empty."
-        )
+        return "hidden" if sure else tried_head(self.functions, self.traced.output, self._noise)
 
     def _feels(self, layer, objective):
         """True if the score moves with the grid in a layer of tokens; it may look at the class token alone."""
 
         def tried():
-            _, gradient = self.layer_gradient(self._noise((0, 1), SIDES[0]), objective, layer, "standard")
+            _, gradient = self.layer_gradient(self._noise.image(), objective, layer, "standard")
             return gradient is not None and bool(np.any(gradient))
 
         return self.shared(("feels", layer, objective.layer), tried)
@@ -395,10 +341,6 @@ class LayerWithOtherWeights:
         if not hasattr(value, "path") or not hasattr(value, "value"):
             return value
         return self._variables.get(id(value.value.handle), value)
-
-
-def _sums_to_one(values):
-    return np.allclose(values.sum(axis=-1), 1, atol=1e-3)
 
 
 def as_float(values: Any) -> np.ndarray:
