@@ -9,24 +9,26 @@ The operations between are in the graph too. Their own gradients take its place 
 one of our rules, and in `x * sigmoid(x)`, where they are the same and there are many.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import tensorflow as tf
 from tensorflow.python.framework import ops as tf_ops
 
+from cnnviz_widgets.words import one_line
+
 from .op_kinds import IDENTITIES, RELUS, ROUNDINGS
+from .registered_gradients import FLOATS, register_once
 from .tensor_names import NodeDef, operation
 
 if TYPE_CHECKING:
     from .graph import ForwardGraph
 
-# A gradient ends at a rounding, and at a cast to any type but these.
-FLOATS = [kind.as_datatype_enum for kind in (tf.float16, tf.bfloat16, tf.float32, tf.float64)]
 # The name of our gradient in TensorFlow's register.
 RECORDED = "CnnvizRecorded"
-# {operation: (names of the gradients at its outputs, names of those at its inputs, None where there is none)}
-SavedGradients = dict[str, tuple[tuple[str, ...], tuple[str | None, ...]]]
+# {operation: (names of the gradients at its outputs, names of those at its inputs, None where there is none)};
+# where the layer's function failed, what it said.
+SavedGradients = dict[str, tuple[tuple[str, ...], tuple[str | None, ...]] | str]
 
 
 def record_gradients(graph: tf.Graph) -> SavedGradients:
@@ -39,10 +41,12 @@ def record_gradients(graph: tf.Graph) -> SavedGradients:
         operation = graph.get_operation_by_name(name)
         given = [tf.compat.v1.placeholder(output.dtype, output.shape) for output in operation.outputs]
         # There is one, or the operation would not count as having a gradient of its own.
+        own = cast(Callable[..., Any], tf_ops.get_gradient_function(operation))
         try:
-            gradients = tf_ops.get_gradient_function(operation)(operation, *given)  # pyright: ignore[reportOptionalCall]
-        except Exception:  # the model's own code runs here
-            continue  # as if it were out of reach
+            gradients = own(operation, *given)
+        except Exception as error:  # the model's own code runs here: said when a gradient is asked for
+            found[name] = one_line(f"{type(error).__name__}: {error}", 100)
+            continue
         names = [None if gradient is None else tf.convert_to_tensor(gradient).name for gradient in gradients]
         found[name] = tuple(tensor.name for tensor in given), tuple(names)
     return found
@@ -86,14 +90,6 @@ def _inside(node, nodes):
     return found
 
 
-def register_recorded() -> None:
-    """Register our gradient in TensorFlow; once a process."""
-    try:
-        tf.RegisterGradient(RECORDED)(_recorded)
-    except KeyError:  # registered before: also when the package was reloaded
-        return
-
-
 def _recorded(operation, *gradients):
     parts = tf.compat.v1.get_collection(RECORDED)
     return next(part for part in parts if operation.name.startswith(part.prefix)).backward(operation, gradients)
@@ -109,18 +105,24 @@ class ImportedPart:
     def __init__(self, whole: "ForwardGraph", prefix: str, feeds: Mapping[str, tf.Tensor]):
         """Put itself into a collection of the current graph, where `whole`'s "conv:0" is called `prefix` + "conv:0"."""
         self.whole, self.prefix, self.feeds = whole, prefix, feeds
-        register_recorded()
+        register_once(RECORDED, _recorded)
         tf.compat.v1.add_to_collection(RECORDED, self)
 
     def backward(self, operation: tf.Operation, gradients: Sequence[tf.Tensor | None]) -> list[tf.Tensor | None]:
         """The gradients at an operation's inputs, for those at its outputs."""
         name = operation.name.removeprefix(self.prefix)
-        if name not in self.whole.backward:
+        saved = self.whole.backward.get(name)
+        if isinstance(saved, str):
+            raise ValueError(
+                "A gradient must pass a layer that brings its own, which failed: choose a method that needs none. "
+                f"Received: {name.rpartition('/')[0]!r}, it said: {saved}."
+            )
+        if saved is None:
             raise ValueError(
                 "A gradient must pass a rounding whose custom gradient was not saved with the model: choose a method "
                 f"that needs no gradient. Received: {name.rpartition('/')[0]!r}."
             )
-        given, wanted = self.whole.backward[name]
+        given, wanted = saved
         pairs = zip(gradients, operation.outputs, strict=True)
         filled = [tf.zeros_like(output) if gradient is None else gradient for gradient, output in pairs]
         ends = [tensor for tensor in wanted if tensor is not None]

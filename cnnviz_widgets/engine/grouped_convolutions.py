@@ -20,6 +20,7 @@ from typing import cast
 import tensorflow as tf
 
 from .op_kinds import NORMALISATIONS
+from .registered_gradients import register_once
 from .tensor_names import GraphDef, NodeDef, operation, tensor_name
 
 GRADIENT = "CnnvizGroupedConv2D"
@@ -181,10 +182,7 @@ def processor_has_gradient() -> bool:
 
 def register_gradient() -> None:
     """Register the gradient in TensorFlow; once a process."""
-    try:
-        tf.RegisterGradient(GRADIENT)(gradient)
-    except KeyError:  # registered before: also when the package was reloaded
-        return
+    register_once(GRADIENT, gradient)
 
 
 def gradient(convolution: tf.Operation, arriving: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -6,6 +6,7 @@
 import tensorflow as tf
 
 from .op_kinds import RELUS
+from .registered_gradients import register_once
 
 
 def gradient_name(rule: str, kind: str) -> str:
@@ -18,10 +19,7 @@ def register_rules() -> None:
     gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
     for kind in RELUS:
         for rule, gradient in gradients.items():
-            try:
-                tf.RegisterGradient(gradient_name(rule, kind))(gradient)
-            except KeyError:  # registered before: also when the package was reloaded
-                continue
+            register_once(gradient_name(rule, kind), gradient)
 
 
 def _guided(relu, gradient):

@@ -167,3 +167,19 @@ def test_a_rule_reaches_the_relus_inside_a_function_with_a_gradient_of_its_own(p
     assert np.abs(plain.gradient(picture, 1, "guided") - plain.gradient(picture, 1)).max() > 1e-4
     for rule in ("standard", "guided"):
         assert ours.gradient(picture, 1, rule) == pytest.approx(plain.gradient(picture, 1, rule), abs=1e-6)
+
+
+def test_a_gradient_of_a_layers_own_that_fails_is_named_when_a_gradient_is_asked_for(picture):
+    @tf.custom_gradient
+    def failing(values):
+        def back(gradient):
+            raise RuntimeError("no way back")
+
+        return tf.square(values), back
+
+    model = through(failing)
+    network = Network(model, value_range=(0, 1))
+    assert network.logits(picture) == pytest.approx(model(picture.array[None])[0].numpy(), abs=1e-6)
+    with pytest.raises(ValueError, match="brings its own, which failed.*Received: .*RuntimeError: no way back") as said:
+        network.gradient(picture, 1)
+    assert "\n" not in str(said.value)
