@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from .core.cache import ByteBoundedCache
-from .core.class_names import class_names_of
 from .core.image import InputImage
 from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, output_of
@@ -67,7 +66,7 @@ class Network(Questions):
         options = NetworkOptions(
             name=name,
             input_shape=None if input_shape is None else tuple(input_shape),
-            class_names=None if class_names is None else class_names_of(class_names),
+            class_names=cast(Any, class_names),  # in any form until the options have settled it
             preprocess=preprocess,
             value_range=value_range,
             samples=tuple(samples),

@@ -4,7 +4,6 @@ Behind this door an `Engine` computes with arrays only. No question changes the 
 float32, channels last.
 """
 
-import os
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .core.cache import ByteBoundedCache
-from .core.image import ImageLike, InputImage, is_pillow
+from .core.image import ImageLike, InputImage, is_picture
 from .core.layer import LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, Watched, pooled
 from .core.target import Target, TargetLike
@@ -76,8 +75,7 @@ class Questions:
         """The `Batch` of an image, which is fitted, or of an array of one or several, which is checked."""
         if isinstance(image, Batch):
             return image
-        is_picture = isinstance(image, (InputImage, str, bytes, os.PathLike)) or is_pillow(image)
-        fitted = self.fit(image) if is_picture else None
+        fitted = self.fit(image) if is_picture(image) else None
         array = np.asarray(image) if fitted is None else fitted.array
         images = array if array.ndim == 4 else array[None]
         expected = self.input_shape

@@ -53,3 +53,12 @@ def test_an_image_that_does_not_fit_stays_with_the_sentence_that_compute_gives(n
     session = Session(network, wrong, runner=Inline())
     assert (session.status, session.message) == ("failed", str(refusal.value))
     assert session.image == InputImage(wrong)
+
+
+def test_a_damaged_picture_of_pillow_is_refused_as_a_damaged_file_is(network, tmp_path):
+    file, noise = tmp_path / "half.png", np.random.default_rng(0).integers(0, 255, (90, 90, 3), np.uint8)
+    Image.fromarray(noise).save(file)
+    file.write_bytes(file.read_bytes()[:9000])
+    for given in (file, Image.open(file)):  # Pillow reads the pixels when it is asked for them
+        with pytest.raises(ValueError, match="damaged or ends too early.*Received: a PNG"):
+            compute(Gradient(), network, given)

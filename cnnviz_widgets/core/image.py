@@ -101,9 +101,9 @@ class InputImage:
         """
         if isinstance(image, InputImage):
             return image
-        if isinstance(image, (str, bytes, os.PathLike)):
+        if isinstance(image, FILES):
             return cls.open(image)
-        if not is_pillow(image):
+        if not _is_pillow(image):
             return cls(cast(Any, image))
         pixels, notes = photo.of_pillow(cast(Any, image))
         return cls._of_pixels(pixels.copy(), Path(getattr(image, "filename", "") or "image").stem, None, notes)
@@ -251,7 +251,16 @@ class InputImage:
 ImageLike = Union[InputImage, np.ndarray, str, os.PathLike[str], bytes, "Picture"]
 
 
-def is_pillow(image: object) -> bool:
+# A picture file, by its path or its bytes.
+FILES = (str, bytes, os.PathLike)
+
+
+def is_picture(image: object) -> bool:
+    """True for an InputImage and for what can be made one by itself, unlike an array, which may be several."""
+    return isinstance(image, (InputImage, *FILES)) or _is_pillow(image)
+
+
+def _is_pillow(image):
     """True for a picture that Pillow holds, as `keras.utils.load_img` gives it."""
     pillow = sys.modules.get("PIL.Image")  # without it there is none
     return pillow is not None and isinstance(image, pillow.Image)

@@ -48,34 +48,30 @@ def decode(data: bytes) -> tuple[np.ndarray, tuple[Note, ...]]:
                 f"This is not a picture that can be opened. {FORMAT_NAMES} can. Received: {_looks_like(data)}."
             ) from error
         with picture:
-            try:
-                upright, notes = _opened(picture)
-            except _PictureError as error:
-                raise ValueError(str(error)) from error
-            except Exception as error:
-                raise ValueError(
-                    "The picture is damaged or ends too early. A whole file is needed."
-                    f" Received: a {picture.format} file of {len(data)} bytes."
-                ) from error
+            pixels, notes = _opened(picture, f"a {picture.format} file of {len(data)} bytes")
             notes += _frame_notes(picture, data)
-    return np.asarray(upright, np.uint8), notes
+    return pixels, notes
 
 
 def of_pillow(picture: "Picture") -> tuple[np.ndarray, tuple[Note, ...]]:
     """Return the RGB pixels and notes, as for `decode`, of a picture that Pillow has opened. Raises ValueError."""
+    return _opened(picture, f"a {picture.format or 'made'} picture of {picture.width}×{picture.height} px")
+
+
+def _opened(picture, received):
+    """Return (RGB pixels, turned upright, notes); `received` tells of the picture where it is damaged."""
     try:
-        upright, notes = _opened(picture)
+        _check_size(picture)
+        picture.load()
+        rgb, notes = _flat(picture)
+        upright = _upright(rgb, picture)
     except _PictureError as error:
         raise ValueError(str(error)) from error
+    except Exception as error:
+        raise ValueError(
+            f"The picture is damaged or ends too early. A whole file is needed. Received: {received}."
+        ) from error
     return np.asarray(upright, np.uint8), notes
-
-
-def _opened(picture):
-    """Return (picture in mode RGB, turned upright, notes)."""
-    _check_size(picture)
-    picture.load()
-    rgb, notes = _flat(picture)
-    return _upright(rgb, picture), notes
 
 
 class _PictureError(Exception):

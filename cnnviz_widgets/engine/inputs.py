@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -88,9 +88,10 @@ def _chosen(model, tensors, names, image_input, other_inputs):
     sizes = [f"{name!r} {tuple(tensor.shape[1:])}" for name, tensor in zip(names, tensors, strict=True)]
     if image_input is None:
         likely = next((number for number, tensor in enumerate(tensors) if len(tensor.shape) == 4), 0)
+        other = 0 if likely else 1
         raise ValueError(
             "One of several inputs is the image, and the others are held at values of yours: "
-            f"Network(model, image_input={names[likely]!r}, other_inputs={{{names[not likely]!r}: 0.5}}), for example. "
+            f"Network(model, image_input={names[likely]!r}, other_inputs={{{names[other]!r}: 0.5}}), for example. "
             f"Received: {_named(model)} with the inputs {', '.join(sizes)}."
         )
     image = _number(image_input, names, "image_input")
@@ -143,16 +144,20 @@ def _built_with(model):
     """The specs of the inputs, in their structure, of a subclassed model that was called on several; else None."""
     import tensorflow as tf
 
+    given = _built_shape(model)
+    if not isinstance(given, (dict, list)):
+        return None
+    shapes = given if isinstance(given, dict) else dict(enumerate(given))
+    if not all(isinstance(shape, tuple) for shape in shapes.values()):
+        return None
+    specs = {name: tf.TensorSpec((None, *shape[1:]), name=str(name)) for name, shape in shapes.items()}
+    return specs if isinstance(given, dict) else list(specs.values())
+
+
+def _built_shape(model):
+    """The shape, or the structure of shapes, with which a model was built from its only argument; else None."""
     shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
-    if len(shapes) != 1 or not isinstance(shapes[0], (dict, list)):
-        return None
-    given = shapes[0]
-    pairs = given.items() if isinstance(given, dict) else enumerate(given)
-    if not all(isinstance(shape, tuple) for _, shape in pairs):
-        return None
-    if isinstance(given, dict):
-        return {name: tf.TensorSpec((None, *shape[1:]), name=name) for name, shape in given.items()}
-    return [tf.TensorSpec((None, *shape[1:]), name=str(number)) for number, shape in enumerate(given)]
+    return shapes[0] if len(shapes) == 1 else None
 
 
 def _number(asked, names, what):
@@ -198,9 +203,9 @@ def shape_of(model: Any, inputs: InputBinding) -> ImageShape:
             "The model must have its weights before one can look inside: call it once on a batch of images. "
             f"Received: {type(model).__name__} {getattr(model, 'name', '')!r}, not built yet."
         )
-    shapes = list((getattr(model, "_build_shapes_dict", None) or {}).values())
-    if len(shapes) == 1 and shapes[0] is not None:
-        shape = tuple(shapes[0][1:])
+    built = _built_shape(model)
+    if built is not None:
+        shape = tuple(built[1:])
         return checked_shape((*shape[1:], shape[0]) if inputs.channels_first else shape)
     raise ValueError(
         "This model does not tell the shape of its images: give Network(..., input_shape=(height, width, channels)). "
@@ -237,8 +242,6 @@ def check_taken(inputs: InputBinding, shape: ImageShape) -> None:
     taken = inputs.taken
     if taken is None or None in taken or None in shape:
         return
-    if math.prod(n or 1 for n in taken) != math.prod(n or 1 for n in shape):
-        raise ValueError(
-            f"input_shape must have as many numbers as the model takes, {math.prod(n or 1 for n in taken)}. "
-            f"Received: {shape}."
-        )
+    wanted, given = (math.prod(cast(Sequence[int], sides)) for sides in (taken, shape))
+    if wanted != given:
+        raise ValueError(f"input_shape must have as many numbers as the model takes, {wanted}. Received: {shape}.")
