@@ -189,7 +189,7 @@ def rise():
 
 
 def held(name, layers, convolution):
-    """What the network holds."""
+    """Cases of the methods that show the network itself."""
     for layer in layers:
         yield Case(cnnviz.Activations(), "captum_layer_activation", {"layer": layer}, layer)
     for slices in ("auto",) if name != "digits" else ("mean", "norm", "one"):

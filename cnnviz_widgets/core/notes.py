@@ -62,22 +62,12 @@ def on_request(request: "Request") -> tuple[Note, ...]:
         notes.append(random_network(*chance))
     elif request.target is not None and request.network.is_random:  # a picture is made for the target
         notes.append(random_network(1, float("nan")))
-    if isinstance(request.layer, str):
-        notes += _beside_the_image(request.network.layer(request.layer))
+    if isinstance(request.layer, str) and request.network.layer(request.layer).mirrored:
+        notes.append(mirrored_layer(request.layer))
     if request.target is not None and request.target.layer is None:
         notes += (*_unseen(request), *_too_sure(request)) if request.image is not None else ()
         notes += (*_about_the_score(request.network), *first_of_several_outputs(request.network))
     return tuple(notes)
-
-
-def _beside_the_image(layer):
-    """Return a note on a layer whose grid does not lie over the image that is explained."""
-    if not layer.spatial:
-        return []
-    if layer.mirrored:
-        sentence = f"{layer.path} has the image mirrored or turned: a cell is not over the place it is about."
-        return [Note("mirrored_layer", sentence)]
-    return []
 
 
 def _unseen(request):
@@ -243,6 +233,12 @@ def nothing_positive() -> Note:
         "nothing_positive",
         "Nothing in this layer speaks for the target: all of the map is negative, and the final ReLU made it zero.",
     )
+
+
+def mirrored_layer(layer: str) -> Note:
+    """Return the note that a layer's grid does not lie over the image as it came."""
+    sentence = f"{layer} has the image mirrored or turned: a cell is not over the place it is about."
+    return Note("mirrored_layer", sentence)
 
 
 def single_cell(layer: str) -> Note:

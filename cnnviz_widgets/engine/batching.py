@@ -31,8 +31,8 @@ class Batching:
     def __init__(self, graph: "ForwardGraph", memory: Memory):
         self._graph, self._memory = graph, memory
         self.one_by_one: bool = False  # True for a network that answers for an image alone only
-        self.copies: bool = True  # whether these are of as many copies in one batch, or of as many questions
         self.draws: int = 1  # answers to average for each image, for a network that draws random numbers
+        self.copies: bool = True  # these are for as many copies in one batch, not for as many questions
         self._times: dict[Way, float] = {}  # memory that a way takes, as a multiple of its input's
         self._most: dict[tuple[Way, tuple[int, ...]], int] = {}  # batch sizes, where memory has run out
 
@@ -66,7 +66,7 @@ class Batching:
     def _averaged(self, ask):
         """A function like `ask`, of one value: the means over its draws."""
         if self.copies:
-            return _averaged(ask, self.draws)
+            return _averaged_over_copies(ask, self.draws)
         return lambda part: tf.nest.map_structure(_mean_of_answers, *(ask(part) for _ in range(self.draws)))
 
     def _at_once(self, way: Way, count: int, shape: tuple[int, ...], bytes_in: float) -> int:
@@ -103,7 +103,7 @@ def _refusal(what, how_much, memory=None):
     return f"A pass through the network must fit into {room}; smaller images take less. Received: {what}, {how_much}."
 
 
-def _averaged(ask, draws):
+def _averaged_over_copies(ask, draws):
     """A function like `ask`, of one value: the means of the answers for `draws` copies of it in one batch."""
 
     def answer(part):

@@ -59,9 +59,7 @@ def axes_of(graph: "ForwardGraph") -> dict[str, Axes]:
     rows, columns, *channels = image.shape[1:]
     sides = (Part(ROWS, rows),), (Part(COLUMNS, columns),)
     found: dict[str, Axes] = {image.name: ((Part(IMAGES),), *sides, *(rest(size) for size in channels))}
-    seen: dict[
-        str, frozenset[tuple[int | None, int | None]]
-    ] = {}  # the sides of grids that went into an unknown operation
+    seen: dict[str, Sides] = {}  # the sides of grids that went into an unknown operation
     for operation in image.graph.get_operations():
         given = [found.get(tensor.name) for tensor in operation.inputs]
         hidden: Sides = frozenset().union(*(seen.get(tensor.name, ()) for tensor in operation.inputs))

@@ -63,6 +63,5 @@ class Activations(Method):
     def default_layer(cls, network: "Network", target: Target | None = None) -> str:
         """Return the path of the first layer with a spatial output that does more than rescale the image."""
         layers = cls.layers(network)
-        return next(
-            (info.path for info in layers if info.has_kernels and info.of_image), super().default_layer(network, target)
-        )
+        first = next((info.path for info in layers if info.has_kernels and info.of_image), None)
+        return first or super().default_layer(network, target)

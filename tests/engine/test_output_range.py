@@ -81,8 +81,10 @@ def test_of_two_sides_the_likelier_one_wins(column):
 
 @pytest.mark.parametrize("by_hand", [False, True])
 def test_the_exponentials_of_a_log_softmax_are_shown(by_hand):
-    ends = lambda head: ops.log(head())  # noqa: E731
-    network = network_of(ends, "softmax") if by_hand else network_of(lambda head: head(), "log_softmax")
+    if by_hand:
+        network = network_of(lambda head: ops.log(head()), "softmax")
+    else:
+        network = network_of(lambda head: head(), "log_softmax")
     output = network.model(PICTURE[np.newaxis]).numpy()[0]
     assert network.probabilities(PICTURE) == pytest.approx(np.exp(output), abs=1e-6)
     notes = {note.kind for note in compute(GradCAM(), network, PICTURE).notes}

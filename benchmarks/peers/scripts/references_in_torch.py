@@ -208,7 +208,7 @@ class References:
         return self.formula_gradient("guided") * cam[..., None]
 
     def formula_eigen_cam(self, layer, centred):
-        """By a whole singular value decomposition."""
+        """The projection on the first component, by a whole singular value decomposition."""
         return formulas.eigen_cam(formulas.activations(self._model, self._path(layer), self._image), centred)
 
     def formula_ablation_cam(self, layer, final_relu=True):
