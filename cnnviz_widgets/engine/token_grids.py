@@ -85,10 +85,11 @@ def _way_through(tensor, grid):
     with tf.Graph().as_default() as graph:
         given = tf.compat.v1.placeholder(tensor.dtype, tensor.shape, name=_named(tensor.name, GIVEN))
         with tf.name_scope(_named(tensor.name, "")):
-            laid_out = tf.reshape(given[:, grid.before : end], (-1, *grid.shape), name=GRID)
-            cells = tf.reshape(laid_out, (-1, rows * columns, channels))
-            # No empty slices, which would stay in the graph.
+            # No slices of nothing or of everything, which would stay in the graph and stand between output and softmax.
             before = [given[:, : grid.before]] if grid.before else []
             behind = [] if tensor.shape[1] == end else [given[:, end:]]
+            of_image = given[:, grid.before : end] if before or behind else given
+            laid_out = tf.reshape(of_image, (-1, *grid.shape), name=GRID)
+            cells = tf.reshape(laid_out, (-1, rows * columns, channels))
             tf.identity(tf.concat([*before, cells, *behind], 1), name=TOKENS)
     return graph
