@@ -78,14 +78,12 @@ class LinearEngine:
         """(rows, columns, channels): the gradient of the score at the maps."""
         rows, columns, _ = self.layers[0].output_shape
         gradient = np.zeros((rows, columns, CHANNELS))
-        for weight, unit, (top, bottom, left, right) in zip(
-            objective.weights, objective.units, objective.boxes, strict=True
-        ):
+        for weight, unit, box in zip(objective.weights, objective.units, objective.boxes, strict=True):
             if objective.layer is None:
                 gradient += weight * self.dense[:, unit] / (rows * columns)
             else:
-                box = gradient[top:bottom, left:right, unit]
-                box += weight / box.size
+                part = gradient[(*(slice(begin, end) for begin, end in box), ..., unit)]
+                part += weight / part.size
         return gradient
 
 

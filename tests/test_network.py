@@ -244,13 +244,14 @@ def test_units_give_their_own_gradients_and_sum_to_the_channels(small, picture):
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        (Target("conv1", 0, (99, 0)), r"position must lie in the grid of 'conv1', .* Received: \(99, 0\)"),
-        (Target("conv1", 0, (0, -1)), r"position must lie in the grid"),
+        (Target("conv1", 0, (99, 0)), r"position or region must lie in 'conv1', .* Received: position=\(99, 0\)"),
+        (Target("conv1", 0, (0, -1)), r"position or region must lie in"),
         (
-            Target(None, 0, (0, 0)),
-            "needs rows and columns. Received: one in the output, of shape 5",
+            Target("conv1", 0, (4,)),
+            r"'conv1', 10×10×4, has 2 axes of places: .* position=\(5, 5\). Received: position=\(4,\)",
         ),
-        (Target("scores", 0, (0, 0)), "A position or region needs rows and columns. Received: one in 'scores'"),
+        (Target(None, 0, (0, 0)), r"Only an output with places .* Received: position=\(0, 0\) for the output, 5"),
+        (Target("scores", 0, (0, 0)), r"Only an output with places .* Received: position=\(0, 0\) for 'scores', 5"),
     ],
 )
 def test_a_unit_that_is_not_there_is_refused(target, sentence, small):

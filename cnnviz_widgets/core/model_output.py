@@ -92,13 +92,13 @@ class ModelOutput:
         """Raise ValueError for a unit or a place that the output, or the layer of this LayerInfo, does not have."""
         shape, kind = (self.shape, self.unit_kind) if layer is None else (layer.output_shape, _channel_of(layer))
         count = shape[-1] if shape else None
-        for term in target.terms:
+        for _, part in target.parts:
             if count is None:
-                raise ValueError(f"{kind} needs a last axis of known length. Received: {term.index}.")
-            if not 0 <= term.index < count:
-                raise ValueError(f"{kind} must be between 0 and {count - 1}. Received: {term.index}.")
-            if term.region is not None:
-                _check_region(term.region, shape, "the output" if layer is None else repr(layer.path))
+                raise ValueError(f"{kind} needs a last axis of known length. Received: {part.index}.")
+            if not 0 <= part.index < count:
+                raise ValueError(f"{kind} must be between 0 and {count - 1}. Received: {part.index}.")
+            if part.region is not None:
+                _check_part(part, shape, "the output" if layer is None else repr(layer.path))
 
     def check_watched(self, of: str) -> None:
         """Raise ValueError unless there are logits or probabilities, whichever is asked for."""
@@ -123,7 +123,7 @@ class ModelOutput:
         if part.layer is None:
             return f"{self._name_of_unit(part.index)} {where}".rstrip()
         channel = f"channel {part.index} of {part.layer}"
-        return f"unit {part.position} of {channel}" if part.position else f"{channel} {where}".rstrip()
+        return f"unit {_place(part)} of {channel}" if part.position else f"{channel} {where}".rstrip()
 
     def _name_of_unit(self, index):
         return self.names[index]
@@ -274,16 +274,27 @@ def pooled(values: np.ndarray) -> np.ndarray:
     return values.mean(axis=tuple(range(1, values.ndim - 1))) if values.ndim > 2 else values
 
 
-def _check_region(region, shape, where):
+def _check_part(target, shape, where):
+    """Raise ValueError unless a plain target's region is one of an output, or a layer, of this shape."""
+    *sides, _ = shape
     size = "×".join("?" if side is None else str(side) for side in shape)
-    if len(shape) != 3:
-        raise ValueError(f"A position or region needs rows and columns. Received: one in {where}, of shape {size}.")
-    if all(low >= 0 and (side is None or high <= side) for (low, high), side in zip(region, shape, strict=False)):
-        return
-    (top, bottom), (left, right) = region
-    is_cell = (bottom - top, right - left) == (1, 1)
-    name, received = ("position", (top, left)) if is_cell else ("region", region)
-    raise ValueError(f"{name} must lie in the grid of {where}, {size}. Received: {received}.")
+    place = target.position
+    received = f"region={target.region}" if place is None else f"position={place}"
+    if not sides:
+        raise ValueError(
+            f"Only an output with places has a position or region. Received: {received} for {where}, {size}."
+        )
+    if len(target.region) != len(sides):
+        example = tuple((side or 1) // 2 for side in sides)
+        axes = "one axis" if len(sides) == 1 else f"{len(sides)} axes"
+        raise ValueError(
+            f"{where[0].upper()}{where[1:]}, {size}, has {axes} of places: the one in the middle is "
+            f"position={example}. Received: {received}."
+        )
+    if not all(
+        begin >= 0 and (side is None or end <= side) for (begin, end), side in zip(target.region, sides, strict=True)
+    ):
+        raise ValueError(f"A position or region must lie in {where}, {size}. Received: {received}.")
 
 
 def _channel_of(layer):
@@ -296,14 +307,17 @@ def _factor(weight):
 
 
 def _where(target):
-    """The part of the grid that is meant, in words; the last row and column are in it."""
-    if target.position:
-        row, column = target.position
-        return f"at row {row}, column {column}"
+    """The part of the places that is meant, in words; the last row and column are in it."""
     if target.region is None:
         return ""
-    (top, bottom), (left, right) = target.region
-    return f"in {_span('row', top, bottom)}, {_span('column', left, right)}"
+    names = ("row", "column") if len(target.region) == 2 else ("place",) * len(target.region)
+    spans = ", ".join(_span(name, begin, end) for name, (begin, end) in zip(names, target.region, strict=True))
+    return f"{'at' if target.position else 'in'} {spans}"
+
+
+def _place(target):
+    """A position as one reads it: "(4, 5)", or "5" where there is one axis."""
+    return target.position[0] if len(target.position) == 1 else target.position
 
 
 def _span(name, begin, end):

@@ -11,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
-# ((top, bottom), (left, right)) in cells of an output's grid, ends as in a slice.
-Region = tuple[tuple[int, int], tuple[int, int]]
-# The box of cells that holds every grid: [top, bottom, left, right].
-EVERYWHERE = (0, 2**31 - 1, 0, 2**31 - 1)
+# ((begin, end), ...) of each axis in front of an output's units, ends as in a slice: in a grid, of rows and of columns.
+Region = tuple[tuple[int, int], ...]
+# The part of an axis that holds all of every axis.
+EVERYWHERE = (0, 2**31 - 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """A score as numbers, for an engine: a weighted sum of k units of a layer, each a mean over a box of cells.
+    """A score as numbers, for an engine: a weighted sum of k units of a layer, each a mean over a box of places.
 
-    `layer` is a path, None for the network's output. `weights` (k,) float32, `units` (k,) int32; `boxes` (k, 4) int32
-    are [top, bottom, left, right], ends exclusive, and may be larger than the grid.
+    `layer` is a path, None for the network's output. `weights` (k,) float32, `units` (k,) int32; `boxes` (k, axes, 2)
+    int32 are [begin, end] of each axis in front of the units, ends exclusive, and may be larger than the layer. Where
+    no term names a part there are no axes, (k, 0, 2): the mean over all places, whatever the layer's shape.
     """
 
     layer: str | None
@@ -48,8 +49,7 @@ class Term:
         """Return (n,) from an output's values (n, ..., units): the weighted mean of the unit over its places."""
         chosen = values[..., self.index]
         if self.region is not None:
-            (top, bottom), (left, right) = self.region
-            chosen = chosen[:, top:bottom, left:right]
+            chosen = chosen[(slice(None), *(slice(begin, end) for begin, end in self.region))]
         return self.weight * chosen.mean(axis=tuple(range(1, chosen.ndim)))
 
 
@@ -60,7 +60,9 @@ class Target:
     `Target("conv3", 17, (4, 5))` is one unit of that channel: the one in row 4, column 5 of the layer's grid.
     `Target("conv3", 17, region=((2, 5), (1, 6)))` is a box of units: rows 2 to 4 and columns 1 to 5 of the grid, its
     ends as in a slice. For a network that classifies every place, `Target(3, region=...)` and `Target(3, position=...)`
-    are class 3 in a part of the output's grid.
+    are class 3 in a part of the output's grid. Where the places are no grid, a position has a number, and a region a
+    pair of ends, for each axis in front of the units: `Target(3, position=(5,))` is class 3 at time step, anchor or
+    pixel 5 of an output (steps, classes).
 
     The score of a class is its logit, the number in front of the softmax or sigmoid. The score of a channel is
     its value (the convention of keras-vis); in a layer without positions, that of the unit. Where there are places, it
@@ -82,7 +84,7 @@ class Target:
         self,
         layer: str | int | np.integer | None,
         index: int | None = None,
-        position: tuple[int, int] | None = None,
+        position: tuple[int, ...] | None = None,
         region: Region | None = None,
     ):
         own_layer, unit = (None, layer) if index is None else (layer, index)
@@ -102,14 +104,15 @@ class Target:
 
     @property
     def region(self) -> Region | None:
-        """((top, bottom), (left, right)) in cells of the output's grid, or None for all places; as for `index`."""
+        """((begin, end), ...), in a grid of rows and of columns, or None for all places; as for `index`."""
         return self._only.region
 
     @property
-    def position(self) -> tuple[int, int] | None:
-        """(row, column) where the region is a single cell, else None; as for `index`."""
-        (top, bottom), (left, right) = self.region or ((0, 0), (0, 0))
-        return (top, left) if (bottom - top, right - left) == (1, 1) else None
+    def position(self) -> tuple[int, ...] | None:
+        """The place, in a grid (row, column), where the region is a single one, else None; as for `index`."""
+        region = self.region
+        single = region is not None and all(end - begin == 1 for begin, end in region)
+        return tuple(begin for begin, _ in region) if region and single else None
 
     @property
     def everywhere(self) -> bool:
@@ -124,12 +127,13 @@ class Target:
     @property
     def objective(self) -> Objective:
         """The target as numbers, for an engine."""
-        boxes = [EVERYWHERE if term.region is None else [*term.region[0], *term.region[1]] for term in self.terms]
+        axes = max(len(term.region or ()) for term in self.terms)
+        boxes = [term.region or (EVERYWHERE,) * axes for term in self.terms]
         return Objective(
             self.layer,
             np.array([term.weight for term in self.terms], np.float32),
             np.array([term.index for term in self.terms], np.int32),
-            np.array(boxes, np.int32),
+            np.array(boxes, np.int32).reshape(len(boxes), axes, 2),
         )
 
     def of(self, values: np.ndarray) -> np.ndarray:
@@ -226,21 +230,21 @@ def _box(position: Any, region: Any) -> Region | None:
     if position is not None and region is not None:
         raise ValueError(f"A target has a position or a region, not both. Received: {position!r} and {region!r}.")
     if position is not None:
-        row, column = _pair(position, "position is (row, column)", "row or column")
-        return ((row, row + 1), (column, column + 1))
+        _check_sequence(position, "position is (row, column), or a number for each other axis of places", position)
+        places = [_whole(place, "row, column or other place") for place in position]
+        return tuple((place, place + 1) for place in places)
     if region is None:
         return None
-    form = "region is ((top, bottom), (left, right))"
-    if not isinstance(region, (tuple, list)) or len(region) != 2:
-        raise TypeError(f"A target's {form}. Received: {region!r}.")
-    rows, columns = (_pair(ends, form, "end of a region") for ends in region)
-    if any(low >= high for low, high in (rows, columns)):
-        raise ValueError(f"A target's {form} with top < bottom and left < right. Received: {region!r}.")
-    return rows, columns
+    form = "region is ((top, bottom), (left, right)), or (begin, end) for each other axis of places"
+    _check_sequence(region, form, region)
+    for ends in region:
+        _check_sequence(ends, form, region, length=2)
+    box = tuple((_whole(begin, "end of a region"), _whole(end, "end of a region")) for begin, end in region)
+    if any(begin >= end for begin, end in box):
+        raise ValueError(f"A target's {form}, each begin before its end. Received: {region!r}.")
+    return box
 
 
-def _pair(values: Any, form: str, what: str) -> tuple[int, int]:
-    if not isinstance(values, (tuple, list)) or len(values) != 2:
-        raise TypeError(f"A target's {form}. Received: {values!r}.")
-    one, other = (_whole(value, what) for value in values)
-    return one, other
+def _check_sequence(values: Any, form: str, received: Any, length: int | None = None) -> None:
+    if not isinstance(values, (tuple, list)) or not values or length not in (None, len(values)):
+        raise TypeError(f"A target's {form}. Received: {received!r}.")

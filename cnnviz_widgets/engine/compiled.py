@@ -5,6 +5,7 @@ a new batch traces again. It is made at its first use, then kept.
 """
 
 import copy
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from cnnviz_widgets.core.target import Objective
+from cnnviz_widgets.core.target import EVERYWHERE, Objective
 
 from .batching import Batching
 from .graph import ForwardGraph
@@ -29,12 +30,12 @@ KEPT = 40
 OPERATIONS = 80_000
 # Probabilities below this one, near the end of float32, count as this one in a logarithm.
 TINY = 1e-37
-# A target in the form that a compiled function takes: k terms, each a weight, a unit of the output, and the box of
-# cells [top, bottom, left, right] over which the unit's mean is taken. The number of terms may vary.
+# A target in the form that a compiled function takes, see `Objective`: k terms, each a weight, a unit of the output,
+# and the box of places over which the unit's mean is taken. The number of terms may vary.
 TERMS = {
     "weights": tf.TensorSpec([None], tf.float32),
     "units": tf.TensorSpec([None], tf.int32),
-    "boxes": tf.TensorSpec([None, 4], tf.int32),
+    "boxes": tf.TensorSpec([None, None, 2], tf.int32),
 }
 
 
@@ -289,13 +290,23 @@ def _size(function):
 
 
 def _means(values, boxes):
-    """The means (n, k) of values (n, ..., k) over all places, or, in a grid, over those of each unit's box."""
-    if values.shape.rank != 4:
-        return tf.reduce_mean(values, axis=list(range(1, values.shape.rank - 1)))
-    top, bottom, left, right = tf.unstack(boxes, axis=-1)
-    rows, columns = (tf.range(tf.shape(values)[axis])[:, tf.newaxis] for axis in (1, 2))
-    in_rows, in_columns = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
-    inside = in_rows[:, tf.newaxis] & in_columns  # (rows, columns, k)
-    cells = tf.cast(tf.math.count_nonzero(inside, axis=[0, 1]), values.dtype)
+    """The means (n, k) of values (n, ..., k) over the places of each unit's box, see `Objective`."""
+    axes = list(range(1, values.shape.rank - 1))
+    if not axes:
+        return values
+    terms, named, _ = tf.unstack(tf.shape(boxes))
+    boxes = tf.concat([boxes, tf.broadcast_to(EVERYWHERE, tf.stack([terms, len(axes) - named, 2]))], axis=1)
+    inside = _inside(tf.shape(values), boxes, axes)
+    places = tf.cast(tf.math.count_nonzero(inside, axis=[axis - 1 for axis in axes]), values.dtype)
     # Not a product with 0, which would be NaN for an infinite value outside of the box.
-    return tf.reduce_sum(tf.where(inside, values, tf.zeros_like(values)), axis=[1, 2]) / cells
+    return tf.reduce_sum(tf.where(inside, values, tf.zeros_like(values)), axis=axes) / places
+
+
+def _inside(shape, boxes, axes):
+    """A mask (..., k) of the places along `axes` of values of a shape that are in each of k boxes (k, axes, 2)."""
+    masks = []
+    for axis in axes:
+        places = tf.range(shape[axis])[:, tf.newaxis]
+        mask = (places >= boxes[:, axis - 1, 0]) & (places < boxes[:, axis - 1, 1])  # (places, k)
+        masks.append(mask[(..., *(tf.newaxis,) * (len(axes) - axis), slice(None))])
+    return functools.reduce(tf.logical_and, masks)

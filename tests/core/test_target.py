@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from cnnviz_widgets.core.target import Target
+from cnnviz_widgets.core.target import EVERYWHERE, Target
 
 
 def test_a_class_and_a_channel_are_the_same_kind_of_thing():
@@ -44,7 +44,7 @@ def test_a_unit_is_a_channel_at_one_position():
     assert {unit} == {Target("conv1", 3, [4, 5])}
 
 
-@pytest.mark.parametrize("position", [4, (4,), (1, 2, 3), "45", (1.5, 2), (True, 1)])
+@pytest.mark.parametrize("position", [4, (), "45", (1.5, 2), (True, 1)])
 def test_a_position_that_is_no_row_and_column_is_refused(position):
     with pytest.raises(TypeError, match="Received: "):
         Target("conv1", 3, position)
@@ -67,7 +67,22 @@ def test_a_position_is_a_box_of_one_cell():
     assert Target(3).region is Target(3).position is None
 
 
-@pytest.mark.parametrize("region", [4, (1, 2), ((1, 2),), ((1, 2), (3, 4), (5, 6)), ((1, 2.5), (3, 4)), "ab"])
+def test_places_that_are_no_grid_have_a_number_for_each_of_their_axes():
+    step = Target(3, position=(5,))
+    assert step == Target(3, region=((5, 6),))
+    assert (step.position, step.region, repr(step)) == ((5,), ((5, 6),), "Target(3, position=(5,))")
+    assert Target("video", 0, (1, 2, 3)).region == ((1, 2), (2, 3), (3, 4))
+    values = np.arange(24).reshape(2, 4, 3)
+    assert Target(2, region=((1, 3),)).of(values).tolist() == [(5 + 8) / 2, (17 + 20) / 2]
+
+
+def test_an_objective_has_an_axis_for_each_that_a_term_names():
+    assert Target(3).objective.boxes.shape == (1, 0, 2)
+    boxes = (Target(3, position=(5,)) - Target(4)).objective.boxes
+    assert boxes.tolist() == [[[5, 6]], [list(EVERYWHERE)]]
+
+
+@pytest.mark.parametrize("region", [4, (), (1, 2), ((1, 2, 3),), ((1, 2.5), (3, 4)), "ab"])
 def test_a_region_that_is_no_box_is_refused(region):
     with pytest.raises(TypeError, match="A target's .*region.* Received: "):
         Target(3, region=region)
@@ -75,7 +90,7 @@ def test_a_region_that_is_no_box_is_refused(region):
 
 @pytest.mark.parametrize("region", [((2, 2), (0, 1)), ((0, 1), (3, 2))])
 def test_a_region_without_a_cell_is_refused(region):
-    with pytest.raises(ValueError, match="with top < bottom and left < right. Received: "):
+    with pytest.raises(ValueError, match="each begin before its end. Received: "):
         Target(3, region=region)
 
 

@@ -119,12 +119,12 @@ def test_another_class_pair_weight_or_place_traces_nothing_again():
         (Target(1) - Target(5), r"Class must be between 0 and 4. Received: 5"),
         (Target("conv1", 0) + Target("conv1", 4), r"Channel of 'conv1' must be between 0 and 3. Received: 4"),
         (Target("conf1", 0) - Target("conf1", 1), r"No layer named 'conf1'"),
-        (Target(1) - Target(2, region=((0, 1), (0, 2))), r"region needs rows and columns. Received: one in the output"),
+        (Target(1) - Target(2, region=((0, 1), (0, 2))), r"Only an output with places .* Received: region"),
         (
             Target("conv1", 0, region=((0, 11), (0, 2))),
-            r"region must lie in the grid of 'conv1', 10×10×4. Received: \(\(0, 11",
+            r"region must lie in 'conv1', 10×10×4. Received: region=\(\(0, 11",
         ),
-        (Target("conv1", 0, region=((-1, 2), (0, 2))), r"region must lie in the grid of 'conv1'"),
+        (Target("conv1", 0, region=((-1, 2), (0, 2))), r"region must lie in 'conv1'"),
     ],
 )
 def test_a_sum_of_what_is_not_there_is_refused(target, sentence, small, picture):
@@ -282,10 +282,70 @@ def test_a_region_in_words(segmenting):
 
 @pytest.mark.parametrize("region", [((0, 7), (0, 1)), ((0, 1), (0, 8)), ((-1, 1), (0, 1))])
 def test_a_region_outside_of_the_outputs_grid_is_refused(region, segmenting):
-    with pytest.raises(ValueError, match="region must lie in the grid of the output, 6×7×3. Received: "):
+    with pytest.raises(ValueError, match="region must lie in the output, 6×7×3. Received: "):
         segmenting.target(Target(1, region=region))
-    with pytest.raises(ValueError, match=r"position must lie in the grid of the output, 6×7×3. Received: \(6, 0\)"):
+    with pytest.raises(ValueError, match=r"must lie in the output, 6×7×3. Received: position=\(6, 0\)"):
         segmenting.target(Target(1, position=(6, 0)))
+
+
+# {what the places of an output are: (the model's last layers, a place)}
+PLACES = {
+    "time steps": (lambda layers: [layers.Reshape((6, 28)), layers.Dense(3)], (4,)),
+    "pixels in a row": (lambda layers: [layers.Conv2D(3, 1), layers.Reshape((42, 3))], (20,)),
+    "anchors": (lambda layers: [layers.Conv2D(2 * 3, 1), layers.Reshape((6 * 7 * 2, 3))], (33,)),
+    "cells of a volume": (lambda layers: [layers.Conv2D(2 * 3, 1), layers.Reshape((6, 7, 2, 3))], (1, 2, 1)),
+}
+
+
+def network_of_places(last, *behind):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(2)
+    model = keras.Sequential(
+        [keras.Input((6, 7, 2)), layers.Conv2D(4, 3, padding="same", activation="relu"), *last(layers), *behind]
+    )
+    return Network(model, value_range=(0, 1))
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_any_single_number_of_an_output_is_a_target(kind, scene):
+    last, place = PLACES[kind]
+    network = network_of_places(last)
+    images = tf.constant(scene[None])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        number = network.model(images)[(0, *place, 1)]
+    target = Target(1, position=place)
+    assert network.scores(scene, target) == pytest.approx(float(number), abs=1e-6)
+    assert far_apart(network.gradient(scene, target), tape.gradient(number, images).numpy()[0]) < 1e-5
+
+
+def test_some_time_steps_are_a_mean_beside_all_of_them(scene):
+    network = network_of_places(PLACES["time steps"][0])
+    images = tf.constant(scene[None])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        steps = network.model(images)[0]
+        score = tf.reduce_mean(steps[2:4, 1]) - tf.reduce_mean(steps[:, 0])
+    target = Target(1, region=((2, 4),)) - Target(0)
+    assert network.scores(scene, target) == pytest.approx(float(score), abs=1e-6)
+    assert far_apart(network.gradient(scene, target), tape.gradient(score, images).numpy()[0]) < 1e-5
+
+
+def test_the_softmax_of_a_flat_segmentation_is_found_behind_its_logits(scene):
+    import keras
+
+    last, place = PLACES["pixels in a row"]
+    network, bare = network_of_places(last, keras.layers.Softmax()), network_of_places(last)
+    target = Target(1, position=place)
+    assert network.head == "softmax"
+    assert network.scores(scene, target) == pytest.approx(float(bare.scores(scene, target)), abs=1e-6)
+    expected = network.model(scene[None]).numpy()[0, place[0], 1]
+    assert network.probability(scene, target) == pytest.approx(expected, abs=1e-6)
+    assert network.describe(target) == "class 1 at place 20"
+    with pytest.raises(ValueError, match=r"The output, 42×3, has one axis of places: .* position=\(21,\). Received"):
+        network.target(Target(1, region=REGION))
 
 
 def test_what_is_not_finite_outside_of_a_region_does_not_concern_it(segmenting):

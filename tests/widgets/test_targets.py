@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import keras
 import pytest
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.cam_explorer import CAMExplorer
@@ -154,6 +156,16 @@ def test_a_score_that_cannot_be_picked_is_told_of_and_left_by_a_click(target, wo
     score_picker.kind.value = "class"
     assert session.target == Target(0)
     assert score_picker.classes.selected == 0
+
+
+def test_a_time_step_is_told_of_and_not_shown_as_a_cell_of_a_grid(score_picker):
+    image = keras.Input((6, 8, 3))
+    steps = keras.layers.Reshape((6, 32), name="steps")(keras.layers.Conv2D(4, 1)(image))
+    model = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(steps)))
+    score_picker.session.network = Network(model, value_range=(0, 1))
+    score_picker.session.target = Target("steps", 3, position=(2,))
+    assert score_picker.kind.value is None
+    assert "unit 2 of channel 3 of steps" in score_picker.other.value
 
 
 def test_a_unit_given_as_a_box_of_one_cell_is_a_unit(score_picker):

@@ -121,12 +121,13 @@ class ScorePicker(Bound):
 
 
 def _kind_of(network: Network, target: Target) -> str | None:
-    """Return the target's key in `KINDS`; None for a sum or a box of cells, which can be shown here but not picked."""
+    """Return the target's key in `KINDS`; None for what can be shown here but not picked: a sum, a box, a time step."""
     if network.class_of(target) is not None:
         return "class"
     if target.layer is None or not target.plain:
         return None
-    return "channel" if target.everywhere else "unit" if target.position else None
+    in_grid = target.position is not None and network.layer(target.layer).spatial
+    return "channel" if target.everywhere else "unit" if in_grid else None
 
 
 def _number(name):
