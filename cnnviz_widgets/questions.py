@@ -14,6 +14,7 @@ import numpy as np
 from .core.cache import ByteBoundedCache
 from .core.image import ImageLike, InputImage, is_picture
 from .core.layer import LayerInfo
+from .core.method import SLOPES
 from .core.model_output import ClassOutput, RegressionOutput, Watched, pooled
 from .core.target import Target, TargetLike
 from .engine.engine import Engine, has_graph
@@ -230,6 +231,24 @@ class Questions:
         engine: Any = self.engine
         return has_graph(engine) and engine.random
 
+    @property
+    def slope(self) -> str:
+        """How far gradients go back, one of `SLOPES`; not every `preprocess` that is NumPy code lets them through."""
+        engine: Any = self.engine
+        preprocess = engine.preprocess if has_graph(engine) else None
+        return "exact" if preprocess is None else preprocess.slope
+
+    def check_slope(self, needed: str) -> None:
+        """Raise ValueError where gradients do not go back as far as needed, one of `SLOPES`."""
+        if SLOPES.index(self.slope) >= SLOPES.index(needed):
+            return
+        gradient = "the gradient alone, which is that behind it, " if self.slope == "behind" else ""
+        raise ValueError(
+            "A preprocess written in NumPy lets no gradient through: write it with keras.ops, or choose "
+            f"{gradient}a class activation map, occlusion or RISE. Received: {self.name}, whose preprocess "
+            f"{'does more than scale the pixels' if gradient else 'makes images of another size'}."
+        )
+
     def chance(self, image: ImageLike, target: TargetLike) -> tuple[int, float] | None:
         """(draws, standard deviation of the target's score from draw to draw) of a random network, or None.
 
@@ -263,10 +282,12 @@ class Questions:
     def gradient(self, image: ImageLike, target: TargetLike, relu: str = "standard") -> np.ndarray:
         """The gradient of the target's score at the image, per unit of pixel value: (height, width, channels).
 
-        It is (n, height, width, channels) for a batch. `relu` is the rule for ReLUs: "standard", "guided" or
+        It is (n, height, width, channels) for a batch. Where `slope` is "behind", it is that at what `preprocess` makes
+        of the image, in its units. `relu` is the rule for ReLUs: "standard", "guided" or
         "deconvnet".
         """
         batch, target = self._asked(image, target)
+        self.check_slope("behind")
         self.gates(None, target, relu)
         gradient = self.engine.gradient(batch.array, target.objective, relu)
         if gradient is None:

@@ -43,6 +43,7 @@ class Request:
         Raises TypeError or ValueError for what cannot be done.
         """
         check_kinds(method, network)
+        network.check_slope(method.needs_slope)
         uses = method.uses
         if image is None and "image" in uses:
             raise ValueError(f"{method.title} needs an image. Received: None.")

@@ -71,11 +71,15 @@ def test_a_link_is_an_anchor_of_the_page():
 # ---- Each is given by something
 
 
-def small(name="functional", change=None):
+def small(name="functional", change=None, preprocess=None):
     model = KINDS[name].build()
     if change:
         change(model)
-    return Network(model, value_range=(0, 1))
+    return Network(model, value_range=(0, 1), preprocess=preprocess)
+
+
+def squared_in_numpy(images):
+    return np.square(np.asarray(memoryview(images)))
 
 
 def dense(kernel=1.0, bias=(0, 0, 0, 0, 0)):
@@ -169,6 +173,7 @@ GIVEN = {
     "relus_rewritten": lambda: compute(Gradient(relu="guided"), small(), noise()),
     "barely_about_weights": lambda: compute(Gradient(relu="guided"), small(), noise()),
     "nothing_positive": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), target=0, layer="maps"),
+    "behind_preprocess": lambda: compute(Gradient(), small(preprocess=squared_in_numpy), noise(), target=0),
     "mirrored_layer": lambda: compute(GradCAM(), small("mirrored_too"), noise(), target=0, layer="both/conv"),
     "single_cell": lambda: compute(GradCAM(), pooled(), noise(4, 4, 1), target=1, layer="mean"),
     "shares_the_score": lambda: compute(CAM(), pooled(), noise(4, 4, 1), target=1),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # In display order: first those that a person would try first.
 FAMILIES = ("class activation map", "gradient", "perturbation", "what the network holds")
+# How far gradients go back: not even to the model's input, to that, or to the pixels through the network's preprocess.
+SLOPES = ("none", "behind", "exact")
 # The side, in px, for which parameters marked `per_image` give their numbers.
 REFERENCE_SIDE = 224
 
@@ -39,6 +41,7 @@ class Method(ABC):
     leads: ClassVar[bool] = False  # stands first in its family, whatever its title
     makes_map: ClassVar[bool] = True  # its result lies over the image, unlike tiles and pictures
     fuses_layers: ClassVar[bool] = False  # the maps of several layers may be fused into one
+    needs_slope: ClassVar[str] = "none"  # how far its gradients must go back to the pixels, one of `SLOPES`
 
     def __post_init__(self) -> None:
         for name, parameter in parameters_of(self).items():

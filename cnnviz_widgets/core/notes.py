@@ -62,6 +62,8 @@ def on_request(request: "Request") -> tuple[Note, ...]:
         notes.append(random_network(*chance))
     elif request.target is not None and request.network.is_random:  # a picture is made for the target
         notes.append(random_network(1, float("nan")))
+    if request.method.needs_slope != "none" and request.network.slope == "behind":
+        notes.append(behind_preprocess())
     if isinstance(request.layer, str) and request.network.layer(request.layer).mirrored:
         notes.append(mirrored_layer(request.layer))
     if request.target is not None and request.target.layer is None:
@@ -232,6 +234,14 @@ def nothing_positive() -> Note:
     return Note(
         "nothing_positive",
         "Nothing in this layer speaks for the target: all of the map is negative, and the final ReLU made it zero.",
+    )
+
+
+def behind_preprocess() -> Note:
+    """Return the note that gradients end behind a network's preprocess."""
+    return Note(
+        "behind_preprocess",
+        "preprocess is NumPy code, which has no gradient: this is taken at what it makes of the image, in its units.",
     )
 
 

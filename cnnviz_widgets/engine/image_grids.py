@@ -333,6 +333,7 @@ OWN_RULES: dict[str, Callable[[Any, Given, Any], Axes | None]] = {
     "Pack": _packed,
     "Unpack": _unpacked,
     "GatherV2": _gathered,
+    "PyFuncStateless": _window,  # a `preprocess` in NumPy, which may resize
     "DepthToSpace": _window,
     "SpaceToDepth": _window,
 }

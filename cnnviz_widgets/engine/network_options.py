@@ -17,8 +17,10 @@ class NetworkOptions:
     `class_names` are the names of the classes, or of the quantities of a regression network: a list, a
     tensor, {name: index} or {index: name}. For an output that is a
     single number for yes or no they may name both sides, (no, yes).
-    `preprocess` is a function from a batch of images in `value_range` to the model's input, written with Keras or
-    TensorFlow operations; it becomes part of the network, so that gradients are per unit of `value_range`.
+    `preprocess` is a function from a batch of images in `value_range` to the model's input; it becomes part of the
+    network, so that gradients are per unit of `value_range`. It is written with Keras or TensorFlow operations, or in
+    NumPy (OpenCV, albumentations): gradients then pass it if it only scales pixels or mixes their channels
+    (`engine/numpy_preprocess.py`).
     `task` is "classification", "regression", or None, which is taken for classification. The score of a regression
     network is the output itself, whatever its last activation, and there are no probabilities.
     `output_is` says of an output of classes that its numbers are "probabilities", "log probabilities" or "logits". None

@@ -20,6 +20,7 @@ from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
+from .numpy_preprocess import Preprocess
 from .output_range import are_probabilities
 from .tensor_names import operation
 from .token_grids import is_token_grid
@@ -53,6 +54,7 @@ class TensorFlowEngine:
     dtype: str
     memory: Memory
     cache: ByteBoundedCache
+    preprocess: Preprocess | None
     traced: TracedModel
     output_names: tuple[str, ...]
     random: bool  # True if the model draws random numbers for every answer
@@ -71,12 +73,14 @@ class TensorFlowEngine:
         """`inputs` is the model's `InputBinding`, `options` the network's; activations are kept in `cache`."""
         self.model, self.name, self.input_shape = model, options.name or "", input_shape
         self.dtype, self.memory, self.cache = inputs.dtype, memory, cache
+        self._noise = Noise(input_shape, self.dtype, options.value_range)
+        self.preprocess = None if options.preprocess is None else Preprocess(options.preprocess, self._noise)
         try:
-            call = call_once(model, inputs, input_shape, self.dtype, options.preprocess)
+            call = call_once(model, inputs, input_shape, self.dtype, self.preprocess)
         except Exception as error:  # the model's own code runs here
             raise ValueError(
-                "A model must run on a batch of images as a TensorFlow graph, and so must its preprocess. "
-                f"{self.name} does not, it said: {keras_said(error)}"
+                "A model must run on a batch of images as a TensorFlow graph, and its preprocess on a batch of tensors "
+                f"or of NumPy arrays. {self.name} does not, it said: {keras_said(error)}"
             ) from error
         self.traced = read(call, options.output)
         self.output_names = self.traced.output_names
@@ -90,7 +94,6 @@ class TensorFlowEngine:
         self._take_infos([self._info(tap, ways, axes) for tap in self.traced.all_taps])
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
-        self._noise = Noise(input_shape, self.dtype, options.value_range)
         self._settle_head(options)
 
     def _info(self, tap, ways, axes):

@@ -90,8 +90,8 @@ def call_once(
 
     @tf.function
     def forward(images):
-        images = images if preprocess is None else preprocess(images)
-        outputs = model(inputs.filled(images), training=False)
+        given = images if preprocess is None else preprocess(images)
+        outputs = model(inputs.filled(given), training=False)
         seen["names"] = names_in(outputs, getattr(model, "output_names", None))
         seen["backward"] = record_gradients(tf.compat.v1.get_default_graph())
         return [_as_read(tensor, turned) for tensor in tf.nest.flatten(outputs)]

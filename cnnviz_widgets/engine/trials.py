@@ -43,6 +43,17 @@ class Noise:
         low, high = self.value_range
         return np.random.default_rng(0).uniform(low, high, (1, *(n or side for n in self.shape))).astype(self.dtype)
 
+    def rounded(self, image: np.ndarray) -> np.ndarray:
+        """The image in 255th parts of the range, in which photographs come."""
+        low, high = self.value_range
+        step = (high - low) / 255
+        return (low + step * np.round((image - low) / step)).astype(self.dtype)
+
+    def beyond(self, image: np.ndarray) -> np.ndarray:
+        """The image with twice its contrast, so that pixels are outside of the range."""
+        middle = sum(self.value_range) / 2
+        return (middle + 2 * (image - middle)).astype(self.dtype)
+
     def dimmed(self, image: np.ndarray) -> np.ndarray:
         """The image with an eighth of its contrast, so that its mean and variance are others."""
         low, _ = self.value_range

@@ -9,11 +9,9 @@ from collections import defaultdict
 import tensorflow as tf
 
 from .op_kinds import IDENTITIES
-from .registered_gradients import FLOATS, register_once
+from .registered_gradients import FLOATS, HANDED_BACK, hand_back, register_once
 from .tensor_names import GraphDef, operation
 
-# The name of our gradient in TensorFlow's register.
-HANDED_BACK = "CnnvizHandedBack"
 INTEGERS = {kind.as_datatype_enum for kind in (tf.uint8, tf.int8, tf.uint16, tf.int16, tf.int32, tf.int64)}
 
 
@@ -29,7 +27,7 @@ def without_integers(definition: GraphDef, image: str) -> GraphDef:
     ways = {name: way for name, way in ways.items() if way is not None}
     if not ways:
         return definition
-    register_once(HANDED_BACK, lambda operation, gradient: gradient)
+    register_once(HANDED_BACK, hand_back)
     floats = {later: nodes[name].attr["SrcT"].type for name, way in ways.items() for later in way}
     changed = tf.compat.v1.GraphDef()
     changed.CopyFrom(definition)

@@ -45,6 +45,7 @@ class Gradient(Method):
     summary = "Change of the score when a pixel changes a little."
     paper = "Simonyan et al. 2013, arXiv:1312.6034"
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
+    needs_slope = "behind"
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs pass the gradient back.")
     reduce: str = choice(

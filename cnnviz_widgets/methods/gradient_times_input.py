@@ -37,6 +37,7 @@ class GradientTimesInput(Method):
     summary = "Contribution of each pixel to the score, to first order."
     paper = "Shrikumar et al. 2016, arXiv:1605.01713"
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
+    needs_slope = "exact"
 
     relu: str = choice("standard", RELU, help="Rule by which ReLUs pass the gradient back.")
     baseline: float = slider(0.0, 0, 1, step=0.05, unit="of range", help="Grey level that counts as nothing.")

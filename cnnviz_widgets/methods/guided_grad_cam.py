@@ -42,6 +42,7 @@ class GuidedGradCAM(Method):
     summary = "Fine lines of guided backpropagation, limited to where Grad-CAM sees the target."
     paper = "Selvaraju et al. 2017, arXiv:1610.02391"
     uses: ClassVar[tuple[str, ...]] = ("image", "target", "layer")
+    needs_slope = "behind"
     fuses_layers = True
 
     reduce: str = choice(

@@ -55,6 +55,7 @@ class IntegratedGradients(Method):
     summary = "The score's difference from that of a baseline image, shared out among the pixels."
     paper = "Sundararajan et al. 2017, arXiv:1703.01365"
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
+    needs_slope = "exact"
 
     baseline: str = choice(
         "grey",

@@ -47,6 +47,7 @@ class SmoothGrad(Method):
     summary = "The gradient averaged over noisy copies of the image, which removes its speckle."
     paper = "Smilkov et al. 2017, arXiv:1706.03825"
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
+    needs_slope = "behind"
 
     noise: float = slider(
         0.1, 0, 0.5, step=0.01, unit="of range", help="Standard deviation of the noise on every pixel."

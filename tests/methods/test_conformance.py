@@ -220,3 +220,11 @@ def test_it_runs_on_models_of_other_kinds(method, name, opened, image):
     result = compute(quick(method.suited_to(10)), network, image(kind))
     assert np.isfinite(result.array).all()
     assert result.array.any()
+
+
+@every_method
+def test_one_that_asks_for_gradients_at_the_image_says_how_far_they_must_go_back(method, small, picture, monkeypatch):
+    network, asked_for = small.replica(), []
+    monkeypatch.setattr(network, "gradient", lambda *given: asked_for.append(given) or small.gradient(*given))
+    compute(quick(method.suited_to(SIDE)), **asked(method, network, picture))
+    assert not asked_for or method.needs_slope != "none"

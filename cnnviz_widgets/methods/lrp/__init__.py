@@ -58,6 +58,7 @@ class LRP(Method):
     summary = "The score, handed back layer by layer and shared out among the pixels."
     paper = "Bach et al. 2015, doi:10.1371/journal.pone.0130140"
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
+    needs_slope = "behind"
 
     rule: str = choice("composite", RULES, help="Rule that shares a unit's relevance out among its inputs.")
     epsilon: float = slider(

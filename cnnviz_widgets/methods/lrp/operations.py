@@ -14,7 +14,7 @@ from cnnviz_widgets.engine.op_kinds import (
     RELUS,
     WEIGHTS_AT,
 )
-from cnnviz_widgets.engine.whole_numbers import HANDED_BACK
+from cnnviz_widgets.engine.registered_gradients import HANDED_BACK
 
 # Matrix products: dense layers, also at each place of a grid.
 DENSE = MATRIX_PRODUCTS | {"Einsum"}
@@ -91,18 +91,19 @@ def passes(operation: tf.Operation) -> bool:
     """Return True where relevance passes unchanged: a function of one number that keeps its sign, or clips it."""
     if operation.type == "Cast":
         return operation.inputs[0].dtype.is_floating and operation.outputs[0].dtype.is_floating
-    return operation.type in PASSING or _makes_integers(operation) or _keeps_zero(operation)
+    return operation.type in PASSING or _is_handed_back(operation) or _keeps_zero(operation)
 
 
 def is_same(operation: tf.Operation) -> bool:
     """Return True where numbers stay as they are, in another type or cut off to the integers that a model takes."""
     return (
-        operation.type in IDENTITIES or _makes_integers(operation) or (operation.type == "Cast" and passes(operation))
+        operation.type in IDENTITIES or _is_handed_back(operation) or (operation.type == "Cast" and passes(operation))
     )
 
 
-def _makes_integers(operation):
-    return operation.type == "Floor" and operation.node_def.attr["_gradient_op_type"].s == HANDED_BACK.encode()
+def _is_handed_back(operation):
+    """Return True for a rounding at the image, or a function of NumPy's there, of which the gradient is that behind."""
+    return operation.node_def.attr["_gradient_op_type"].s == HANDED_BACK.encode()
 
 
 def _keeps_zero(operation):

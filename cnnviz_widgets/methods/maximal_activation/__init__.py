@@ -56,6 +56,7 @@ class MaximalActivation(Method):
     summary = "An image made to excite a class, a channel or a single unit as much as possible."
     paper = "Erhan et al. 2009; Olah et al. 2017, doi:10.23915/distill.00007"
     uses: ClassVar[tuple[str, ...]] = ("target",)
+    needs_slope = "exact"
     makes_map = False
 
     steps: int = slider(256, 1, 512, help="Number of small changes to the image.", repeats=True)
