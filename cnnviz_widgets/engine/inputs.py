@@ -27,13 +27,13 @@ class InputBinding:
 
     `structure` is the nested list or dictionary that the model takes, with a number for each input. `image` is the
     number of the one that takes the images, as (channels, height, width) if `channels_first`; `held` are the values of
-    the others, {number: array without a batch axis}, the same for every image. `shape` is that of the images, None if
-    the model does not declare it.
+    the others, {number: array without a batch axis}, the same for every image; None leaves an optional one out. `shape`
+    is that of the images, None if the model does not declare it.
     """
 
     structure: Any = 0
     image: int = 0
-    held: dict[int, np.ndarray] = field(default_factory=dict)
+    held: dict[int, np.ndarray | None] = field(default_factory=dict)
     shape: tuple[int | None, ...] | None = None
     dtype: str = "float32"
     channels_first: bool = False
@@ -53,6 +53,8 @@ class InputBinding:
             if number == self.image:
                 return images
             held = self.held[number]
+            if held is None:
+                return None
             name = HELD if held.ndim > 1 else None  # another image, or a mask of one
             return tf.broadcast_to(held, tf.concat([[count], tf.shape(held)], axis=0), name=name)
 
@@ -64,8 +66,9 @@ def bind_inputs(
 ) -> InputBinding:
     """The InputBinding of a model.
 
-    `image_input` is the name or index of the image's input, `other_inputs` {name or index: array or number}. Raises
-    ValueError, with an example to write, if one of several inputs has to be chosen.
+    `image_input` is the name or index of the image's input, by default the only one that is not optional;
+    `other_inputs` is {name or index: array, number or text}, and None for an optional input that is left out, which is
+    their default. Raises ValueError, with an example to write, if one of several inputs has to be chosen.
     """
     tensors, structure, names = _declared(model)
     if len(tensors) < 2 and (image_input is not None or other_inputs):
@@ -86,23 +89,36 @@ def bind_inputs(
 def _chosen(model, tensors, names, image_input, other_inputs):
     """(number of the image's input, {number: value of another input}) of a model with several inputs."""
     sizes = [f"{name!r} {tuple(tensor.shape[1:])}" for name, tensor in zip(names, tensors, strict=True)]
-    if image_input is None:
+    optional = {number for number, tensor in enumerate(tensors) if _is_optional(tensor)}
+    needed = sorted(set(range(len(names))) - optional)
+    if image_input is None and len(needed) != 1:
         likely = next((number for number, tensor in enumerate(tensors) if len(tensor.shape) == 4), 0)
         other = 0 if likely else 1
+        example = {names[other]: "text" if _is_text(tensors[other]) else 0.5}
         raise ValueError(
             "One of several inputs is the image, and the others are held at values of yours: "
-            f"Network(model, image_input={names[likely]!r}, other_inputs={{{names[other]!r}: 0.5}}), for example. "
+            f"Network(model, image_input={names[likely]!r}, other_inputs={example}), for example. "
             f"Received: {_named(model)} with the inputs {', '.join(sizes)}."
         )
-    image = _number(image_input, names, "image_input")
+    image = needed[0] if image_input is None else _number(image_input, names, "image_input")
     given = {_number(key, names, "other_inputs"): value for key, value in dict(other_inputs or {}).items()}
+    given = dict.fromkeys(optional - {image}) | given
     if set(given) != set(range(len(names))) - {image}:
         wanted = ", ".join(size for number, size in enumerate(sizes) if number != image)
         raise ValueError(
-            f"other_inputs must give a number or an array for each input that is not the image: {wanted}. "
+            f"other_inputs must give a value for each input that is not the image: {wanted}. "
             f"Received: {', '.join(repr(names[number]) for number in sorted(given)) or 'none'}."
         )
     return image, {number: _value(value, names[number], tensors[number]) for number, value in given.items()}
+
+
+def _is_optional(tensor):
+    """True for an input that a model of Keras 3 does without."""
+    return bool(getattr(getattr(getattr(tensor, "_keras_history", None), "operation", None), "optional", False))
+
+
+def _is_text(tensor):
+    return getattr(tensor.dtype, "name", tensor.dtype) == "string"
 
 
 def output_number(asked: str | int | None, names: Sequence[str]) -> int:
@@ -170,19 +186,22 @@ def _number(asked, names, what):
 
 
 def _value(value, name, tensor):
-    shape = tuple(tensor.shape[1:])
+    """The value at which an input is held, in its shape and type; None for an optional one that is left out."""
+    if value is None and _is_optional(tensor):
+        return None
+    shape, kind = tuple(tensor.shape[1:]), "text" if _is_text(tensor) else "number"
     array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"other_inputs[{name!r}] must be a number or an array of numbers. Received: {value!r:.60}.")
+    if array.dtype.kind not in {"text": "US", "number": "biuf"}[kind]:
+        raise ValueError(f"other_inputs[{name!r}] must be a {kind} or an array of {kind}s. Received: {value!r:.60}.")
     fits = array.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, array.shape, strict=True))
     if not fits and (array.ndim > 0 or None in shape):
-        number = "" if None in shape else "a number or "
+        single = "" if None in shape else f"a {kind} or "
         raise ValueError(
-            f"other_inputs[{name!r}] must be {number}an array of shape {shape}, without a batch axis. "
-            f"Received: {'a number' if array.ndim == 0 else f'an array of shape {array.shape}'}."
+            f"other_inputs[{name!r}] must be {single}an array of shape {shape}, without a batch axis. "
+            f"Received: {f'a {kind}' if array.ndim == 0 else f'an array of shape {array.shape}'}."
         )
     array = array if fits else np.broadcast_to(array, shape)
-    return np.array(array, getattr(tensor.dtype, "name", tensor.dtype))
+    return np.array(array, None if kind == "text" else getattr(tensor.dtype, "name", tensor.dtype))
 
 
 def _float_type(dtype):

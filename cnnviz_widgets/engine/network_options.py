@@ -30,9 +30,10 @@ class NetworkOptions:
     are InputImages of the kind that the network knows; the score of a made image is compared with theirs.
 
     If a model has several inputs, `image_input` (name or index) is the one that takes the image, and `other_inputs`
-    {name or index: number or array without a batch axis} are the values of the others, the same for every image. If it
-    has several outputs, `output` (name or index) is the one that is explained, by default the first. The channels of
-    images are last, also for `preprocess` and `input_shape`, even if they are first in the model.
+    {name or index: number, text or array without a batch axis} are the values of the others, the same for every image;
+    an optional one is left out unless it is given. If it has several outputs, `output` (name or index) is the one that
+    is explained, by default the first. The channels of images are last, also for `preprocess` and `input_shape`, even
+    if they are first in the model.
 
     `memory_limit` is the memory that a pass through the network may take, in bytes or as a text such as "2GB": a larger
     batch is split, and an image that takes more by itself raises MemoryError. By default the limit is that of the

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 from kinds import AGE, KINDS, ending, fixed
 
 from cnnviz_widgets.engine.inputs import names_in
@@ -220,3 +220,50 @@ def test_a_subclassed_model_of_several_inputs_is_told_which_is_the_image(keys):
     assert np.abs(network.gradient(photo, 1)).max() > 0
     with pytest.raises(ValueError, match=f"One of several inputs is the image.*image_input='{image}'.*Received"):
         Network(model)
+
+
+class Beside(layers.Layer):
+    """Adds what is known beside the image, if it is known."""
+
+    def call(self, features, known=None):
+        return features if known is None else features + ops.sum(known, axis=-1, keepdims=True)
+
+
+def with_an_optional_input():
+    image, known = keras.Input((8, 8, 3), name="image"), keras.Input((4,), name="known", optional=True)
+    features = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3)(image))
+    return keras.Model([image, known], layers.Dense(2)(Beside()(features, known)))
+
+
+@pytest.mark.parametrize("more", [{}, {"image_input": "image"}, {"other_inputs": {"known": None}}])
+def test_an_optional_input_is_left_out_unless_it_is_given(more):
+    model, picture = with_an_optional_input(), np.random.default_rng(1).uniform(0, 1, (8, 8, 3)).astype(np.float32)
+    left_out, given = Network(model, **more), Network(model, other_inputs={"known": [1, 2, 3, 4]})
+    assert left_out.logits(picture) == pytest.approx(model([picture[None], None]).numpy()[0], abs=1e-5)
+    expected = model([picture[None], np.float32([[1, 2, 3, 4]])]).numpy()[0]
+    assert given.logits(picture) == pytest.approx(expected, abs=1e-5)
+
+
+def with_a_text(shape=()):
+    image, place = keras.Input((8, 8, 3), name="image"), keras.Input(shape, name="place", dtype="string")
+    features = layers.GlobalAveragePooling2D()(layers.Conv2D(5, 3)(image))
+    known = layers.Embedding(3, 5)(layers.StringLookup(vocabulary=["indoors", "outdoors"])(place))
+    return keras.Model([image, place], layers.Dense(2)(features + layers.Reshape((5,))(known)))
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_an_input_of_text_is_held_at_one(shape):
+    model, picture = with_a_text(shape), np.random.default_rng(1).uniform(0, 1, (2, 8, 8, 3)).astype(np.float32)
+    for place in ("indoors", "outdoors"):
+        network = Network(model, image_input="image", other_inputs={"place": place})
+        held = tf.fill((2, *shape), place)
+        assert network.logits(picture) == pytest.approx(model([tf.constant(picture), held]).numpy(), abs=1e-5)
+
+
+def test_texts_and_numbers_are_not_mistaken_for_each_other():
+    with pytest.raises(ValueError, match=r"'place'\] must be a text or an array of texts. Received: 0.5"):
+        Network(with_a_text(), image_input="image", other_inputs={"place": 0.5})
+    with pytest.raises(ValueError, match=r"'known'\] must be a number or an array of numbers. Received: 'far'"):
+        Network(with_an_optional_input(), other_inputs={"known": "far"})
+    with pytest.raises(ValueError, match="other_inputs={'place': 'text'}"):
+        Network(with_a_text())
