@@ -432,6 +432,36 @@ def image_and_numbers(head, probe):
     return keras.Model([age, image], layers.Dense(CLASSES, activation=head)(both))
 
 
+class Beside(layers.Layer):
+    """Adds what is known beside the image, where it is known."""
+
+    def call(self, values, known=None):
+        return values if known is None else values + ops.mean(known, axis=-1, keepdims=True)
+
+
+@kind(given=lambda images: [images, None])
+def optional_input(head, probe):
+    image, known = keras.Input((12, 12, 3), name="picture"), keras.Input((4,), name="known", optional=True)
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(first))
+    return keras.Model([image, known], layers.Dense(CLASSES, activation=head)(Beside()(pooled, known)))
+
+
+@kind(
+    options={"image_input": "picture", "other_inputs": {"place": "outdoors"}},
+    given=lambda images: [images, tf.fill([tf.shape(images)[0]], "outdoors")],
+    aside=("place_number", "of_place"),
+)
+def image_and_text(head, probe):
+    image, place = keras.Input((12, 12, 3), name="picture"), keras.Input((), name="place", dtype="string")
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(first))
+    number = layers.StringLookup(vocabulary=["indoors", "outdoors"], name="place_number")(place)
+    return keras.Model(
+        [image, place], layers.Dense(CLASSES, activation=head)(pooled + layers.Embedding(3, 6, name="of_place")(number))
+    )
+
+
 @kind(
     options={"image_input": "picture", "other_inputs": {"mask": 0.5}},
     given=lambda images: {"picture": images, "mask": tf.fill([*images.shape[:3], 1], 0.5)},

@@ -261,6 +261,7 @@ class ForwardGraph:
             image = tf.compat.v1.placeholder(given.dtype, [1, height, width, given.shape[-1]], name="one_image")
             values = {name: graph.capture(variable) for name, variable in self._variables.items()}
             tf.graph_util.import_graph_def(self.definition, {self.input: image, **values}, name="")
+        _keep_shapes(self._looked_up_in, graph)
         return graph, image
 
     def _whole(self, images):

@@ -110,6 +110,7 @@ ROWS = (
     # ---- The rest
     *_rows("shape", "Assert BroadcastGradientArgs NoOp OnesLike Rank Shape ShapeN Size ZerosLike"),
     *_rows("update", "TensorScatterUpdate"),
+    *_rows("lookup", "LookupTableFindV2"),
     *_rows("call", "PartitionedCall StatefulPartitionedCall"),
     *_rows("writing", "AssignAddVariableOp AssignSubVariableOp AssignVariableOp"),
     *_rows("source", "Const Placeholder ReadVariableOp"),

@@ -40,9 +40,10 @@ def together(tensors: "Iterable[tf.Tensor]", inputs: "Iterable[CellFields | None
     tensors = list(tensors)
     present = [(tensor, fields) for tensor, fields in zip(tensors, inputs, strict=True) if fields]
     blocks = {fields.blocks for _, fields in present}
-    if len(blocks) > 1:
+    ranks = [tensor.shape.rank for tensor in tensors]
+    if len(blocks) > 1 or None in ranks:
         raise Unknown
-    rank = max(tensor.shape.rank for tensor in tensors)
+    rank = max(ranks)
     return replace(
         hulls([fields.each(lambda along: along.with_rank(rank)) for _, fields in present]), blocks=blocks.pop()
     )
