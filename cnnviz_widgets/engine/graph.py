@@ -26,6 +26,7 @@ from .image_grids import axes_of
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, READING, RELUS, SHAPE_ONLY, TRANSPARENT, WRITING
 from .relu_rules import gradient_name, register_rules
+from .shapes import keep_shapes
 from .tensor_names import GraphDef, NodeDef, operation, place_of, tensor_name
 from .whole_numbers import without_integers
 
@@ -86,7 +87,7 @@ class ForwardGraph:
         other._remembered, other.definition = {}, definition
         other._looked_up_in = other._whole(self.tensor(self.input))
         for graph in known:
-            _keep_shapes(graph, other._looked_up_in)
+            keep_shapes(graph, other._looked_up_in)
         return other
 
     def node(self, name: str) -> NodeDef:
@@ -261,7 +262,7 @@ class ForwardGraph:
             image = tf.compat.v1.placeholder(given.dtype, [1, height, width, given.shape[-1]], name="one_image")
             values = {name: graph.capture(variable) for name, variable in self._variables.items()}
             tf.graph_util.import_graph_def(self.definition, {self.input: image, **values}, name="")
-        _keep_shapes(self._looked_up_in, graph)
+        keep_shapes(self._looked_up_in, graph)
         return graph, image
 
     def _whole(self, images):
@@ -274,7 +275,7 @@ class ForwardGraph:
 
         spec = tf.TensorSpec(images.shape, images.dtype, name="given")
         graph = tf.function(whole, autograph=False).get_concrete_function(spec).graph
-        _keep_shapes(self._looked_up_in, graph)
+        keep_shapes(self._looked_up_in, graph)
         return graph
 
     def _inputs(self, name):
@@ -324,16 +325,6 @@ class ForwardGraph:
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
         return part
-
-
-def _keep_shapes(known, graph):
-    """Give the tensors of a graph what was known of their shapes in another: a GraphDef does not tell."""
-    there = {operation.name: operation for operation in graph.get_operations()}
-    for old in known.get_operations():
-        new = there.get(old.name)
-        for before, after in zip(old.outputs, new.outputs if new is not None else (), strict=False):
-            if before.shape.rank is not None and before.shape.as_list() != after.shape:
-                after.set_shape(before.shape)
 
 
 def _is_linear(node, place):

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
 from cnnviz_widgets.core.method import SLOPES
 
 from .registered_gradients import HANDED_BACK, hand_back, register_once
+from .shapes import tell_shape
 from .trials import SIDES, Noise
 
 # How far a gradient goes back: not even to the model's input, to that, to the pixels.
@@ -101,8 +101,7 @@ class Preprocess:
             dtype = images.dtype.as_numpy_dtype
             result = tf.numpy_function(lambda array: function(array).astype(dtype), [images], images.dtype, False)
         result.set_shape((None, *sides))
-        shape = result.shape.as_proto()
-        result.op._set_attr("_output_shapes", AttrValue(list=AttrValue.ListValue(shape=[shape])))  # for its importers
+        tell_shape(result)
         return tf.ensure_shape(result, result.shape)
 
 

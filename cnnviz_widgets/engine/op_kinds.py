@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+LOOKUP = "LookupTableFindV2"
 EVERY = range(sys.maxsize)  # places of an operation that takes any number of inputs
 
 
@@ -110,7 +111,7 @@ ROWS = (
     # ---- The rest
     *_rows("shape", "Assert BroadcastGradientArgs NoOp OnesLike Rank Shape ShapeN Size ZerosLike"),
     *_rows("update", "TensorScatterUpdate"),
-    *_rows("lookup", "LookupTableFindV2"),
+    *_rows("lookup", LOOKUP),
     *_rows("call", "PartitionedCall StatefulPartitionedCall"),
     *_rows("writing", "AssignAddVariableOp AssignSubVariableOp AssignVariableOp"),
     *_rows("source", "Const Placeholder ReadVariableOp"),

@@ -24,7 +24,8 @@ from .graph import ForwardGraph
 from .inputs import TO_FIRST, TO_LAST, InputBinding, names_in, output_number
 from .layer_paths import layer_paths
 from .maps_between import with_maps_between
-from .op_kinds import HEADS
+from .op_kinds import HEADS, LOOKUP
+from .shapes import tell_shape
 from .token_grids import with_token_grids
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
@@ -98,6 +99,9 @@ def call_once(
 
     with _one_trace, _listening(layers, heard, turned):
         function = forward.get_concrete_function(tf.TensorSpec([None, *shape], dtype))
+    for operation in function.graph.get_operations():
+        if operation.type == LOOKUP:  # its shape is known from the table, which a GraphDef does not hold
+            tell_shape(operation.outputs[0])
     return Call(function, paths, heard, seen["names"], seen["backward"])
 
 
