@@ -71,6 +71,48 @@ test("the row of no choice stands first, but not among what was searched", async
   assert.deepEqual(texts(all(".cnnviz-pick-name")), ["cat"]);
 });
 
+test("below a list stands what is known of the row that was picked, also while searching", async () => {
+  const { model, find, all } = await shown("pick_list", {
+      hints: ["purrs", "barks", "sings"],
+      values: new DataView(new ArrayBuffer(0)),
+    }),
+    search = find(".cnnviz-pick-search");
+  model.set("selected", 0);
+  assert.equal(find(".cnnviz-pick-rest").textContent, "purrs");
+  search.value = "sings";
+  search.dispatchEvent(fakeEvent("input"));
+  all(".cnnviz-pick-row")[0].onclick();
+  assert.equal(find(".cnnviz-pick-rest").textContent, "sings");
+});
+
+test("other names are not searched for what was searched among the old ones", async () => {
+  const { model, find, all } = await shown("pick_list"),
+    search = find(".cnnviz-pick-search");
+  search.value = "cat";
+  search.dispatchEvent(fakeEvent("input"));
+  model.set("names", ["one", "two", "three"]);
+  page.nextFrame();
+  assert.equal(search.value, "");
+  assert.equal(all(".cnnviz-pick-row").length, 3);
+});
+
+test("scrolling to an end of a long list draws more of it, and what is in sight stays there", async () => {
+  const names = Array.from({ length: 1000 }, (_, k) => `class ${k}`);
+  const { find, all } = await shown("pick_list", { names, hints: [], by_value: false, selected: 500 }),
+    list = find(".cnnviz-pick-list");
+  const ends = () => [texts(all(".cnnviz-pick-name")).at(0), texts(all(".cnnviz-pick-name")).at(-1)];
+  Object.defineProperty(list, "scrollHeight", { get: () => 20 * all(".cnnviz-pick-row").length });
+  assert.deepEqual(ends(), ["class 400", "class 599"]);
+  list.scrollTop = 0;
+  list.dispatchEvent(fakeEvent("scroll"));
+  assert.deepEqual(ends(), ["class 200", "class 599"]);
+  assert.equal(list.scrollTop, 200 * 20);
+  list.scrollTop = list.scrollHeight - list.clientHeight;
+  list.dispatchEvent(fakeEvent("scroll"));
+  assert.deepEqual(ends(), ["class 200", "class 799"]);
+  assert.match(find(".cnnviz-pick-rest").textContent, /^400 more/);
+});
+
 test("of many rows those around the chosen one are drawn", () => {
   const all = Array.from({ length: 1000 }, (_, k) => k);
   assert.deepEqual([drawn(all, 3)[0], drawn(all, 3).length], [0, 200]);

@@ -4,9 +4,10 @@ import { floats } from "./drawing.js";
 import { clamp, percent } from "./numbers.js";
 import { h, keepInSight, keepKeys, Lifetime, newId } from "./page.js";
 
-const AT_MOST = 200; // rows drawn at a time; the search finds the others
+const AT_MOST = 200; // rows drawn at first; scrolling to an end draws as many more
+const NEAR_END = 40; // px from an end of the list
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e9, End: 1e9 };
-const DRAWN = ["names", "details", "hints", "values", "by_value", "label", "none_name", "placeholder", "height"];
+const DRAWN = ["details", "hints", "values", "by_value", "label", "none_name", "placeholder", "height"];
 
 function buildPage(id) {
   const search = h("input", { className: "cnnviz-pick-search", type: "search", id: `${id}-search` });
@@ -33,11 +34,11 @@ export function matching(get, text) {
   return get("none_name") && !words.length ? [-1, ...found] : found;
 }
 
-/** Those of the rows that are drawn: the first ones, or those around the chosen one when it lies beyond. */
-export function drawn(all, selected) {
+/** The rows that are drawn: the first ones, or those around the chosen one; and more of them in front and behind. */
+export function drawn(all, selected, more = { before: 0, behind: 0 }) {
   const chosen = all.indexOf(selected),
     start = chosen >= AT_MOST ? chosen - AT_MOST / 2 : 0;
-  return all.slice(start, start + AT_MOST);
+  return all.slice(Math.max(0, start - more.before), start + AT_MOST + more.behind);
 }
 
 function render({ model, el }) {
@@ -46,7 +47,10 @@ function render({ model, el }) {
     id = newId(),
     p = buildPage(id);
   el.append(p.root);
-  let rows = []; // indices in the order in which they stand
+  let rows = [], // indices in the order in which they stand
+    all = [],
+    anchor = get("selected"), // the rows are those around it
+    more = { before: 0, behind: 0 };
 
   function drawRow(index, values) {
     const isNone = index < 0,
@@ -72,34 +76,41 @@ function render({ model, el }) {
     return row;
   }
 
-  function draw() {
+  function draw(inSight = true) {
     const scrolled = p.list.scrollTop,
-      values = floats(get("values")),
-      all = matching(get, p.search.value);
-    rows = drawn(all, get("selected"));
+      values = floats(get("values"));
+    all = matching(get, p.search.value);
+    rows = drawn(all, anchor, more);
     p.label.textContent = get("label");
     p.search.placeholder = get("placeholder");
     p.list.setAttribute("aria-label", get("label"));
     p.list.style.maxHeight = `${get("height")}px`;
     p.list.replaceChildren(...rows.map((index) => drawRow(index, values)));
-    p.rest.textContent = all.length ? belowList(all.length - rows.length) : "Nothing by that name.";
     p.list.scrollTop = scrolled;
-    mark();
+    mark(inSight);
   }
 
-  const count = () => get("names").length + (get("none_name") ? 1 : 0);
-
-  function belowList(hidden) {
-    return hidden ? `${hidden} more: type to search` : (get("hints")[get("selected")] ?? "");
+  /** Draw again, with the rows around the chosen one. */
+  function begin() {
+    anchor = get("selected");
+    more = { before: 0, behind: 0 };
+    draw();
   }
 
-  function mark() {
-    if (rows.length === count()) p.rest.textContent = belowList(0);
+  function belowList() {
+    if (!all.length) return "Nothing by that name.";
+    const hidden = all.length - rows.length;
+    return hidden ? `${hidden} more: scroll, or type to search` : (get("hints")[get("selected")] ?? "");
+  }
+
+  function mark(inSight = true) {
+    p.rest.textContent = belowList();
     for (const row of p.list.children) {
       const chosen = Number(row.dataset.index) === get("selected");
       row.setAttribute("aria-selected", chosen);
       if (!chosen) continue;
       p.list.setAttribute("aria-activedescendant", row.id);
+      if (!inSight) continue;
       const top = row.offsetTop - p.list.offsetTop;
       keepInSight(p.list, top, top + row.offsetHeight);
     }
@@ -116,6 +127,20 @@ function render({ model, el }) {
     pick(rows[clamp(here < 0 ? 0 : here + steps, 0, rows.length - 1)]);
   }
 
+  /** Draw more rows where the list was scrolled to an end, those in sight staying where they are. */
+  function drawMore() {
+    const { scrollTop, scrollHeight, clientHeight } = p.list;
+    if (scrollTop + clientHeight > scrollHeight - NEAR_END && rows.at(-1) !== all.at(-1)) {
+      more.behind += AT_MOST;
+      draw(false);
+    } else if (scrollTop < NEAR_END && rows[0] !== all[0]) {
+      more.before += AT_MOST;
+      draw(false);
+      p.list.scrollTop = scrollTop + p.list.scrollHeight - scrollHeight;
+    }
+  }
+
+  p.list.onscroll = drawMore;
   p.list.onkeydown = (event) => {
     if (!(event.key in STEPS)) return;
     event.preventDefault();
@@ -123,7 +148,7 @@ function render({ model, el }) {
   };
   p.search.oninput = () => {
     p.list.scrollTop = 0;
-    draw();
+    begin();
   };
   p.search.onkeydown = (event) => {
     if (event.key === "ArrowDown") p.list.focus();
@@ -132,12 +157,17 @@ function render({ model, el }) {
     else return;
     event.preventDefault();
     if (event.key !== "ArrowDown") p.search.value = "";
-    draw();
+    begin();
   };
 
-  const drawSoon = life.inNextFrame(draw); // several traits change at once
+  const drawSoon = life.inNextFrame(draw), // several traits change at once
+    beginSoon = life.inNextFrame(begin);
   life.on(model, DRAWN.map((name) => `change:${name}`).join(" "), drawSoon);
-  life.on(model, "change:selected", () => (rows.includes(get("selected")) ? mark() : drawSoon()));
+  life.on(model, "change:names", () => {
+    p.search.value = ""; // of other names
+    beginSoon();
+  });
+  life.on(model, "change:selected", () => (rows.includes(get("selected")) ? mark() : beginSoon()));
   draw();
   return () => life.end();
 }
