@@ -7,6 +7,7 @@ from cnnviz_widgets.core.image import ImageLike, InputImage
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.notes import on_request, on_result
 from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.core.suited import suited
 from cnnviz_widgets.core.target import Target, TargetLike
 from cnnviz_widgets.maps.fusion import fused
 
@@ -61,9 +62,13 @@ class Request:
 
     @property
     def caption(self) -> str:
-        """The request in a line: "Grad-CAM · head_activation · Egyptian cat"."""
+        """The request in a line: "Grad-CAM · head_activation · Egyptian cat".
+
+        Of the settings it tells those that a person has changed: others than the method begins with for this image.
+        """
+        method = self.method.told_beside(suited(type(self.method), self.network, self.image, self.target))
         layers = " + ".join(self.layer) if isinstance(self.layer, tuple) else self.layer
-        parts = [str(self.method), layers, self.target and self.network.describe(self.target)]
+        parts = [method, layers, self.target and self.network.describe(self.target)]
         return " · ".join(part for part in parts if part)
 
     @property

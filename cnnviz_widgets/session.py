@@ -17,6 +17,7 @@ from cnnviz_widgets.core.failures import Refusal, reporting
 from cnnviz_widgets.core.image import ImageLike, InputImage
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.core.result import Result
+from cnnviz_widgets.core.suited import suited
 from cnnviz_widgets.core.target import Target, TargetLike
 
 from .answering import answers_to, results_among
@@ -25,7 +26,7 @@ from .methods import all_methods
 from .network import Network
 from .networks import load
 from .runner import Inline, LatestWins
-from .settings import Settings, samples_of, suited
+from .settings import Settings, samples_of
 
 Held = TypeVar("Held")
 Given = TypeVar("Given")
@@ -127,14 +128,14 @@ class Session(HasTraits):
     def update(self, **settings: Any) -> None:
         """Change settings, several at once if need be, and ask for one new result."""
         with self.runner.lock:  # a notebook runs callbacks on several threads, and the worker is one more
-            changed = replace(self.settings, **settings)
+            changed = replace(self.settings, **settings).with_signs_for(self.settings)
             if changed != self.settings:
                 self.settings = changed
                 self._ask()
 
     def choose_method(self, method_class: type[Method]) -> None:
         """Change to a method with its default parameters, keeping the layer where the method can use it."""
-        method = suited(method_class, self.network, self.image)
+        method = suited(method_class, self.network, self.image, self.settings.target)
         usable = self.network is not None and self.layer in {info.path for info in method.layers(self.network)}
         self.update(method=method, layer=self.layer if usable else None)
 
@@ -207,7 +208,7 @@ class Session(HasTraits):
 
     def _computing(self) -> Iterator[Callable[[], None]]:
         """Answer the settings as they are now, as a job: yield for every result the function that shows it."""
-        settings, begun = self.settings, time.monotonic()
+        settings = self.settings
         network, image = settings.network, settings.image
         assert network is not None  # without one nothing is asked
         variants = self._variants(settings)
@@ -218,17 +219,19 @@ class Session(HasTraits):
             readings = None if image is None else network.readings(image)
             weights = {network: network.weights_version()}
         yield partial(self._show_readings, network, readings)
+        pace = Pace()
         for results, progress in answers_to(variants, weights):
-            yield partial(self._show_results, settings, results, progress, time.monotonic() - begun)
+            yield partial(
+                self._show_results, settings, results, progress, pace.seconds_left(progress, time.monotonic())
+            )
 
     def _show_readings(self, network, readings):
         regression = network is not None and not network.classifies
         with self.hold_trait_notifications():
             self.probabilities, self.values = (None, readings) if regression else (readings, None)
 
-    def _show_results(self, settings, results, progress, seconds):
-        self.progress = progress
-        self.seconds_left = seconds * (1 - progress) / progress if progress else None
+    def _show_results(self, settings, results, progress, seconds_left):
+        self.progress, self.seconds_left = progress, seconds_left
         complete = progress >= 1
         try:
             with self.hold_trait_notifications():
@@ -244,6 +247,18 @@ class Session(HasTraits):
     def update_status(self, status: str, message: str) -> None:
         """Set status and message together."""
         self.message, self.status = message, status
+
+
+class Pace:
+    """How fast a job goes, by its steps after the first one, which also traces and compiles."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None  # (progress, seconds)
+
+    def seconds_left(self, progress: float, now: float) -> float | None:
+        """Return how long the rest will take, in seconds; None until two steps are done. `now` is a clock's time."""
+        begun, at = self._first = self._first or (progress, now)
+        return (now - at) * (1 - progress) / (progress - begun) if progress > begun else None
 
 
 def _name(source):

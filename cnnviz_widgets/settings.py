@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method
+from cnnviz_widgets.core.suited import FINAL_RELU, is_contrast, signed_for, suited, takes
 from cnnviz_widgets.core.target import Target
 
 from .network import Network
@@ -30,6 +31,17 @@ class Settings:
         """The names of the fields that differ from what they were in the settings `before`."""
         return {name for name in FIELDS if getattr(self, name) != getattr(before, name)}
 
+    def with_signs_for(self, before: "Settings") -> "Settings":
+        """The settings with a map of both signs where the target has become a difference, and back as it was one.
+
+        Half of the answer to "A rather than B" is what speaks for B, which the final ReLU of a class activation map
+        would take away. What a person has chosen against the rule stays.
+        """
+        was, now = is_contrast(before.target), is_contrast(self.target)
+        if was == now or self.method != before.method or getattr(self.method, FINAL_RELU, None) is not (not was):
+            return self
+        return replace(self, method=signed_for(self.target, self.method))
+
     def moved_to(self, network: Network, keep_method: bool = False) -> "Settings":
         """The settings for another network: an image that it can show, and parameters that suit it.
 
@@ -39,26 +51,16 @@ class Settings:
         """
         image, own = self.image, samples_of(network.name)
         from_the_other = self.network is not None and image in samples_of(self.network.name)
-        misfit = self.network is not None and not _takes(network, image)
+        misfit = self.network is not None and not takes(network, image)
         if own and (from_the_other or misfit or image is None):
             image = own[0]
         moved = replace(self, network=network, image=image)
         if self.network is not None:
             moved = replace(moved, target=None, layer=None)
-        return moved if keep_method else replace(moved, method=suited(type(self.method), network, image))
+        return moved if keep_method else replace(moved, method=suited(type(self.method), network, image, moved.target))
 
 
 FIELDS = tuple(field.name for field in fields(Settings))
-
-
-def suited(method_class: type[Method], network: Network | None, image: InputImage | None) -> Method:
-    """The method with parameters that suit the network and the size of the image, as far as these are known."""
-    if network is not None and (presets := method_class.presets(network)):
-        return next(iter(presets.values()))
-    if network is None or not _takes(network, image):
-        return method_class()
-    assert image is not None  # or it would not be taken
-    return method_class.suited_to(min(network.fit(image).shape[:2]))
 
 
 def samples_of(name: str) -> tuple[InputImage, ...]:
@@ -67,10 +69,3 @@ def samples_of(name: str) -> tuple[InputImage, ...]:
         return samples(name)
     except ValueError:
         return ()
-
-
-def _takes(network, image):
-    try:
-        return image is not None and network.fit(image) is not None
-    except ValueError:
-        return False

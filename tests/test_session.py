@@ -1,5 +1,6 @@
 """Session: settings in, result and status out. `Inline` where time does not matter, `LatestWins` where it does."""
 
+import re
 import threading
 from dataclasses import dataclass, replace
 
@@ -15,11 +16,12 @@ from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.hires_cam import HiResCAM
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 from cnnviz_widgets.runner import Inline, LatestWins
-from cnnviz_widgets.session import Session
+from cnnviz_widgets.session import Pace, Session
 from cnnviz_widgets.settings import FIELDS, Settings
 
 LONG = 60  # seconds: only a failing test waits for it
@@ -116,6 +118,39 @@ def test_without_an_image_a_person_is_asked_for_one_unless_the_method_needs_none
     assert (session.status, session.message) == ("empty", "Choose an image to begin.")
     session.method = Filters()
     assert session.status == "done"
+
+
+def test_a_difference_is_shown_with_both_signs_until_a_person_says_otherwise(session):
+    session.update(method=GradCAM(), target=0)
+    session.target = Target(0) - Target(1)
+    assert session.result.signed
+    assert session.result.request.method == GradCAM(final_relu=False)
+    assert session.result.caption.startswith("Grad-CAM · ")  # nobody has changed a setting
+    session.target = 1
+    assert session.result.request.method == GradCAM()
+    session.choose_method(HiResCAM)
+    session.target = Target(0) - Target(1)
+    assert not session.method.final_relu
+    session.method = HiResCAM(final_relu=True)
+    assert "final_relu=True" in session.result.caption
+    session.target = Target(0) - Target(2)
+    assert session.method.final_relu
+
+
+def test_time_left_is_told_from_the_steps_after_the_first():
+    pace = Pace()
+    assert pace.seconds_left(0.1, 100) is None  # what took so long may have been compiling
+    assert pace.seconds_left(0.1, 130) is None
+    assert pace.seconds_left(0.6, 130) == pytest.approx(30 * 0.4 / 0.5)
+    assert pace.seconds_left(1.0, 140) == 0
+
+
+def test_an_unfinished_picture_says_so_in_its_caption(session):
+    results = changes(session, "result")
+    session.method = Occlusion(window=3, stride=1)
+    assert len(results) > 1
+    assert all(re.search(r" · \S.* % so far$", result.caption) for result in results[:-1])
+    assert results[-1].caption == results[-1].request.caption
 
 
 def test_choosing_a_method_takes_its_defaults_for_this_size_of_image(session):

@@ -126,10 +126,14 @@ class Method(ABC):
 
     def __str__(self) -> str:
         """Return the title with the settings that differ from the defaults: "Grad-CAM (relu=guided)"."""
+        return self.told_beside(type(self)())
+
+    def told_beside(self, other: "Method") -> str:
+        """Return the title with the settings that differ from those of `other`, a method of the same class."""
         changed = [
             f"{each.name}={getattr(self, each.name)}"
             for each in fields(self)
-            if getattr(self, each.name) != each.default
+            if getattr(self, each.name) != getattr(other, each.name)
         ]
         return self.title + (f" ({', '.join(changed)})" if changed else "")
 

@@ -211,22 +211,29 @@ def constant_map(value: float) -> Note:
     return Note("constant", f"The map is {number(value)} everywhere: it prefers no place.", {"value": value})
 
 
-def rewritten(relus: int, others: Mapping[str, int]) -> tuple[Note, Note]:
-    """Return notes about a ReLU rule: how many ReLUs it changed, and that such maps depend little on the weights."""
+def rewritten(relus: int, others: Mapping[str, int]) -> Note:
+    """Return the note about a ReLU rule that tells how many ReLUs it changed."""
     kept = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
-    return (
-        Note(
-            "relus_rewritten",
-            f"{relus} ReLU{'s were' if relus != 1 else ' was'} rewritten"
-            + (f"; {kept} kept their own gradient." if kept else "."),
-            {"relus": relus, **others},
-        ),
-        Note(
-            "barely_about_weights",
-            "Maps of this kind stay nearly the same when the network's weights are randomised (Adebayo et al. 2018): "
-            "they show the image's edges more than the network's reasons.",
-        ),
+    return Note(
+        "relus_rewritten",
+        f"{relus} ReLU{'s were' if relus != 1 else ' was'} rewritten"
+        + (f"; {kept} kept their own gradient." if kept else "."),
+        {"relus": relus, **others},
     )
+
+
+def barely_about_weights() -> Note:
+    """Return the note that maps of guided gradients at the pixels depend little on the weights."""
+    return Note(
+        "barely_about_weights",
+        "Maps of this kind stay nearly the same when the network's weights are randomised (Adebayo et al. 2018): "
+        "they show the image's edges more than the network's reasons.",
+    )
+
+
+def of_rewritten_gradient(relus: int, others: Mapping[str, int]) -> tuple[Note, Note]:
+    """Return both notes about a ReLU rule where the gradient goes back to the pixels."""
+    return rewritten(relus, others), barely_about_weights()
 
 
 def nothing_positive() -> Note:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnviz_widgets.words import percent
+
 from .display import resize_map
 from .notes import Note
 
@@ -53,6 +55,11 @@ class Result:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.__post_init__()  # an unpickled array is writeable
+
+    @property
+    def caption(self) -> str:
+        """The request in a line; of an unfinished result also how far it is: "RISE · Egyptian cat · 2 % so far"."""
+        return self.request.caption if self.complete else f"{self.request.caption} · {percent(self.progress, 0)} so far"
 
     @property
     def complete(self) -> bool:

@@ -98,6 +98,11 @@ class Target:
         return len(self.terms) == 1 and self.terms[0].weight == 1
 
     @property
+    def is_contrast(self) -> bool:
+        """True for a difference: something is set against something else."""
+        return self.terms[0].weight > 0 > self.terms[-1].weight
+
+    @property
     def index(self) -> int:
         """The number of the class or channel. Raises ValueError for a sum, which has none of its own."""
         return self._only.index

@@ -29,8 +29,11 @@ def finished(
 
 
 def ruled(network: "Network", layer: str, target: Target, relu: str) -> tuple[Note, ...]:
-    """Return the notes about a ReLU rule behind a layer; none for the plain gradient."""
-    return () if relu == "standard" else rewritten(*network.gates(layer, target, relu))
+    """Return the note about a ReLU rule behind a layer; none for the plain gradient.
+
+    Nothing is said of the weights: maps of a late layer under such a rule do change when these are randomised.
+    """
+    return () if relu == "standard" else (rewritten(*network.gates(layer, target, relu)),)
 
 
 def by_variance(activations: np.ndarray) -> np.ndarray:

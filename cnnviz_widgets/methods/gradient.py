@@ -16,7 +16,7 @@ import numpy as np
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
-from cnnviz_widgets.core.notes import rewritten
+from cnnviz_widgets.core.notes import of_rewritten_gradient
 from cnnviz_widgets.core.parameters import choice
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, Result
 from cnnviz_widgets.core.target import Target
@@ -64,7 +64,7 @@ class Gradient(Method):
         Raises ValueError for a rule other than "standard" where there is no ReLU to apply it to.
         """
         gradient = network.gradient(image, target, self.relu)
-        notes = () if self.relu == "standard" else rewritten(*network.gates(None, target, self.relu))
+        notes = () if self.relu == "standard" else of_rewritten_gradient(*network.gates(None, target, self.relu))
         yield Result(
             REDUCE[self.reduce](gradient),
             signed=self.reduce != "max_abs",

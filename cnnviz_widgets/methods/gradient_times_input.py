@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
-from cnnviz_widgets.core.notes import rewritten
+from cnnviz_widgets.core.notes import of_rewritten_gradient
 from cnnviz_widgets.core.parameters import choice, slider
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
@@ -50,5 +50,5 @@ class GradientTimesInput(Method):
         low, high = network.value_range
         distance = image.array - (low + self.baseline * (high - low))
         products = network.gradient(image, target, self.relu) * distance
-        notes = () if self.relu == "standard" else rewritten(*network.gates(None, target, self.relu))
+        notes = () if self.relu == "standard" else of_rewritten_gradient(*network.gates(None, target, self.relu))
         yield Result(products.sum(axis=-1), signed=True, unit="score", notes=notes)

@@ -66,9 +66,8 @@ def test_weights_that_are_not_numbers_are_seen_in_the_result(picture):
 
 
 def test_a_relu_rule_tells_what_it_changed_and_what_it_did_not():
-    counted, warning = remarks.rewritten(1, {})
-    assert str(counted) == "1 ReLU was rewritten."
-    counted, _ = remarks.rewritten(3, {"Tanh": 1, "Elu": 2})
+    assert str(remarks.rewritten(1, {})) == "1 ReLU was rewritten."
+    counted, warning = remarks.of_rewritten_gradient(3, {"Tanh": 1, "Elu": 2})
     assert str(counted) == "3 ReLUs were rewritten; 2 Elu, 1 Tanh kept their own gradient."
     assert "Adebayo" in str(warning)
 
@@ -93,7 +92,7 @@ def test_every_note_is_one_sentence_on_one_line():
         remarks.hidden_head(),
         remarks.not_finite(1, 2),
         remarks.constant_map(1.0),
-        *remarks.rewritten(2, {"Tanh": 1}),
+        *remarks.of_rewritten_gradient(2, {"Tanh": 1}),
         remarks.nothing_positive(),
         remarks.single_cell("conv1"),
         remarks.standard_error(1.0, 2.0, "samples"),

@@ -133,6 +133,10 @@ def test_the_parts_of_a_sum_are_plain_targets_the_largest_weight_first():
     assert [target.everywhere for target in (a, c, a - b, a - c)] == [True, False, True, False]
 
 
+def test_only_a_difference_sets_something_against_something_else():
+    assert [target.is_contrast for target in (a - b, a - 0.5 * b, a + b, a, -a)] == [True, True, False, False, False]
+
+
 @pytest.mark.parametrize("fact", ["index", "region", "position"])
 def test_a_sum_has_no_index_and_no_place_of_its_own(fact):
     assert (Target("conv1", 1) - Target("conv1", 2)).layer == "conv1"

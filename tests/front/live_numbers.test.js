@@ -126,7 +126,7 @@ test("far from one the marks share a power of ten", () => {
 });
 
 for (const [said, traits] of [
-  ["No map yet: this is the image alone.", { values_shape: [] }],
+  ["No map yet: this is the image alone.", { values_shape: [], title: "" }],
   ["Nothing to show yet.", { values_shape: [], image_shape: [] }],
   ["1 value is not finite (hatched).", { values: view(0, 1, 0.5, NaN) }],
   ["Constant map: value 0.", { values: view(0, 0, 0, 0) }],
@@ -138,6 +138,17 @@ for (const [said, traits] of [
     assert.deepEqual(remarks(scene, summarize(scene)), [said]);
   });
 }
+
+test("nothing is missing beside a picture that a method has made", () => {
+  const scene = sceneOf({ values_shape: [], title: "Maximal activation" });
+  assert.deepEqual(remarks(scene, summarize(scene)), []);
+});
+
+test("one cell reads one value, wherever the pointer stands in it and however it is drawn", () => {
+  const get = getter({ smooth: true, image_shape: [8, 8], image: new DataView(new ArrayBuffer(8 * 8 * 3)) });
+  const read = [4, 5, 6, 7].map((column) => reading(readScene(get), 0, column, get).match(/map (\S+)/)[1]);
+  assert.deepEqual(new Set(read), new Set(["0.25"]));
+});
 
 test("a reading says place, image, map and cell", () => {
   const get = getter();

@@ -39,10 +39,8 @@ def test_one_cell_cannot_tell_places_apart():
 
 def test_only_a_rule_for_relus_has_notes(small):
     assert ruled(small, "conv1", Target(0), "standard") == ()
-    assert [note.kind for note in ruled(small, "conv1", Target(0), "guided")] == [
-        "relus_rewritten",
-        "barely_about_weights",
-    ]
+    # Nothing of weights: that was found of guided gradients at the pixels.
+    assert [note.kind for note in ruled(small, "conv1", Target(0), "guided")] == ["relus_rewritten"]
 
 
 def test_the_channel_that_varies_most_stands_first_and_equal_ones_in_their_order():

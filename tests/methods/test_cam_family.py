@@ -269,9 +269,7 @@ def test_activations_that_are_no_numbers_have_no_singular_vectors(picture):
 def test_a_rule_for_relus_changes_the_map_and_says_so(method, small, picture):
     plain, guided = (found(method(relu=rule), small, picture, 0, "conv1") for rule in ("standard", "guided"))
     assert not np.array_equal(plain, guided)
-    assert {"relus_rewritten", "barely_about_weights"} <= set(
-        notes_of(method(relu="guided"), small, picture, 0, "conv1")
-    )
+    assert "relus_rewritten" in notes_of(method(relu="guided"), small, picture, 0, "conv1")
     with pytest.raises(ValueError, match="There is no ReLU to rewrite"):
         compute(method(relu="guided"), small, picture, target=0, layer="conv2")
 

@@ -47,7 +47,7 @@ def test_a_picture_stands_in_the_images_place_and_the_image_comes_back(session):
     session.update(method=Painter())
     assert view.live_image.values_shape == []
     assert (pixels(view) == [255, 0, 0]).all()
-    assert view.live_image.title == "Painter"
+    assert view.live_image.title == session.result.caption
     session.update(method=Gradient())
     assert np.array_equal(pixels(view), before)
     assert view.live_image.values_shape == [32, 32]

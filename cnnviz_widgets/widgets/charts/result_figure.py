@@ -67,7 +67,7 @@ def draw_result(figure: Figure, result: Result, look: LiveImage) -> None:
     """Draw a result afresh; `look` has `colormap`, `opacity`, `show` and `smooth`."""
     figure.clear()
     axes = figure.add_subplot()
-    axes.set_title(result.request.caption, fontsize=10)
+    axes.set_title(result.caption, fontsize=10)
     if result.axes in (PICTURE, PICTURES):
         axes.imshow(_pixels(result))
         axes.set_axis_off()

@@ -109,7 +109,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     opacity = CFloat(0.6, help="Of the map over the image, 0..1.").tag(sync=True)
     colormap = Unicode("viridis", help="One of the family that fits `signed`.").tag(sync=True)
     show = Enum(("both", "image", "map"), "both").tag(sync=True)
-    smooth = Bool(True, help="Bilinear between cell centres; otherwise the true cells.").tag(sync=True)
+    smooth = Bool(False, help="Bilinear between cell centres; otherwise the true cells.").tag(sync=True)
     fade = Bool(False, help="Small values are transparent.").tag(sync=True)
     saturation = CFloat(1.0, help="Factor on the limits.").tag(sync=True)
     zoom = CFloat(1.0).tag(sync=True)

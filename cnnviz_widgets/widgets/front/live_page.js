@@ -69,7 +69,7 @@ export function buildPage() {
         [true, "Smooth"],
         [false, "Cells"],
       ],
-      "Smooth: interpolated between cell centres. Cells: the numbers as they were computed",
+      "Cells: the numbers as they were computed. Smooth: colours in between, bilinear from centre to centre",
     ),
     tile_scale: choice(
       "tile_scale",
@@ -92,7 +92,7 @@ export function buildPage() {
     fade: h("input", { type: "checkbox", name: "fade", "aria-label": "Fade small values" }),
     zoomOut: button("−", "Zoom out (−)", { "aria-label": "Zoom out" }),
     zoomIn: button("+", "Zoom in (+, or Ctrl and the wheel)", { "aria-label": "Zoom in" }),
-    whole: button("1:1", "Show the whole image (0, or a double click)"),
+    whole: button("Fit", "Show the whole image (0, or a double click)"),
     save: button("Save PNG", "Download the picture with its colour bar"),
   };
   p.frame = h("div", { className: "cnnviz-frame" }, p.picture, p.close);

@@ -39,6 +39,7 @@ export function readScene(get) {
     // Pictures, the unsigned colours, are what they are.
     own: tiles > 1 && get("tile_scale") === "own" && (shape.length < 4 || signed),
     saturation: k,
+    titled: Boolean(get("title")),
     onImage,
     fade: get("fade") && onImage && kind !== "categories",
     // Between two weights of a kernel, or between two classes, there is nothing: those keep their cells.

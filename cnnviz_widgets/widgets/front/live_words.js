@@ -40,7 +40,10 @@ function shareBeyond(scene, summary) {
 /** What somebody must know to read the picture rightly. */
 export function remarks(scene, summary) {
   const said = [];
-  if (scene.kind === "none") return [scene.image ? "No map yet: this is the image alone." : "Nothing to show yet."];
+  if (scene.kind === "none") {
+    if (!scene.image) return ["Nothing to show yet."];
+    return scene.titled ? [] : ["No map yet: this is the image alone."]; // a title is that of a picture which was made
+  }
   if (scene.kind === "categories") return said;
   if (summary.odd) said.push(`${summary.odd} ${summary.odd > 1 ? "values are" : "value is"} not finite (hatched).`);
   if (summary.min === summary.max) said.push(`Constant map: value ${number(summary.min)}.`);
@@ -63,7 +66,8 @@ export function reading(scene, row, column, get) {
   const fy = (row + 0.5) / height,
     fx = (column + 0.5) / width,
     data = plane(scene, scene.open);
-  const read = Array.from({ length: scene.channels }, (_, c) => valueAt(scene, data, fy, fx, c));
+  const cells = { ...scene, smooth: false }; // one cell has one value, also where the colours in between are smooth
+  const read = Array.from({ length: scene.channels }, (_, c) => valueAt(cells, data, fy, fx, c));
   if (scene.kind === "categories") said.push(scene.categories[read[0]]?.name ?? "no category");
   else
     said.push(`${scene.onImage ? "map " : ""}${read.map((value) => number(value)).join(", ")} ${get("unit")}`.trim());

@@ -128,7 +128,7 @@ class ChannelTiles(LiveView):
             signed=result.signed,
             unit=result.unit,
             limits=limits(result.array, result.signed),
-            title=result.request.caption + (f" · by {BY_ACTIVATION}" if self._by_activation else ""),
+            title=result.caption + (f" · by {BY_ACTIVATION}" if self._by_activation else ""),
             on_image=result.request.image is not None,
             selected=place,
             struck=[place for place, name in enumerate(names) if name.endswith("dead")],

@@ -5,11 +5,11 @@ from dataclasses import replace
 import ipywidgets
 
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.suited import suited
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.settings import suited
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.look import CAPTION, FITTED, PROGRESS_BAR_ABOVE
 
@@ -77,7 +77,7 @@ class FilterMaximalActivation(Bound):
             say(self._words, session.message if failed else "")
             return
         self.live_image.show_image(InputImage(result.array).rgb(result.request.network.value_range))
-        self.live_image.alt = result.request.caption
+        self.live_image.alt = result.caption
         if result.complete:
             say_notes(self._words, result.notes)
         else:

@@ -76,7 +76,7 @@ class LiveView(Bound):
             self.live_image.show_image(image.rgb(network.value_range if network else (0, 255)))
 
     def _send_values(self, result):
-        caption = result.request.caption
+        caption = result.caption
         shared = {"signed": result.signed, "unit": result.unit, "title": caption, "alt": alt_text(result)}
         if result.axes == MAP:
             self.live_image.show_map(result.array, limits=limits(result.array, result.signed), **shared)
@@ -100,7 +100,7 @@ class LiveView(Bound):
         self._image = None
         self.live_image.clear()
         self.live_image.show_image(InputImage(result.array).rgb(result.request.network.value_range))
-        self.live_image.title = self.live_image.alt = result.request.caption
+        self.live_image.title = self.live_image.alt = result.caption
 
     def _send_classes(self, result):
         names = result.request.network.class_names
@@ -110,7 +110,7 @@ class LiveView(Bound):
         for position, index in enumerate(shown):
             indices[result.class_map == index] = position
         legend = [names[index] for index in shown] + (["another class"] if len(found) > len(shown) else [])
-        title = f"{result.request.caption} · the class that wins when this place is covered"
+        title = f"{result.caption} · the class that wins when this place is covered"
         self.live_image.show_categories(indices, legend, title=title)
 
     def _explain_tile(self, tile):
@@ -128,7 +128,7 @@ class LiveView(Bound):
 
 def alt_text(result: Result) -> str:
     """Return a screen reader's words for a result: its caption, and the place where a map is highest."""
-    caption = result.request.caption
+    caption = result.caption
     if result.axes != MAP or not np.isfinite(result.array).any():
         return caption
     row, column = np.unravel_index(np.nanargmax(result.array), result.array.shape)

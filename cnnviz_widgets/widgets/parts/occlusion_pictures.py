@@ -40,7 +40,7 @@ class OcclusionPictures(Bound):
 
     def _show(self):
         result = self.session.result
-        say(self.caption, result.request.caption if result else "")
+        say(self.caption, result.caption if result else "")
         # No quantity wins over others, so that a regression network has no class map.
         without = result is not None and result.class_map is None
         self.widget.children = (self._heat_map, *([] if without else [self._class_map]), self._by_hand)
