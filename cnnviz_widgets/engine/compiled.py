@@ -16,8 +16,10 @@ import tensorflow as tf
 from cnnviz_widgets.core.target import Objective
 
 from .batching import Batching
+from .custom_gradients import NoWayBackError
 from .graph import ForwardGraph
 from .memory import Memory
+from .tracing import keras_said
 
 if TYPE_CHECKING:
     from .tracing import TracedModel
@@ -281,6 +283,13 @@ def _gradient(score, at):
         raise ValueError(
             "A gradient must pass operations that have one: choose a method that needs none, such as occlusion, or a "
             f"layer behind it. Received: a network with {kind or 'an operation without a gradient'}, which has none."
+        ) from error
+    except NoWayBackError:
+        raise
+    except Exception as error:  # of TensorFlow, which makes the gradients of loops and branches from their bodies
+        raise ValueError(
+            "A gradient must pass what TensorFlow can differentiate: choose a method that needs none, such as "
+            f"occlusion, or a layer behind it. Received: a network of which it said: {keras_said(error)}"
         ) from error
 
 
