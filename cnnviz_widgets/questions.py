@@ -291,7 +291,7 @@ class Questions:
         self.gates(None, target, relu)
         gradient = self.engine.gradient(batch.array, target.objective, relu)
         if gradient is None:
-            raise self._independent(target, None)
+            raise self._without_gradient(target, None)
         return batch.answer(gradient)
 
     def layer_gradient(
@@ -307,7 +307,7 @@ class Questions:
         self.gates(layer, target, relu)
         activations, gradient = self.engine.layer_gradient(batch.array, objective, path, relu, batch.key)
         if gradient is None:
-            raise self._independent(target, layer)
+            raise self._without_gradient(target, layer)
         return activations[0], gradient[0]
 
     def scores_behind(self, image: ImageLike, target: TargetLike, layer: str, activations: np.ndarray) -> np.ndarray:
@@ -365,6 +365,14 @@ class Questions:
         """Raise ValueError unless the target's score depends on the image."""
         if not self.engine.reaches(None, target.objective):
             raise self._independent(target, None)
+
+    def _without_gradient(self, target: Target, layer: str | None) -> ValueError:
+        """The error where the score has no gradient at a layer, or (None) at the image."""
+        path = None if layer is None else self.layer(layer).path
+        engine: Any = self.engine
+        if has_graph(engine) and engine.reaches(path, target.objective):
+            return ValueError(engine.without_gradient(path, target.objective))
+        return self._independent(target, layer)
 
     def _independent(self, target: Target, layer: str | None) -> ValueError:
         where = "the image" if layer is None else f"layer {layer!r}"

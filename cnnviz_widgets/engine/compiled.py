@@ -17,8 +17,11 @@ import tensorflow as tf
 from cnnviz_widgets.core.target import EVERYWHERE, Objective
 
 from .batching import Batching
+from .custom_gradients import NoWayBackError
+from .gradient_ends import NEEDS_ONE
 from .graph import ForwardGraph
 from .memory import Memory
+from .tracing import keras_said
 
 if TYPE_CHECKING:
     from .tracing import TracedModel
@@ -232,7 +235,7 @@ class CompiledFunctions:
             feeds = dict(zip(frontier, values, strict=True))
             (result,) = self.graph(feeds, [objective], rule)
             scores = self.scores(objective, result, terms)
-            return scores, _gradient(tf.reduce_sum(scores), values[0])
+            return scores, gradient_of(tf.reduce_sum(scores), values[0])
 
         return tail
 
@@ -274,15 +277,20 @@ class CompiledFunctions:
         return tf.TensorSpec([None, *tensor.shape[1:]] if tensor.shape.rank else [], tensor.dtype)
 
 
-def _gradient(score, at):
+def gradient_of(score: tf.Tensor, at: tf.Tensor) -> tf.Tensor | None:
+    """The gradient of a score at a tensor, None if there is none; for use inside a `tf.function`.
+
+    Raises ValueError, with a sentence, where TensorFlow has none for an operation in between.
+    """
     try:
         return tf.gradients(score, at)[0]
     except LookupError as error:
         kind = str(error).partition("op type: ")[2].partition(")")[0]
-        raise ValueError(
-            "A gradient must pass operations that have one: choose a method that needs none, such as occlusion, or a "
-            f"layer behind it. Received: a network with {kind or 'an operation without a gradient'}, which has none."
-        ) from error
+        raise ValueError(f"{NEEDS_ONE}{kind or 'an operation'} in between, which has none.") from error
+    except NoWayBackError:
+        raise
+    except Exception as error:  # of TensorFlow, which makes the gradients of loops and branches from their bodies
+        raise ValueError(f"{NEEDS_ONE}operations in between of which TensorFlow said: {keras_said(error)}") from error
 
 
 def _size(function):

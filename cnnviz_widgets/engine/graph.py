@@ -19,12 +19,14 @@ import tensorflow as tf
 from .axis_parts import Axes, is_grid
 from .batch_norm_folding import IMAGES, fold
 from .channels_last import channels_last
-from .custom_gradients import RECORDED, ImportedPart, SavedGradients, has_inner_relu, has_own_gradient, is_cut
+from .custom_gradients import RECORDED, ImportedPart, WaysBack, has_inner_relu, is_cut, mark_within, with_ways_back
 from .dilated_convolutions import fill_gaps
+from .function_library import add_to_runtime, called, keep_as_own
 from .grouped_convolutions import portable
 from .image_grids import axes_of
 from .inlining import inlined
 from .op_kinds import LINEAR, OTHER_GATES, READING, RELUS, SHAPE_ONLY, TRANSPARENT, WRITING
+from .recorded_gradients import SavedGradients, WayBack, has_own_gradient
 from .relu_rules import gradient_name, register_rules
 from .shapes import keep_shapes
 from .tensor_names import GraphDef, NodeDef, operation, place_of, tensor_name
@@ -51,16 +53,19 @@ def remembered(method: Method[Asked, Found]) -> Method[Asked, Found]:
 class ForwardGraph:
     """The operations of one traced function, from `input` to its results, and their connections."""
 
-    backward: SavedGradients
+    backward: WaysBack
+    within: Mapping[tuple[str, str], WayBack]  # the custom gradients in bodies of loops, see `SavedGradients`
     definition: GraphDef
 
     def __init__(self, function: Any, backward: SavedGradients | None = None):
         """`function` is a concrete function of one tensor, `backward` are the custom gradients of its layers."""
         self._remembered: dict[tuple[Any, ...], Any] = {}
-        self.backward = backward or {}
+        saved = backward or SavedGradients()
         traced = function.graph.as_graph_def()
         self.input: str = function.inputs[0].name
-        self.definition = without_integers(channels_last(inlined(traced)), self.input)
+        opened, self.backward = with_ways_back(inlined(traced), saved.found)
+        self.within = saved.within
+        self.definition = without_integers(channels_last(opened), self.input)
         self.variables: tuple[tf.Variable, ...] = function.variables
         # Variables reach the graph as placeholders; each is fed the real variable when we import.
         self._variables = {inner.name: outer for outer, inner in function.graph.captures}
@@ -199,8 +204,8 @@ class ForwardGraph:
 
     def kinds_inside(self, names: Iterable[str]) -> set[str]:
         """The kinds of the operations in functions that these operations call, such as the body of a loop."""
-        bodies = {function.signature.name: function for function in self.definition.library.function}
-        return {node.op for name in names for body in _called(self._nodes[name], bodies) for node in body.node_def}
+        bodies = called((self._nodes[name] for name in names), self.definition)
+        return {node.op for body in bodies.values() for node in body.node_def}
 
     def __call__(
         self, feeds: Mapping[str, tf.Tensor], fetches: Iterable[str], rule: str = "standard", folding: bool = True
@@ -212,8 +217,7 @@ class ForwardGraph:
         feeds, fetches = dict(feeds), list(fetches)
         needed = self._needed(feeds, fetches)
         computed = [name for name in fetches if name not in feeds]
-        # The custom gradient of a layer may need any tensor of the model.
-        imported = self._imported(needed, feeds, computed, rule, folding and not self.backward)
+        imported = self._imported(needed, feeds, computed, rule, folding)
         if imported:
             ImportedPart(self, imported[0].name.removesuffix(computed[0]), feeds)
         found = dict(zip(computed, imported, strict=True)) | feeds
@@ -223,13 +227,19 @@ class ForwardGraph:
         self, ends: Iterable[str], feeds: Mapping[str, tf.Tensor], there: Callable[[str], tf.Tensor | None]
     ) -> list[tf.Tensor]:
         """The tensors `ends`, beside a part that was imported before: `there(name)` is the tensor in it, or None."""
-        ends = list(ends)
-        known: dict[str, tf.Tensor | None] = {name: there(name) for name in ends} | dict(feeds)
+        ends, graph = list(ends), tf.compat.v1.get_default_graph()
+
+        def value(tensor):
+            # The placeholder of a variable is in the part, but without a value.
+            variable = self._variables.get(tensor)
+            return there(tensor) if variable is None else graph.capture(variable)
+
+        known: dict[str, tf.Tensor | None] = {name: value(name) for name in ends} | dict(feeds)
         needed, waiting = set(), [operation(name) for name in ends if known[name] is None]
         while waiting:
             name = waiting.pop()
             for tensor in map(tensor_name, self._nodes[name].input):
-                known.setdefault(tensor, None if operation(tensor) in needed else there(tensor))
+                known.setdefault(tensor, None if operation(tensor) in needed else value(tensor))
                 if known[tensor] is None and operation(tensor) not in needed:
                     waiting.append(operation(tensor))
             needed.add(name)
@@ -242,9 +252,10 @@ class ForwardGraph:
         """Import the operations `needed`, and return the tensors `computed`."""
         definition = self._part(needed, rule)
         if folding:
-            fold(definition, self, (*feeds, *computed), IMAGES)
+            fold(definition, self, (*feeds, *computed, *self._read_on_the_way_back(needed)), IMAGES)
         fill_gaps(definition, self)
         graph = tf.compat.v1.get_default_graph()
+        add_to_runtime(definition, graph)
         used = {tensor_name(name) for node in definition.node for name in node.input}
         values = {name: value for name, value in feeds.items() if name in used}
         for name, variable in self._variables.items():
@@ -300,16 +311,26 @@ class ForwardGraph:
         return {name for name in writing if not any(self._nodes[later].op == READING for later in self.after(name))}
 
     def _keeps_own_gradient(self, node, rule):
-        """True where a gradient of a layer's own counts, and not those of the operations inside it."""
-        if is_cut(node, self._nodes):
-            return True
-        return node.name in self.backward and (rule == "standard" or not has_inner_relu(node, self._nodes))
+        """True where a gradient of a layer's own counts, and not those of the operations inside it.
+
+        True as well for a loop around one that is not known.
+        """
+        if node.name not in self.backward:
+            return False
+        own = has_own_gradient(node)
+        return rule == "standard" or not own or is_cut(node, self._nodes) or not has_inner_relu(node, self._nodes)
+
+    def _read_on_the_way_back(self, needed):
+        """The tensors that custom gradients of the operations `needed` read, directly or by what they compute anew."""
+        ways = [way for name in needed if not isinstance(way := self.backward.get(name, ""), str)]
+        more = {name for _, wanted in ways for tensor in wanted if tensor is not None for name in self.before(tensor)}
+        return {tensor_name(tensor) for name in more - needed for tensor in self._nodes[name].input}
 
     def _part(self, needed, rule):
         part = tf.compat.v1.GraphDef()
         part.versions.CopyFrom(self.definition.versions)
-        part.library.CopyFrom(self.definition.library)
         part.node.extend(node for node in self.definition.node if node.name in needed)
+        keep_as_own(part, mark_within(called(part.node, self.definition), self.within))
         if rule != "standard":
             register_rules()
         updates = {f"^{name}" for name in self._updates}
@@ -317,11 +338,12 @@ class ForwardGraph:
             if waits := updates.intersection(node.input):
                 node.input[:] = [name for name in node.input if name not in waits]
             node.attr.pop("_class", None)  # "beside that other operation", which may be fed and so not be there
+            own = self._keeps_own_gradient(node, rule)
             if has_own_gradient(node):
                 # A gradient written in Python holds tensors of the graph in which it was traced.
                 del node.attr["_gradient_op_type"]
-                if self._keeps_own_gradient(node, rule):
-                    node.attr["_gradient_op_type"].s = RECORDED.encode()
+            if own:
+                node.attr["_gradient_op_type"].s = RECORDED.encode()
             if rule != "standard" and node.op in RELUS:
                 node.attr["_gradient_op_type"].s = gradient_name(rule, node.op).encode()
         return part
@@ -341,16 +363,3 @@ def _reached(start, neighbours):
                 seen.add(name)
                 waiting.append(name)
     return seen
-
-
-def _called(node, bodies):
-    """The bodies of the functions that an operation calls, directly or through others."""
-    found, waiting = [], [node]
-    while waiting:
-        for attribute in waiting.pop().attr.values():
-            for function in (attribute.func, *attribute.list.func):
-                body = bodies.pop(function.name, None)
-                if body is not None:
-                    found.append(body)
-                    waiting.extend(body.node_def)
-    return found

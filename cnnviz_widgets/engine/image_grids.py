@@ -270,13 +270,26 @@ def _unpacked(operation, given, output):
 
 def _gathered(operation, given, output):
     source, along = given[0], static_value(operation.inputs[2])
-    if source is None or along is None or operation.get_attr("batch_dims"):
+    if along is None or operation.get_attr("batch_dims"):
         return None
+    if source is None:
+        return _looked_up(operation, given, output) if int(along) == 0 else None
     along = int(along) % len(source)
     picked = output.shape[along : along + output.shape.rank - len(source) + 1]
     between = [length_changed(source[along], size) if len(source[along]) == 1 else rest(size) for size in picked]
     between = between if len(picked) == 1 else [rest(size) for size in picked]
     return (*source[:along], *between, *source[along + 1 :])
+
+
+def _looked_up(operation, given, output):
+    """The axes of rows of a table for each number, as of an embedding."""
+    numbers = given[1]
+    return None if numbers is None else (*numbers, *map(rest, output.shape[len(numbers) :]))
+
+
+def _one_hot(operation, given, output):
+    numbers, along = given[0], operation.get_attr("axis") % output.shape.rank
+    return None if numbers is None else (*numbers[:along], rest(output.shape[along]), *numbers[along:])
 
 
 def _product(operation, given, output):
@@ -334,6 +347,8 @@ OWN_RULES: dict[str, Callable[[Any, Given, Any], Axes | None]] = {
     "Unpack": _unpacked,
     "GatherV2": _gathered,
     "PyFuncStateless": _window,  # a `preprocess` in NumPy, which may resize
+    "ResourceGather": _looked_up,
+    "OneHot": _one_hot,
     "DepthToSpace": _window,
     "SpaceToDepth": _window,
 }

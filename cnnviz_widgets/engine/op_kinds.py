@@ -140,6 +140,7 @@ REDUCTIONS = _of("reduction")
 PLACES_OF_EXTREMES = _of("place of an extreme")
 SOFTMAXES = _of("softmax")
 ROUNDINGS = _of("rounding")  # no gradient passes them
+ENDS_OF_GRADIENTS = _of("end of a gradient")
 IDENTITIES = _of("identity")  # one output, which is the input, gradient and all
 PADDINGS = _of("padding")  # with a constant
 MOVES = _of("moving", "padding", "reshaping")

@@ -19,7 +19,12 @@ def register_rules() -> None:
     gradients = {"guided": _guided, "deconvnet": _deconvnet, "redirected": _redirected}
     for kind in RELUS:
         for rule, gradient in gradients.items():
-            register_once(gradient_name(rule, kind), gradient)
+            register_once(gradient_name(rule, kind), _of_tensors(gradient))
+
+
+def _of_tensors(rule):
+    """The rule for a gradient of any form: behind a gather it is a list of slices."""
+    return lambda relu, gradient: rule(relu, tf.convert_to_tensor(gradient))
 
 
 def _guided(relu, gradient):

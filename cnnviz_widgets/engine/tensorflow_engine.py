@@ -16,6 +16,7 @@ from cnnviz_widgets.core.target import Objective
 
 from .axis_parts import is_grid
 from .compiled import CompiledFunctions, terms_of
+from .gradient_ends import without_gradient
 from .image_ways import ImageWays
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
@@ -235,6 +236,10 @@ class TensorFlowEngine:
     def gates(self, layer: str | None, objective: Objective) -> tuple[int, Mapping[str, int], bool]:
         """(ReLUs, other gates, hidden), see `Engine`."""
         return self.traced.graph.gates(self._start(layer), self.objective_tensor(objective.layer))
+
+    def without_gradient(self, layer: str | None, objective: Objective) -> str:
+        """The sentence that says why an objective has no gradient at a layer (None: the image) that it depends on."""
+        return without_gradient(self.traced.graph, self._start(layer), self.objective_tensor(objective.layer))
 
     def weights_version(self) -> Hashable:
         """A number; for an engine that reads other variables, a tuple that begins with it."""

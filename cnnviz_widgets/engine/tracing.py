@@ -19,12 +19,12 @@ import tensorflow as tf
 
 from cnnviz_widgets.words import one_line
 
-from .custom_gradients import SavedGradients, record_gradients
 from .graph import ForwardGraph
 from .inputs import TO_FIRST, TO_LAST, InputBinding, names_in, output_number
 from .layer_paths import layer_paths
 from .maps_between import with_maps_between
 from .op_kinds import HEADS, LOOKUP
+from .recorded_gradients import SavedGradients, record_gradients
 from .shapes import tell_shape
 from .token_grids import with_token_grids
 

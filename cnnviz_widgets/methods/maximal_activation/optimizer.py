@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.engine.compiled import TERMS, terms_of
+from cnnviz_widgets.engine.compiled import TERMS, gradient_of, terms_of
+from cnnviz_widgets.engine.gradient_ends import without_gradient
 
 from .parameterisation import START, correlated, pixels_of, planes_of, shape_of_parameters
 from .transforms import movement, warped
@@ -120,7 +121,9 @@ def _step_function(functions, objective, rule, knob_specs, kind, decorrelate, sh
         images = tf.cast(_in_range(seen, value_range), dtype)[tf.newaxis]
         (values,) = graph({graph.input: images}, [objective], rule)
         score = tf.reduce_sum(functions.scores(objective, values, terms))
-        at_seen = tf.gradients(score, seen)[0]
+        at_seen = gradient_of(score, seen)
+        if at_seen is None and graph.reaches(graph.input, objective):
+            raise ValueError(without_gradient(graph, graph.input, objective))
         if at_seen is None:
             raise ValueError("The score must depend on the image to be raised. Received: one that does not.")
         uphill = _of_mean_size_1(tf.gradients(seen, image, at_seen)[0])
