@@ -88,47 +88,46 @@ def pushed_tail(
     """Yield the output (1, ..., units) where the last weights give other numbers than for this image (1, ...).
 
     The numbers are drawn at random, in the shapes of those `given`, and then pushed to where a unit of the output is
-    large or small: chance does not find the one class among a thousand whose probability is doubled.
+    large or small: where one class among a thousand is certain, chance does not come.
     """
-    random = np.random.default_rng(0)
-    ask = _asking(functions, tail, output, image, given)
+    graph, shapes = functions.graph, [values.shape for values in given]
+    types = [graph.tensor(start).dtype for start in tail.starts]
+    specs = [tf.TensorSpec(shape, kind) for shape, kind in zip(shapes, types, strict=True)]
+    one = tf.constant(image, graph.tensor(graph.input).dtype)
+    ask = functions.compiled(("pushed tail", output, tail.starts), lambda: _made(graph, tail, output, one, specs))
 
-    def drawn(size):
-        return [size * random.standard_normal(values.shape) for values in given]
+    def drawn(size, seed):
+        draws = [tf.random.stateless_normal(shape, (seed, start)) for start, shape in enumerate(shapes)]
+        return [tf.cast(size * draw, kind) for draw, kind in zip(draws, types, strict=True)]
 
-    for size in SIZES:
-        values, _ = ask(drawn(size))
-        yield values
+    for seed, size in enumerate(SIZES):
+        values, _ = ask(one, drawn(size, seed), tf.constant(0))
+        yield _numbers(values)
     units = values.shape[-1]
-    for unit in random.choice(units, min(units, UNITS), replace=False):
-        numbers = drawn(1)
-        _, slopes = ask(numbers, unit)
+    for unit in np.random.default_rng(0).choice(units, min(units, UNITS), replace=False):
+        numbers, unit = drawn(1, len(SIZES) + unit), tf.constant(unit, tf.int32)
+        _, slopes = ask(one, numbers, unit)
         for step in STEPS:
-            pushed = [each + step * np.sign(slope) for each, slope in zip(numbers, slopes, strict=True)]
-            yield ask(pushed, unit)[0]
+            signs = [tf.cast(step * tf.sign(tf.cast(slope, tf.float32)), slope.dtype) for slope in slopes]
+            values, _ = ask(one, list(map(tf.add, numbers, signs)), unit)
+            yield _numbers(values)
 
 
-def _asking(functions, tail, output, image, given):
-    """A function: (numbers for the starts of a tail, a unit) -> the output, and the unit's slopes at the numbers."""
-    graph = functions.graph
-    shapes = zip(tail.starts, given, strict=True)
-    specs = [tf.TensorSpec(values.shape, graph.tensor(start).dtype) for start, values in shapes]
-    signature = [tf.TensorSpec(image.shape, graph.tensor(graph.input).dtype), specs, tf.TensorSpec([], tf.int32)]
+def _numbers(values):
+    return np.asarray(values, np.float64)
+
+
+def _made(graph, tail, output, image, specs):
+    """A function: (an image, numbers for the starts of a tail, a unit) -> (the output, the unit's slopes there)."""
+    signature = [tf.TensorSpec(image.shape, image.dtype), specs, tf.TensorSpec([], tf.int32)]
 
     @tf.function(autograph=False, input_signature=signature)
     def pushed(image, numbers, unit):
         # The image is there for operations that ask how many images there are.
         (values,) = graph({graph.input: image, **dict(zip(tail.starts, numbers, strict=True))}, [output])
-        return [values, *_slopes(tf.gather(values, unit, axis=-1), numbers)]
+        return values, _slopes(tf.gather(values, unit, axis=-1), numbers)
 
-    compiled = functions.compiled(("pushed tail", output, tail.starts), lambda: pushed)
-
-    def ask(numbers, unit=0):
-        starts = [tf.cast(each, spec.dtype) for each, spec in zip(numbers, specs, strict=True)]
-        values, *slopes = compiled(tf.constant(image, signature[0].dtype), starts, tf.constant(unit, tf.int32))
-        return np.asarray(values, np.float64), [np.asarray(slope, np.float64) for slope in slopes]
-
-    return ask
+    return pushed
 
 
 def _slopes(score, numbers):
