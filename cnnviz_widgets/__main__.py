@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnviz_widgets.app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample
+from cnnviz_widgets.app.options import DEFAULT, IMAGE, NETWORK, OUTPUT_IS, find_image, find_sample
 from cnnviz_widgets.networks.naming import checked_network
 
 from . import __version__
-from .command_line import Parser
+from .command_line import Parser, add_output_is
 from .networks import names
 
 PORT = 8866
@@ -42,6 +42,7 @@ def parser() -> Parser:
         help=f"{', '.join(names())}, the name of a network in keras.applications (its weights are downloaded once), "
         "or a .keras or .h5 file (default: %(default)s)",
     )
+    add_output_is(made)
     made.add_argument(
         "--image",
         metavar="SAMPLE_OR_PATH",
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     os.environ[NETWORK] = network
     os.environ[IMAGE] = image or ""
+    os.environ[OUTPUT_IS] = chosen.output_is or ""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the kernels share our terminal
 
     def announce(address):

@@ -211,10 +211,11 @@ class Network(Questions):
 
     @property
     def head(self) -> str:
-        """The end of the network: "softmax", "sigmoid", "log_softmax", "none" or "hidden".
+        """The end of the network: "softmax", "sigmoid", "log_softmax", "none", "hidden" or "hidden_log".
 
         "none" means that the output is logits, or quantities; "hidden" that it is probabilities, but that no softmax or
-        sigmoid stands at the end: their mean does, say, or something that only sums to 1.
+        sigmoid stands at the end: their mean does, say, or something that only sums to 1; "hidden_log" that it is the
+        logarithms of such probabilities.
         """
         return self.engine.head
 

@@ -639,6 +639,33 @@ def columns_of_a_softmax(head, probe):
     return of_probabilities(head, probe, "softmax", lambda p: p[:, 1:])
 
 
+@kind(head="hidden", classes=4)
+def sums_of_columns_of_a_softmax(head, probe):
+    return of_probabilities(head, probe, "softmax", lambda p: p[:, :4] + p[:, 1:])
+
+
+@kind(head="hidden")
+def noisy_or_of_sigmoids(head, probe):
+    return of_probabilities(head, probe, "sigmoid", lambda p: p + p[:, ::-1] - p * p[:, ::-1])
+
+
+@kind(head="hidden")
+def sigmoids_by_hand(head, probe):
+    return of_probabilities(head, probe, None, lambda logits: ops.exp(logits) / (1 + ops.exp(logits)))
+
+
+@kind(head="hidden_log")
+def logarithms_of_sigmoids(head, probe):
+    return functional_with(layers.ReLU(), "log_sigmoid", probe)
+
+
+@kind(head="hidden_log", classes=4)
+def columns_of_a_log_softmax_by_hand(head, probe):
+    logits = functional_with(layers.ReLU(), None, probe)
+    logarithms = logits.output - ops.logsumexp(logits.output, axis=-1, keepdims=True)
+    return keras.Model(logits.inputs, logarithms[:, 1:])
+
+
 @kind(head="hidden")
 def clipped_sigmoids(head, probe):
     return of_probabilities(head, probe, "sigmoid", lambda p: ops.clip(p, 1e-7, 1 - 1e-7))

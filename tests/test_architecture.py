@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "request": {"core", "engine", "maps", "network"},
     "networks": {"core", "engine", "network"},
     "batch": {"core", "engine", "network", "request", "methods", "networks", "command_line"},
-    "command_line": set(),
+    "command_line": {"core"},
     "runner": set(),
     "settings": {"core", "network", "networks"},
     "history": set(),

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from cnnviz_widgets import __main__ as command
-from cnnviz_widgets.app import server
+from cnnviz_widgets.app import explorer, server
 from cnnviz_widgets.app.options import find_image, options
+from cnnviz_widgets.session import Session
 
 CHECKOUT = Path(__file__).parents[1]
 SECONDS = 60  # a server that takes longer is broken
@@ -31,7 +32,17 @@ def run(*arguments, code=None):
 
 def test_help_shows_every_option_and_examples():
     shown = run("--help").stdout
-    for piece in ("--network", "--image", "--port", "--theme", "--no-browser", "--version", "examples:", "cat.jpg"):
+    for piece in (
+        "--network",
+        "--image",
+        "--port",
+        "--theme",
+        "--no-browser",
+        "--version",
+        "--output-is",
+        "examples:",
+        "cat.jpg",
+    ):
         assert piece in shown
 
 
@@ -56,6 +67,7 @@ def test_version_is_the_packages():
         (["--port", "65536"], r"a port is a number from 1 to 65535\. Received: '65536'"),
         (["--port", "http"], r"Received: 'http'"),
         (["--theme", "green"], r"light.*dark"),
+        (["--output-is", "chances"], r"chances.*probabilities.*log probabilities.*logits"),
         (["--colour"], r"unrecognized arguments: --colour"),
     ],
 )
@@ -108,10 +120,11 @@ def test_what_was_chosen_reaches_the_kernel_by_its_environment(monkeypatch, tmp_
     monkeypatch.setattr(server, "reserve", lambda port, or_next: ((), port))
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.chdir(tmp_path)
-    assert command.main(["--network", "mobilenet", "--image", "cat.png", "--theme", "dark", "--no-browser"]) == 0
+    said = ["--output-is", "log probabilities"]
+    assert command.main(["--network", "mobilenet", "--image", "cat.png", "--theme", "dark", "--no-browser", *said]) == 0
     assert served[0][1:4] == (command.PORT, "dark", False)
     chosen = options(os.environ)  # as the kernel will
-    assert (chosen.network, chosen.image.name) == ("MobileNet", "cat")
+    assert (chosen.network, chosen.image.name, chosen.output_is) == ("MobileNet", "cat", "log probabilities")
     assert os.environ["CNNVIZ_IMAGE"] == str(picture)  # absolute: the kernel runs elsewhere
 
 
@@ -129,8 +142,17 @@ def test_the_address_may_name_a_bundled_network_and_its_samples():
 
 
 def test_another_network_in_the_address_leaves_the_owners_image_aside():
-    chosen = options({"CNNVIZ_IMAGE": "coffee", "QUERY_STRING": "network=digits"})
-    assert chosen.image is None
+    chosen = options({"CNNVIZ_IMAGE": "coffee", "CNNVIZ_OUTPUT_IS": "logits", "QUERY_STRING": "network=digits"})
+    assert (chosen.image, chosen.output_is) == (None, None)
+
+
+def test_the_page_opens_the_network_with_what_was_said_of_its_output(monkeypatch):
+    opened = []
+    monkeypatch.setattr(Session, "open", lambda session, *said: opened.append((session.image.name, *said)))
+    chosen = {"CNNVIZ_NETWORK": "digits", "CNNVIZ_IMAGE": "2", "CNNVIZ_OUTPUT_IS": "logits"}
+    monkeypatch.setattr("cnnviz_widgets.app.options", lambda: options(chosen))
+    explorer().close()
+    assert opened == [(find_image("2", "digits").name, "digits", "logits")]
 
 
 @pytest.mark.parametrize("name", ["network", "image"])

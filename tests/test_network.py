@@ -60,7 +60,7 @@ def test_probabilities_are_what_the_model_gives(name, opened, image):
     kind, network = opened(name)
     images = image(kind).array[None]
     output = np.atleast_1d(kind.called(network.model, tf.constant(images)).numpy()[0])
-    behind = {"none": tf.nn.softmax, "log_softmax": tf.exp}.get(kind.head, tf.identity)
+    behind = {"none": tf.nn.softmax, "log_softmax": tf.exp, "hidden_log": tf.exp}.get(kind.head, tf.identity)
     expected = behind(output).numpy()
     assert network.probabilities(image(kind)) == pytest.approx(expected, abs=1e-6)
 
@@ -69,7 +69,7 @@ def test_probabilities_are_what_the_model_gives(name, opened, image):
 def test_the_head_of_the_logits_is_the_output(name, opened, image):
     kind, network = opened(name)
     logits, probabilities = network.outputs(image(kind))
-    head = {"sigmoid": tf.sigmoid, "hidden": tf.exp}.get(kind.head, tf.nn.softmax)
+    head = {"sigmoid": tf.sigmoid, "hidden": tf.exp, "hidden_log": tf.exp}.get(kind.head, tf.nn.softmax)
     assert head(logits).numpy() == pytest.approx(probabilities, abs=1e-6)
 
 

@@ -506,6 +506,13 @@ def test_an_earlier_answer_does_not_say_done_of_settings_that_have_changed(netwo
     assert session.result.request.target == Target(2)
 
 
+def test_one_says_what_the_output_of_a_network_is_as_it_is_opened(network, picture):
+    session = Session(image=picture, runner=Inline())
+    session.open(network, "logits")
+    output = network.probabilities(picture)  # of a softmax: taken for logits, it goes through another one
+    assert session.probabilities == pytest.approx(np.exp(output) / np.exp(output).sum(), abs=1e-6)
+
+
 def test_an_earlier_answer_does_not_end_the_loading_of_a_network(network, picture):
     session = Session(network, picture, method=Gradient(), runner=JustTooLate())
     session.open(network.model)
@@ -516,7 +523,7 @@ def test_loading_a_network_is_not_superseded_by_a_change_of_settings(live, monke
     loading, may_load = threading.Event(), threading.Event()
     other = Network(KINDS["relu_activation"].build(), value_range=(0, 1))
 
-    def slow_load(source):
+    def slow_load(source, output_is=None):
         loading.set()
         assert may_load.wait(LONG)
         return other

@@ -12,9 +12,12 @@ __all__ = ["Options", "explorer", "options"]
 
 def explorer() -> "Explorer":
     """Return the Explorer of the network and image with which the app was started."""
+    from cnnviz_widgets.session import Session
     from cnnviz_widgets.widgets.explorers.explorer import Explorer
 
     chosen = options()
     for remark in chosen.remarks:
         print(remark)
-    return Explorer(chosen.network, chosen.image)
+    session = Session(image=chosen.image)
+    session.open(chosen.network, chosen.output_is)
+    return Explorer(session=session)

@@ -13,7 +13,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.networks import default_name, names, samples
 from cnnviz_widgets.words import one_line
 
-NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
+NETWORK, IMAGE, OUTPUT_IS = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE", "CNNVIZ_OUTPUT_IS"
 # Voila puts the part of the page's address behind "?" here.
 ADDRESS = "QUERY_STRING"
 DEFAULT = default_name()
@@ -21,21 +21,28 @@ DEFAULT = default_name()
 
 @dataclass(frozen=True)
 class Options:
-    """A choice: `network` is a name or a path, `image` is None for the first sample, `remarks` are to be shown."""
+    """A choice: `network` is a name or a path, `image` is None for the first sample, `remarks` are to be shown.
+
+    `output_is` is what the network's output is said to be, None where nobody said it.
+    """
 
     network: str = DEFAULT
     image: InputImage | None = None
     remarks: tuple[str, ...] = ()
+    output_is: str | None = None
 
 
 def options(environment: Mapping[str, str] = os.environ) -> Options:
     """Return the Options in the environment and the address. Raises OSError or ValueError for the owner's mistakes."""
     network, image = environment.get(NETWORK) or DEFAULT, environment.get(IMAGE) or None
+    output_is = environment.get(OUTPUT_IS) or None
     wish = {name: values[-1] for name, values in parse_qs(environment.get(ADDRESS, "")).items()}
     remarks = ()
     if "network" in wish:
         if wish["network"] in names():
-            network, image = wish["network"], image if wish["network"] == network else None
+            if wish["network"] != network:
+                image, output_is = None, None
+            network = wish["network"]
         else:
             remarks += (_not_bundled("network", wish["network"], network, names()),)
     found = None if image is None else find_image(image, network)
@@ -45,7 +52,7 @@ def options(environment: Mapping[str, str] = os.environ) -> Options:
             known = [each.name for each in _samples_for(network)]
             remarks += (_not_bundled("image", wish["image"], found.name if found else known[0], known),)
         found = sample or found
-    return Options(network, found, remarks)
+    return Options(network, found, remarks, output_is)
 
 
 def find_image(text: str, network: str = DEFAULT) -> InputImage:

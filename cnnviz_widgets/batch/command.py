@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnviz_widgets.command_line import Parser
+from cnnviz_widgets.command_line import Parser, add_output_is
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.networks import default_name, load, names
 from cnnviz_widgets.networks.naming import checked_network
@@ -59,6 +59,7 @@ def explain_parser() -> Parser:
         metavar="NAME_OR_PATH",
         help=f"{', '.join(names())}, a name in keras.applications, or a .keras or .h5 file (default: %(default)s)",
     )
+    add_output_is(made)
     made.add_argument("--target", metavar="CLASS", help="name or number of a class (default: each picture's top class)")
     made.add_argument("--layer", metavar="PATH", help="which layer to look at (default: the method's own choice)")
     made.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler whose workers do it, tcp://...")
@@ -119,6 +120,7 @@ def _task(chosen):
         "folder": str(source.resolve()),
         "network": network,
         "network digest": _digest(network),
+        "output is": chosen.output_is,
         "method": method.__name__,
         "parameters": given,
         "target": chosen.target,
@@ -132,7 +134,7 @@ def _explained(task, left, client, chosen):
     bad = []
     with Progress(len(left)) as progress:
         if left:
-            network = load(task.network)
+            network = load(task.network, output_is=chosen.output_is)
             method = suited_method(task.method, task.given, network)
             question = Question.of(method, network, chosen.layer, beside=measured)
             target = _target(network, chosen.target)

@@ -13,7 +13,7 @@ from .target import Target
 
 TASKS = (None, "classification", "regression")
 # {what a person says that the output is: the head of such a network, see `Network.head`}
-HEAD_OF = {"probabilities": "hidden", "log probabilities": "log_softmax", "logits": "none"}
+HEAD_OF = {"probabilities": "hidden", "log probabilities": "hidden_log", "logits": "none"}
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class ClassOutput(ModelOutput):
 
         `logits` and `output` are the values in front of the network's head and behind it, (n, ..., units).
         """
-        if self.head == "log_softmax":
+        if self.head in ("log_softmax", "hidden_log"):
             return logits, np.exp(output.reshape(logits.shape))
         if self.head == "hidden":
             return np.log(np.maximum(output, np.finfo(np.float32).tiny)), output
@@ -221,7 +221,8 @@ class ClassOutput(ModelOutput):
 
     def winners(self, logits: np.ndarray) -> np.ndarray:
         """(n,): the number of the class that wins, by the scores of the units, (n, units)."""
-        even = np.log(0.5) if self.head == "hidden" else 0  # the score of a probability of a half
+        # The score of a probability of a half.
+        even = np.log(0.5) if self.head in ("hidden", "hidden_log") else 0
         return (logits[..., 0] > even).astype(int) if self.two_sided else logits.argmax(axis=-1)
 
 

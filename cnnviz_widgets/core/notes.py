@@ -94,8 +94,8 @@ def _too_sure(request):
 
 
 def _about_the_score(network):
-    if network.head == "hidden":
-        return [hidden_head(network.options.output_is is not None)]
+    if network.head in ("hidden", "hidden_log"):
+        return [hidden_head(network.options.output_is is not None, network.head == "hidden_log")]
     # Two class names, for no and for yes, say as clearly as the task that the number is a logit.
     unsaid = network.task is None and network.head == "none" and len(network.classes) == 1
     return [taken_as_logit()] if unsaid else []
@@ -166,14 +166,18 @@ def coverage(rows: "Windows", columns: "Windows") -> Note:
     )
 
 
-def hidden_head(said: bool = False) -> Note:
-    """Return the note that logits are out of reach; `said` is True where a person said that these are probabilities."""
-    score = "the score is their logarithm, not a logit"
+def hidden_head(said: bool = False, logarithms: bool = False) -> Note:
+    """Return the note that logits are out of reach; `said` is True where a person said what the output is.
+
+    `logarithms` is True for an output of logarithms of probabilities.
+    """
+    what = "logarithms of probabilities" if logarithms else "probabilities"
+    score = f"the score is {'one of them' if logarithms else 'their logarithm'}, not a logit"
     if said:
-        return Note("hidden_head", f"The output is probabilities: {score}.")
+        return Note("hidden_head", f"The output is {what}: {score}.")
     return Note(
         "hidden_head",
-        f"The output is taken as probabilities, without a softmax or sigmoid at its end: {score}. "
+        f"The output is taken as {what}, without a softmax or sigmoid at its end: {score}. "
         "Network(..., output_is=...) confirms it, or says what it is.",
     )
 

@@ -25,7 +25,7 @@ class NetworkOptions:
     network is the output itself, whatever its last activation, and there are no probabilities.
     `output_is` says of an output of classes that its numbers are "probabilities", "log probabilities" or "logits". None
     looks at the graph: behind a softmax, a logarithm of one or a sigmoid, or where they can only lie between 0 and 1 or
-    sum to 1, they are probabilities, and otherwise logits.
+    sum to 1, they are probabilities, and otherwise logits. What the graph leaves open is put to a trial.
     `input_shape` (height, width, channels) is needed only for a subclassed model that does not declare it. `samples`
     are InputImages of the kind that the network knows; the score of a made image is compared with theirs.
 

@@ -22,7 +22,7 @@ from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
 from .numpy_preprocess import Preprocess
-from .output_range import are_probabilities
+from .output_range import are_logarithms, are_probabilities
 from .tensor_names import operation
 from .token_grids import is_token_grid
 from .tracing import TracedModel, call_once, keras_said, read
@@ -135,8 +135,10 @@ class TensorFlowEngine:
         found = self.traced.head
         if found != "none":
             return found
-        sure = are_probabilities(self.traced.graph, self.traced.output)
-        return "hidden" if sure else tried_head(self.functions, self.traced.output, self._noise)
+        graph, output = self.traced.graph, self.traced.output
+        if are_probabilities(graph, output):
+            return "hidden"
+        return "hidden_log" if are_logarithms(graph, output) else tried_head(self.functions, output, self._noise)
 
     def _feels(self, layer, objective):
         """True if the score moves with the grid in a layer of tokens; it may look at the class token alone."""

@@ -4,7 +4,7 @@ A head that is hidden in the graph, images of a batch that may meet, random numb
 image: each is put to a trial only where the graph leaves it open, so that most models are opened without one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import tensorflow as tf
 from .batching import DRAWS
 from .image_rows import ImageRows
 from .inputs import ImageShape
+from .output_tail import pushed_tail, tail_of
 
 if TYPE_CHECKING:
     from .compiled import CompiledFunctions
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 SIDES = (64, 128, 256, 512, 1024)
 # Two ways to the same numbers may differ by this share of the largest: rounding, which depends on the batch's size.
 ROUNDING = 1e-4
+# Probabilities sum to 1, and lie between 0 and 1, but for as much: the rounding of half precision.
+NEARLY = 1e-3
+# Numbers that move less than the first, whatever the last weights give, tell nothing. Below the second falls every
+# logarithm of a probability somewhere, an entropy does not.
+MOVED, WITHOUT_END = 1e-2, -20.0
 
 
 @dataclass(frozen=True)
@@ -63,34 +69,68 @@ class Noise:
 def tried_head(functions: "CompiledFunctions", output: str, noise: Noise) -> str:
     """The head of a network whose output is the tensor `output`, see `Network.head`.
 
-    A softmax is out of sight if the numbers, or their exponentials, sum to 1.
+    A softmax is out of sight if the numbers, or their exponentials, sum to 1. Otherwise the output is probabilities
+    where something makes them, a sigmoid, say, and where it stays between 0 and 1 whatever the last weights give.
+    Logarithms of probabilities stay below 0, and fall without end.
     """
-    values = _output_for(functions, output, noise)
-    if values.shape[-1] > 1 and values.min() >= 0 and _sums_to_one(values):
-        return "hidden"
-    logarithms = values.shape[-1] > 1 and values.max() <= 0 and _sums_to_one(np.exp(values))
-    return "log_softmax" if logarithms else "none"
+    tail = tail_of(functions.graph, output)
+    starts = tail.starts if tail.bounded or tail.logarithmic else ()
+    image, (values, *given) = _answer(functions, (output, *starts), noise)
+    found = _head_by_sums(values)
+    if found != "none":
+        (others, *_) = _numbers(functions.values(output, *starts)(noise.dimmed(image)))
+        return found if _head_by_sums(others) == found else "none"
+    if tail.bounded and _within(values, 0, 1):
+        low, high = _reached(pushed_tail(functions, tail, output, image, given), 0, 1)
+        return "hidden" if high - low > MOVED else "none"
+    if tail.logarithmic and _within(values, -np.inf, 0):
+        low, high = _reached(pushed_tail(functions, tail, output, image, given), -np.inf, 0)
+        return "hidden_log" if low < WITHOUT_END else "none"
+    return "none"
 
 
-def _output_for(functions, output, noise):
-    """The output for an image of noise; where any size goes, the smallest of `SIDES` that leaves no grid empty."""
-    ask = functions.values(output)
+def _answer(functions, tensors, noise):
+    """(an image of noise, the values of the tensors); where any size goes, the smallest that leaves no grid empty."""
+    ask = functions.values(*tensors)
     for side in noise.sides:
+        image = noise.image(side)
         try:
-            values = np.asarray(ask(noise.image(side))[0], np.float64)
+            values = _numbers(ask(image))
         except tf.errors.OpError:  # a grid in the middle is empty; which error depends on the processor
             if side == noise.sides[-1]:
                 raise
             continue
-        if values.size:
-            return values
+        if values[0].size:
+            return image, values
     raise ValueError(
         f"A network must give numbers for an image of {noise.sides[-1]} px. Received: one whose output is empty."
     )
 
 
+def _head_by_sums(values):
+    """The head of a network that gives these values (1, ..., units), by their sums alone."""
+    if values.shape[-1] > 1 and values.min() >= 0 and _sums_to_one(values):
+        return "hidden"
+    return "hidden_log" if values.shape[-1] > 1 and values.max() <= 0 and _sums_to_one(np.exp(values)) else "none"
+
+
 def _sums_to_one(values):
-    return np.allclose(values.sum(axis=-1), 1, atol=1e-3)
+    return np.allclose(values.sum(axis=-1), 1, atol=NEARLY)
+
+
+def _within(values, low, high):
+    return low - NEARLY <= values.min() and values.max() <= high + NEARLY
+
+
+def _reached(outputs: Iterable[np.ndarray], low: float, high: float) -> tuple[float, float]:
+    """(lowest, highest) number in all of `outputs`; (0, 0) if one lies outside of `low` to `high`, or none is known."""
+    lowest, highest = np.inf, -np.inf
+    for values in outputs:
+        known = values[~np.isnan(values)]  # exp(x) / (1 + exp(x)) is not a number for a large x
+        if known.size and not _within(known, low, high):
+            return 0.0, 0.0
+        lowest, highest = known.min(initial=lowest), known.max(initial=highest)
+    return (float(lowest), float(highest)) if lowest <= highest else (0.0, 0.0)
 
 
 def settle_batching(functions: "CompiledFunctions", traced: "TracedModel", noise: Noise) -> bool:

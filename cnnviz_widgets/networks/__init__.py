@@ -79,17 +79,25 @@ def samples(name: str) -> tuple[InputImage, ...]:
     return bundled()[name].samples()
 
 
-def load(source: "str | os.PathLike[str] | keras.Model | Network") -> Network:
+def load(source: "str | os.PathLike[str] | keras.Model | Network", *, output_is: str | None = None) -> Network:
     """Return a Network, ready to look into.
 
     ``source`` is a bundled name ("efficientnet_lite0", "digits"), a path to a ``.keras`` or ``.h5``
     file, a ``keras.Model``, the name of a network in ``keras.applications`` ("ResNet50", whose
-    weights are downloaded once), or a Network, which is returned as it is.
+    weights are downloaded once), or a Network, which is returned as it is. ``output_is`` says
+    what the numbers of its output are: "probabilities", "log probabilities" or "logits".
 
-    Raises ValueError for an unknown name, a wrong file or an address, FileNotFoundError,
-    IsADirectoryError, TypeError for anything else, and RuntimeError when weights cannot be
-    downloaded.
+    Raises ValueError for an unknown name, a wrong file, an address or another ``output_is``,
+    FileNotFoundError, IsADirectoryError, TypeError for anything else, and RuntimeError when weights
+    cannot be downloaded.
     """
+    network = _loaded(source)
+    if output_is is None:
+        return network
+    return Network.of_options(network.model, network.options.replaced(output_is=output_is))
+
+
+def _loaded(source: Any) -> Network:
     if isinstance(source, Network):
         return source
     start_tensorflow()

@@ -168,6 +168,17 @@ def test_other_settings_are_refused_until_they_may_overwrite(run, tmp_path, caps
     assert json.loads((tmp_path / "maps/settings.json").read_text())["target"] == "7"
 
 
+def test_one_says_what_the_output_of_the_network_is(run, source, tmp_path, capsys):
+    run("--output-is", "logits", "--target", "3")
+    outputs = [load("digits").probabilities(cnnviz.InputImage.open(source / name)) for name in GOOD]
+    expected = [np.exp(output[3]) / np.exp(output).sum() for output in outputs]
+    found = [float(row["probability"]) for row in rows(tmp_path / "maps")]
+    assert found == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(SystemExit):  # other maps than without it
+        run("--target", "3")
+    assert "Received: output is None, there 'logits'." in capsys.readouterr().err
+
+
 def test_settings_that_led_to_no_map_bind_nobody(run, tmp_path):
     with pytest.raises(SystemExit):
         run("--layer", "conv9")

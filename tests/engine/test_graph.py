@@ -304,5 +304,5 @@ def test_an_operation_that_has_no_gradient_is_named():
     model = keras.Model(image, layers.Dense(3)(layers.GlobalMaxPooling2D()(layers.Conv2D(3, 3)(pale))))
     network, picture = Network(model, value_range=(0, 1)), np.full((12, 12, 3), 0.5, np.float32)
     np.testing.assert_allclose(network.logits(picture), model(picture[np.newaxis])[0], rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match="such as occlusion.* Received: a network with AdjustSaturation"):
+    with pytest.raises(ValueError, match="such as Occlusion.* Received: a network with AdjustSaturation"):
         network.gradient(picture, 1)

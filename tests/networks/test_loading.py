@@ -66,6 +66,17 @@ def test_a_saved_model_answers_as_the_original_does(model, tmp_path, ending, kin
     np.testing.assert_array_equal(network.probabilities(image), Network(model).probabilities(image))
 
 
+def test_one_says_what_the_output_of_a_file_is(model, tmp_path):
+    model.save(tmp_path / "mine.keras")
+    image = np.random.default_rng(0).uniform(0, 255, (8, 8, 1)).astype(np.float32)
+    output = model(image[np.newaxis]).numpy()[0]
+    network = load(tmp_path / "mine.keras", output_is="logits")
+    assert network.name == "mine"
+    assert network.probabilities(image) == pytest.approx(np.exp(output) / np.exp(output).sum(), abs=1e-6)
+    with pytest.raises(ValueError, match=r"output_is must be one of .* Received: 'chances'"):
+        load(tmp_path / "mine.keras", output_is="chances")
+
+
 def test_bundled_names_may_be_written_in_capitals():
     assert load("Digits").name == "digits"
 
