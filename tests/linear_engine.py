@@ -19,7 +19,7 @@ class LinearEngine:
 
     name = "linear"
     input_shape, dtype, output_names = (SIDE, SIDE, COLOURS), "float32", ("0",)
-    score_shape, head = (CLASSES,), "softmax"
+    score_shape, head, attentions = (CLASSES,), "softmax", ()
 
     def __init__(self, seed=0):
         random = np.random.default_rng(seed)

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 from kinds import fixed
+from quick import OF_CONVOLUTIONS
 
-from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
 
@@ -55,7 +55,7 @@ def test_numbers_between_are_cut_off_as_the_model_does_it():
     assert Network(model).logits(picture) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("method", all_methods())
+@pytest.mark.parametrize("method", OF_CONVOLUTIONS)
 def test_every_method_answers_or_says_truly_why_not(method):
     network, target = Network(model_of("uint8")), 1 if "target" in method.uses else None
     twin = Network(model_of("float32"))

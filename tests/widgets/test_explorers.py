@@ -3,10 +3,10 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
+from quick import OF_CONVOLUTIONS
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -31,7 +31,7 @@ MAKES_PICTURES = (MaximalActivation,)
 
 
 @pytest.mark.parametrize(
-    "method", [each for each in all_methods() if each not in MAKES_PICTURES], ids=lambda method: method.__name__
+    "method", [each for each in OF_CONVOLUTIONS if each not in MAKES_PICTURES], ids=lambda method: method.__name__
 )
 def test_the_live_view_holds_the_raw_numbers_of_every_method(session, method):
     explorer = Explorer(session=session)
@@ -54,7 +54,7 @@ def test_the_live_view_shows_the_picture_that_a_method_makes(session, method):
     assert view.title == session.result.request.caption
 
 
-@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+@pytest.mark.parametrize("method", OF_CONVOLUTIONS, ids=lambda method: method.__name__)
 def test_the_figure_shows_every_method(session, method):
     explorer = Explorer(session=session)
     explorer.figure.show(True)
