@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from linear_engine import LinearEngine, keras_twin
+from linear_engine import AttentiveEngine, LinearEngine, attentive_twin, keras_twin
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.engine.engine import Engine
@@ -63,6 +63,21 @@ def test_both_engines_give_the_same_map(method, target, network, twin, image):
     rounding = 1e-6 * np.abs(twin.logits(image)).max()  # a drop is the difference of two scores
     np.testing.assert_allclose(found.array, expected.array, atol=1e-5 * np.abs(expected.array).max() + rounding)
     assert (found.unit, found.signed, found.axes) == (expected.unit, expected.signed, expected.axes)
+
+
+@pytest.mark.parametrize("name", NEED_ATTENTION)
+def test_both_engines_give_the_same_attention(name, image):
+    engine, method = AttentiveEngine(), getattr(cnnviz, name)()
+    assert isinstance(engine, Engine)
+    found, expected = (
+        cnnviz.compute(method, network, image, target=cnnviz.Target(0) - cnnviz.Target(1)).array
+        for network in (
+            cnnviz.Network.of_engine(engine, value_range=(0, 1)),
+            cnnviz.Network(attentive_twin(engine), value_range=(0, 1)),
+        )
+    )
+    assert found.any()
+    np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
 
 
 @pytest.mark.parametrize("name", REFUSE)
