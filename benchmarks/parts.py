@@ -48,7 +48,13 @@ PARTS = {
 }
 
 # {method: the reason why it has no row}
-LEFT_OUT = {"Filters": "it shows weights as they are: no pass through the network"}
+LEFT_OUT = {
+    "Filters": "it shows weights as they are: no pass through the network",
+    **dict.fromkeys(
+        ("AttentionRollout", "GradientWeightedRollout", "RawAttention"),
+        "the networks that are measured have no attention",
+    ),
+}
 
 
 def part(name):

@@ -16,6 +16,7 @@ from .maps.similarity import Similarity as Similarity
 from .methods import all_methods as all_methods
 from .methods.ablation_cam import AblationCAM as AblationCAM
 from .methods.activations import Activations as Activations
+from .methods.attention_rollout import AttentionRollout as AttentionRollout
 from .methods.cam import CAM as CAM
 from .methods.eigen_cam import EigenCAM as EigenCAM
 from .methods.filters import Filters as Filters
@@ -23,6 +24,7 @@ from .methods.grad_cam import GradCAM as GradCAM
 from .methods.grad_cam_plus_plus import GradCAMPlusPlus as GradCAMPlusPlus
 from .methods.gradient import Gradient as Gradient
 from .methods.gradient_times_input import GradientTimesInput as GradientTimesInput
+from .methods.gradient_weighted_rollout import GradientWeightedRollout as GradientWeightedRollout
 from .methods.guided_grad_cam import GuidedGradCAM as GuidedGradCAM
 from .methods.hires_cam import HiResCAM as HiResCAM
 from .methods.integrated_gradients import IntegratedGradients as IntegratedGradients
@@ -30,6 +32,7 @@ from .methods.layer_cam import LayerCAM as LayerCAM
 from .methods.lrp import LRP as LRP
 from .methods.maximal_activation import MaximalActivation as MaximalActivation
 from .methods.occlusion import Occlusion as Occlusion
+from .methods.raw_attention import RawAttention as RawAttention
 from .methods.rise import RISE as RISE
 from .methods.score_cam import ScoreCAM as ScoreCAM
 from .methods.smooth_grad import SmoothGrad as SmoothGrad

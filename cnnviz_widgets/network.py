@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from .core.cache import ByteBoundedCache
 from .core.image import InputImage
-from .core.layer import LayerInfo
+from .core.layer import AttentionInfo, LayerInfo
 from .core.model_output import ClassOutput, RegressionOutput, output_of
 from .core.target import Target
 from .engine.engine import Engine, has_graph
@@ -164,7 +164,7 @@ class Network(Questions):
 
     def layer(self, path: str) -> LayerInfo:
         """The LayerInfo at `path`. Raises ValueError, with the nearest spellings, for an unknown one."""
-        for info in (*self.layers, *self.engine.grids):
+        for info in (*self.layers, *self.engine.grids, *self.attentions):
             if info.path == path:
                 return info
         near = nearest(path, [info.path for info in self.layers])
@@ -175,6 +175,11 @@ class Network(Questions):
     def spatial_layers(self) -> tuple[LayerInfo, ...]:
         """The layers whose output is a grid of channels, and such maps between layers, in order of execution."""
         return self.engine.grids
+
+    @property
+    def attentions(self) -> tuple[AttentionInfo, ...]:
+        """The attention matrices, in order of execution; their `path` may stand wherever a layer's does."""
+        return self.engine.attentions
 
     @property
     def weighted_layers(self) -> tuple[str, ...]:

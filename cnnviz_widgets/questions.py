@@ -42,6 +42,11 @@ class Batch:
         return values[0] if self.single else values
 
 
+def with_heads(matrices: np.ndarray) -> np.ndarray:
+    """Attention matrices (n, heads, queries, keys), of some that may have no axis for a single head."""
+    return matrices[:, np.newaxis] if matrices.ndim == 3 else matrices
+
+
 class Questions:
     """The questions about images, as the base class of Network, which has the attributes.
 
@@ -224,6 +229,20 @@ class Questions:
         """The output of a layer, (height, width, channels) or its own shape; (n, ...) for a batch."""
         batch = self.batch(image)
         return batch.answer(self.engine.activations(batch.array, self.layer(layer).path)[0])
+
+    def attention(self, image: ImageLike, *layers: str) -> list[np.ndarray]:
+        """The attention matrices of each of `layers`, from one pass: (heads, queries, keys); (n, ...) for a batch.
+
+        `layers` are paths of the network's `attentions`. The rows, one for each query, sum to 1.
+        """
+        batch = self.batch(image)
+        found = self.engine.activations(batch.array, *(self.layer(layer).path for layer in layers))
+        return [batch.answer(with_heads(values)) for values in found]
+
+    def attention_gradient(self, image: ImageLike, target: TargetLike, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """(attention matrices, gradient of the target's score) of a layer, (heads, queries, keys) each."""
+        matrices, gradient = self.layer_gradient(image, target, layer)
+        return with_heads(matrices[np.newaxis])[0], with_heads(gradient[np.newaxis])[0]
 
     @property
     def is_random(self) -> bool:

@@ -192,7 +192,7 @@ def _layer(method: Method, network: Network, layer, target: Target | None) -> st
         return method.default_layer(network, target)
     info = network.layer(layer)
     if info not in method.layers(network):
-        examples = ", ".join(known.path for known in method.layers(network)[-4:])
+        examples = ", ".join(known.path for known in method.layers(network)[-4:]) or "none of this network"
         raise ValueError(
             f"{method.title} cannot use this layer; it can use, for example, {examples}. "
             f"Received: {layer!r}, a {info.kind} with output {info.size}."

@@ -413,6 +413,67 @@ def attention_in_shifted_windows(head, probe):
     return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.GlobalAveragePooling1D()(tokens)))
 
 
+@kind(relus=0)
+def patches_mixed_without_attention(head, probe):
+    """As in MLP-Mixer, the patches cut out by reshapes."""
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, padding="same", name="conv1")(image), probe)
+    patches = ops.transpose(ops.reshape(first, (-1, 4, 3, 4, 3, 4)), (0, 1, 3, 2, 4, 5))
+    tokens = layers.Dense(6, name="embedded")(ops.reshape(patches, (-1, 16, 36)))
+    across = layers.Permute((2, 1))(layers.LayerNormalization()(tokens))
+    across = layers.Dense(16)(layers.Dense(8, activation="gelu")(across))
+    tokens = layers.Add(name="mixed")([tokens, layers.Permute((2, 1))(across)])
+    hidden = layers.Dense(8, activation="gelu")(layers.LayerNormalization()(tokens))
+    tokens = layers.Add(name="block1")([tokens, layers.Dense(6)(hidden)])
+    return keras.Model(image, layers.Dense(CLASSES, activation=head)(layers.GlobalAveragePooling1D()(tokens)))
+
+
+@kind(relus=0)
+def mobilevit_block(head, probe):
+    """Attention among pixels that have the same place in their patches of 2 x 2, between convolutions."""
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, padding="same", activation="swish", name="conv1")(image), probe)
+    local = layers.Conv2D(6, 1, name="local")(first)
+    unfolded = ops.transpose(ops.reshape(local, (-1, 6, 2, 6, 2, 6)), (0, 2, 4, 1, 3, 5))
+    tokens = attended(ops.reshape(unfolded, (-1, 36, 6)), "block1")
+    folded = ops.transpose(ops.reshape(tokens, (-1, 2, 2, 6, 6, 6)), (0, 3, 1, 4, 2, 5))
+    back = layers.Conv2D(4, 1, activation="swish", name="back")(ops.reshape(folded, (-1, 12, 12, 6)))
+    joined = layers.Concatenate(name="joined")([first, back])
+    return keras.Model(image, ending(layers.Conv2D(4, 3, activation="swish", name="fused")(joined), head))
+
+
+class RelativeAttention(layers.Layer):
+    """Attention over the cells of a grid, with a learned number for each pair of them."""
+
+    def build(self, shape):
+        _, rows, columns, channels = shape
+        self.weights_of = layers.Dense(3 * channels, name="weights_of")
+        self.weights_of.build((None, rows * columns, channels))
+        self.offsets = self.add_weight(shape=(2, rows * columns, rows * columns), initializer="normal", name="offsets")
+
+    def call(self, values):
+        _, rows, columns, channels = values.shape
+        tokens = self.weights_of(ops.reshape(values, (-1, rows * columns, channels)))
+        parts = ops.transpose(ops.reshape(tokens, (-1, rows * columns, 3, 2, channels // 2)), (2, 0, 3, 1, 4))
+        weights = ops.softmax(ops.matmul(parts[0], ops.transpose(parts[1], (0, 1, 3, 2))) + self.offsets)
+        return ops.reshape(ops.transpose(ops.matmul(weights, parts[2]), (0, 2, 1, 3)), (-1, rows, columns, channels))
+
+
+@kind(relus=0)
+def coatnet_blocks(head, probe):
+    """Attention over the grid of a convolution, then over a grid of half the size."""
+    image = keras.Input((12, 12, 3))
+    grid = probed(layers.Conv2D(6, 3, strides=3, activation="gelu", name="conv1")(image), probe)
+    for name in ("block1", "block2"):
+        norm = layers.LayerNormalization(name=f"{name}_norm")(grid)
+        if name == "block2":
+            norm, grid = layers.MaxPooling2D(2)(norm), layers.MaxPooling2D(2)(grid)
+        grid = layers.Add(name=f"{name}_add")([grid, RelativeAttention(name=f"{name}_attention")(norm)])
+        hidden = layers.Dense(8, activation="gelu")(layers.LayerNormalization()(grid))
+        grid = layers.Add(name=name)([grid, layers.Dense(6)(hidden)])
+    return keras.Model(image, ending(grid, head))
+
+
 # ---- Several inputs, several outputs
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from cnnviz_widgets.core.layer import LayerInfo
+from cnnviz_widgets.core.layer import AttentionInfo, LayerInfo
 
 SIDE, BLOCK, COLOURS, CHANNELS, CLASSES = 16, 4, 3, 6, 5
 
@@ -19,7 +19,7 @@ class LinearEngine:
 
     name = "linear"
     input_shape, dtype, output_names = (SIDE, SIDE, COLOURS), "float32", ("0",)
-    score_shape, head = (CLASSES,), "softmax"
+    score_shape, head, attentions = (CLASSES,), "softmax", ()
 
     def __init__(self, seed=0):
         random = np.random.default_rng(seed)
@@ -85,6 +85,54 @@ class LinearEngine:
                 part = gradient[(*(slice(begin, end) for begin, end in box), ..., unit)]
                 part += weight / part.size
         return gradient
+
+
+class AttentiveEngine(LinearEngine):
+    """A `LinearEngine` whose cells attend to one another, by the products of what they hold, before their mean."""
+
+    attentions = (
+        AttentionInfo(
+            "attention", "Attention", (1, 16, 16), 0, None, cells=(SIDE // BLOCK, SIDE // BLOCK), among_tokens=True
+        ),
+    )
+
+    def outputs(self, images):
+        logits = (self._weights(images) @ self._tokens(images)).mean(axis=1) @ self.dense
+        powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        return logits, powers / powers.sum(axis=-1, keepdims=True)
+
+    def activations(self, images, *layers):
+        return [self._maps(images) if layer == "maps" else self._weights(images)[:, None] for layer in layers]
+
+    def layer_gradient(self, image, objective, layer, relu, key=None):
+        assert layer == "attention"
+        values = self._tokens(image) @ (self.dense[:, objective.units] @ objective.weights)  # (n, tokens)
+        gradient = np.repeat(values[:, None, None, :], 16, axis=2) / 16
+        return self._weights(image)[:, None], gradient.astype(np.float32)
+
+    def _tokens(self, images):
+        return self._maps(images).reshape(len(images), 16, CHANNELS)
+
+    def _weights(self, images):
+        tokens = self._tokens(images)
+        scores = tokens @ tokens.swapaxes(1, 2)
+        powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def attentive_twin(engine):
+    """The function of an `AttentiveEngine` as a Keras model."""
+    import keras
+    from keras import layers, ops
+
+    image = keras.Input((SIDE, SIDE, COLOURS))
+    maps = layers.Conv2D(CHANNELS, BLOCK, strides=BLOCK, use_bias=False, name="maps")(image)
+    tokens = layers.Reshape((16, CHANNELS))(maps)
+    weights = ops.softmax(ops.matmul(tokens, ops.transpose(tokens, (0, 2, 1))))
+    pooled = layers.GlobalAveragePooling1D()(ops.matmul(weights, tokens))
+    model = keras.Model(image, layers.Dense(CLASSES, use_bias=False, activation="softmax")(pooled))
+    model.set_weights([engine.mix, engine.dense])
+    return model
 
 
 def keras_twin(engine):

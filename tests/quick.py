@@ -1,8 +1,12 @@
-"""A method that repeats little: enough to see whether it works."""
+"""Methods as tests ask them: one that repeats little, and those that any convolutional network can answer."""
 
 from dataclasses import replace
 
 from cnnviz_widgets.core.parameters import parameters_of
+from cnnviz_widgets.methods import all_methods
+
+# A network of convolutions has no attention; what it says to methods about that is in `methods/test_attention.py`.
+OF_CONVOLUTIONS = tuple(method for method in all_methods() if method.family != "attention")
 
 
 def quick(setting, times=4):

@@ -232,9 +232,13 @@ import cnnviz_widgets as cnnviz
 layers = [keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.Conv2D(4, 3, activation="relu")]
 tail = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3, activation="softmax")]
 network = cnnviz.Network(keras.Sequential([keras.Input((12, 12, 3)), *layers, *tail]), value_range=(0, 1))
+picture = keras.Input((12, 12, 3))
+tokens = keras.layers.Reshape((16, 4))(keras.layers.Conv2D(4, 3, 3)(picture))
+tokens = keras.layers.GlobalAveragePooling1D()(keras.layers.MultiHeadAttention(2, 2)(tokens, tokens))
+transformer = cnnviz.Network(keras.Model(picture, keras.layers.Dense(3)(tokens)), value_range=(0, 1))
 image = cnnviz.InputImage(np.random.default_rng(0).uniform(0, 1, (12, 12, 3)))
 for method in cnnviz.all_methods():
-    result = cnnviz.compute(method.suited_to(12), network, image)
+    result = cnnviz.compute(method.suited_to(12), transformer if method.family == "attention" else network, image)
     assert np.isfinite(result.array).all()
     print(method.__name__)
 print(any(name in sys.modules for name in {WIDGETS}))

@@ -16,7 +16,7 @@ import cnnviz_widgets as cnnviz
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
-from quick import quick
+from quick import OF_CONVOLUTIONS, quick
 
 network = cnnviz.load("digits")
 network.cache.limit = 4_000_000  # full before one begins to count
@@ -42,7 +42,7 @@ def size():
     gc.collect()
     return psutil.Process().memory_info().rss
 
-methods = cnnviz.all_methods()
+methods = OF_CONVOLUTIONS
 for _ in range(150):
     update()
 before = size()

@@ -28,6 +28,7 @@ from cnnviz_widgets.methods.integrated_gradients import IntegratedGradients
 from cnnviz_widgets.methods.lrp import LRP
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.methods.raw_attention import RawAttention
 from cnnviz_widgets.methods.rise import RISE
 from cnnviz_widgets.methods.score_cam import ScoreCAM
 from cnnviz_widgets.methods.x_grad_cam import XGradCAM
@@ -203,6 +204,7 @@ GIVEN = {
     "no_mask": lambda: compute(ScoreCAM(), pooled(), noise(4, 4, 1), target=1, layer="mean"),
     "negative_score": lambda: compute(AblationCAM(), pooled(), noise(4, 4, 1), target=0, layer="maps"),
     "first_component": lambda: compute(EigenCAM(), small(), noise(), layer="conv1"),
+    "attention_of": lambda: compute(RawAttention(), small("vision_transformer_with_a_class_token"), noise()),
     "fused_layers": lambda: compute(GradCAM(), small(), noise(), target=0, layer=["relu1", "conv2"]),
 }
 

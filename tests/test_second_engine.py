@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from linear_engine import LinearEngine, keras_twin
+from linear_engine import AttentiveEngine, LinearEngine, attentive_twin, keras_twin
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.engine.engine import Engine
 
 NEED_A_TRACE = ("LRP", "MaximalActivation")
 NEED_A_RELU = ("GuidedGradCAM",)
-RUN = [method for method in cnnviz.all_methods() if method.__name__ not in NEED_A_TRACE + NEED_A_RELU]
+NEED_ATTENTION = ("AttentionRollout", "GradientWeightedRollout", "RawAttention")
+REFUSE = NEED_A_TRACE + NEED_A_RELU + NEED_ATTENTION
+RUN = [method for method in cnnviz.all_methods() if method.__name__ not in REFUSE]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,22 @@ def test_both_engines_give_the_same_map(method, target, network, twin, image):
     assert (found.unit, found.signed, found.axes) == (expected.unit, expected.signed, expected.axes)
 
 
-@pytest.mark.parametrize("name", NEED_A_TRACE + NEED_A_RELU)
+@pytest.mark.parametrize("name", NEED_ATTENTION)
+def test_both_engines_give_the_same_attention(name, image):
+    engine, method = AttentiveEngine(), getattr(cnnviz, name)()
+    assert isinstance(engine, Engine)
+    found, expected = (
+        cnnviz.compute(method, network, image, target=cnnviz.Target(0) - cnnviz.Target(1)).array
+        for network in (
+            cnnviz.Network.of_engine(engine, value_range=(0, 1)),
+            cnnviz.Network(attentive_twin(engine), value_range=(0, 1)),
+        )
+    )
+    assert found.any()
+    np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
+
+
+@pytest.mark.parametrize("name", REFUSE)
 def test_a_method_that_needs_more_refuses_in_a_sentence(name, network, image):
     with pytest.raises(ValueError, match="Received: |Choose"):
         cnnviz.compute(getattr(cnnviz, name)(), network, image, target=0)

@@ -25,6 +25,7 @@ class Looked:
 NETWORKS = {
     "digits": Looked("digits", ("conv3", "conv2"), 7, 4, "conv2", grain=True),
     "digits, even": Looked("digits"),
+    "small_transformer": Looked("small_transformer"),
     "efficientnet_lite0": Looked("efficientnet_lite0", ("block7_add", "head_activation"), 56, 40, "stem_conv"),
 }
 
@@ -52,6 +53,9 @@ def cases(name):
         method, rule = cnnviz.LRP(rule="alpha-beta"), {"rule": "alpha-beta"}
         yield Case(method, "zennit_lrp", rule, reduce="sum", why=NOTHING_OPPOSES)
         yield Case(method, "zennit_lrp", rule | {"alone": True}, reduce="sum")
+        return
+    if name == "small_transformer":
+        yield from attention()
         return
     looked = NETWORKS[name]
     layers, only_relu = looked.layers, "" if name == "digits" else ONLY_RELU
@@ -186,6 +190,23 @@ def rise():
         ours = cnnviz.RISE(masks=MASKS, cells=5, fill=fill, score=score, centred=centred)
         options = {"masks": MASKS, "cells": 5, "keep": ours.keep, "centred": centred}
         yield Case(ours, "formula_rise", options | {"fill": fill, "probability": score == "probability"})
+
+
+def attention():
+    """Every fusion of heads; rows of the first layer and of the last."""
+    for number in (1, 3):
+        path = f"attention in block{number}_attention"
+        for options in (
+            {"heads": "mean"},
+            {"heads": "max"},
+            {"heads": "one", "head": 2},
+            {"heads": "mean", "query": "all"},
+        ):
+            ours = cnnviz.RawAttention(**options)
+            yield Case(ours, "formula_raw_attention", {"layer": number - 1, **options}, path)
+    for options in ({"heads": "mean"}, {"heads": "max"}, {"heads": "min"}, {"heads": "mean", "discard": 0.5}):
+        yield Case(cnnviz.AttentionRollout(**options), "formula_attention_rollout", options)
+    yield Case(cnnviz.GradientWeightedRollout(), "formula_gradient_weighted_rollout")
 
 
 def held(name, layers, convolution):

@@ -22,6 +22,7 @@ import cnnviz_widgets as cnnviz
 from .cases import NETWORKS, Case, cases
 from .places import HERE, folder, python_in
 from .process import OURS
+from .small_transformer import NAME, small_transformer
 
 PAGE = HERE.parents[1] / "docs" / "against_references.md"
 SCRIPT = HERE / "scripts" / "references_in_torch.py"
@@ -94,7 +95,7 @@ def check(rows):
 
 def compared(name, python):
     """Return ([Compared], {package: version}) of a network."""
-    network, listed = cnnviz.load(NETWORKS[name].network), list(cases(name))
+    network, listed = network_of(name), list(cases(name))
     image = network.fit(picture(name))
     target = int(network.target(None, image).index)
     with tempfile.TemporaryDirectory() as place:
@@ -117,6 +118,11 @@ def compared(name, python):
     ], versions
 
 
+def network_of(name):
+    """Return the network that is looked at under a name."""
+    return small_transformer() if name == NAME else cnnviz.load(NETWORKS[name].network)
+
+
 def doubled(network):
     """Return the same network with layers and weights in double precision."""
     model = network.model
@@ -129,7 +135,7 @@ def doubled(network):
 
 def picture(name):
     """Return the first sample image, the digit with a grain unless the network is looked at as it is."""
-    sample = cnnviz.samples(NETWORKS[name].network)[0]
+    sample = cnnviz.samples("digits" if name == NAME else NETWORKS[name].network)[0]
     if not NETWORKS[name].grain:
         return sample
     array = np.asarray(sample.array, np.float32)
@@ -139,7 +145,9 @@ def picture(name):
 
 def hand_over(place, network, image, target, listed):
     """Write what the references need into the folder `place`; return the picture of maximal activation."""
-    weights = {f"{layer.name}/{each.name}": each.numpy() for layer in network.model.layers for each in layer.weights}
+    named = [(layer.name, each) for layer in network.model.layers for each in layer.weights]
+    # In an attention, "kernel" is the name of four weights; the path tells them apart.
+    weights = {f"{name}/{each.path.rpartition(f'{name}/')[-1]}": each.numpy() for name, each in named}
     np.savez(place / "weights.npz", **weights)
     np.save(place / "image.npy", image.array)
     picture = cnnviz.compute(cnnviz.MaximalActivation(steps=24), network, image, target=target).array
@@ -199,7 +207,8 @@ gone there, to {alike:g}, is rounding; what is left is another formula, and its 
 
 The first sample image of each bundled network, and the class that it sees there. The digit has a grain: each pixel is
 moved by up to {grain:g} of 255, for its even background gives max pools windows of equal numbers, where a gradient has
-more than one right answer. The digit as it is stands in lines of its own, "digits, even".
+more than one right answer. The digit as it is stands in lines of its own, "digits, even". Methods about attention look
+at the digit by a small vision transformer with random weights, `benchmarks/peers/small_transformer.py`.
 
 Some things are not what a library does out of the box. SmoothGrad gets our noise, for its own is drawn anew each time;
 noisy copies and distances from a baseline are rounded to single precision on both sides. Maps of pytorch-grad-cam are

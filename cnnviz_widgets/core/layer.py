@@ -1,4 +1,4 @@
-"""`LayerInfo`: the facts of one of a network's layers."""
+"""`LayerInfo`: the facts of one of a network's layers, and `AttentionInfo`: those of one of its attentions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,3 +82,27 @@ class LayerInfo:
         if "Transpose" in self.kind:
             return kernel.swapaxes(2, 3)  # Keras keeps (height, width, filters, input channels) here
         return kernel
+
+
+@dataclass(frozen=True)
+class AttentionInfo(LayerInfo):
+    """The attention matrices of one layer; `output_shape` is (heads, queries, keys).
+
+    The keys are tokens, each one number along the last axis: `before` tokens without a place in the image (class and
+    register tokens), then the `cells` of the grid row by row, then perhaps more without a place.
+    """
+
+    grid: bool = False  # its axes are no rows and columns
+    cells: tuple[int, int] | None = None  # (rows, columns); None for attention over other things than the whole image
+    before: int = 0
+    among_tokens: bool = False  # the queries are the same tokens as the keys
+
+    @property
+    def over_image(self) -> bool:
+        """True where each key is a cell of one grid over the whole image, or one of a few tokens beside the cells."""
+        return self.cells is not None
+
+    @property
+    def heads(self) -> int:
+        """The number of heads."""
+        return self.output_shape[0] or 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cnnviz_widgets.network import Network
 
 # In display order: first those that a person would try first.
-FAMILIES = ("class activation map", "gradient", "perturbation", "what the network holds")
+FAMILIES = ("class activation map", "gradient", "perturbation", "attention", "what the network holds")
 # How far gradients go back: not even to the model's input, to that, or to the pixels through the network's preprocess.
 SLOPES = ("none", "behind", "exact")
 # The side, in px, for which parameters marked `per_image` give their numbers.

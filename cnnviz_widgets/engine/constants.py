@@ -9,11 +9,24 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
+# Arithmetic with which TensorFlow writes the order of axes, as in a softmax over another axis than the last.
+FOLDED = {
+    "ConcatV2": lambda *values: np.concatenate(values[:-1], int(values[-1])),
+    "Pack": lambda *values: np.stack(values),
+    "Range": np.arange,
+    "Sub": np.subtract,
+}
+
+
 def static_value(tensor: "tf.Tensor") -> np.ndarray | None:
     """The array that a tensor of a graph always holds; None if its value depends on something."""
     import tensorflow as tf
 
-    return tf.get_static_value(tensor)
+    value = tf.get_static_value(tensor)
+    if value is not None or tensor.op.type not in FOLDED or tensor.shape.rank not in (0, 1):
+        return value
+    given = [static_value(each) for each in tensor.op.inputs]
+    return None if any(each is None for each in given) else np.asarray(FOLDED[tensor.op.type](*given))
 
 
 def applied(kind: str, arguments: Mapping[str, Any]) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from cnnviz_widgets.core.layer import LayerInfo
+from cnnviz_widgets.core.layer import AttentionInfo, LayerInfo
 from cnnviz_widgets.core.target import Objective
 
 
@@ -27,12 +27,15 @@ class Engine(Protocol):
     Images are (n, height, width, channels) of `dtype`, a layer's activations (n, rows, columns, channels) or of the
     layer's own shape. Results are float32, or float64 where the model computes in it.
 
+    The path of one of the `attentions` may stand wherever a layer's does: its activations are the attention matrices.
+
     `key` names the image of a batch of one: results that do not depend on the objective may be kept under it.
     """
 
     name: str
     layers: tuple[LayerInfo, ...]  # in order of execution
     grids: tuple[LayerInfo, ...]  # the grids of channels, of layers and between them, in the same order
+    attentions: tuple[AttentionInfo, ...]  # matrices of shape (n, heads, queries, keys), in the same order
     input_shape: tuple[int | None, int | None, int]  # (height, width, channels), None where any size goes
     dtype: str
     output_names: tuple[str, ...]

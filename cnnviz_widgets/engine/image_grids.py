@@ -6,6 +6,7 @@ where the images were. One pass over the graph says of each tensor that depends 
 """
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .axis_parts import (
@@ -152,13 +153,39 @@ def _window(operation, given, output):
 
 
 def _reshaped(operation, given, output):
-    source, sizes = given[0], tuple(output.shape)
+    source = given[0]
     if source is None:
         return None
+    sizes = _sizes(operation, source, output)
     axes = dealt(source, sizes)
     if axes is None and sizes and sizes[0] is None and is_images(source[0]) and None not in sizes[1:]:
         return source[0], *(rest(size) for size in sizes[1:])
     return axes
+
+
+def _sizes(operation, source, output):
+    """The sizes after a reshape, also where TensorFlow does not know them before there are images."""
+    sizes = tuple(output.shape)
+    if None not in sizes[1:]:
+        return sizes
+    if len(sizes) == 2:  # the images' and other axes in one, for a product with a matrix of a known number of rows
+        products = [reader.inputs[1].shape[0] for reader in output.consumers() if reader.type == "MatMul"]
+        return (None, products[0]) if products and sizes[0] is None else sizes
+    all_numbers = length(tuple(part for axis in source[1:] for part in axis))
+    if sizes.count(None) == 2 and all_numbers is not None and is_images(source[0]) and _is_number_of_images(operation):
+        known = prod(size for size in sizes if size is not None)
+        return None, *(all_numbers // known if size is None else size for size in sizes[1:])
+    return sizes
+
+
+def _is_number_of_images(operation):
+    """True for a reshape that asks for as many places along the first axis as there are, as by `shape(values)[0]`."""
+    asked = operation.inputs[1].op
+    first = asked.inputs[0].op if asked.type == "Pack" else None
+    if first is None or first.type != "StridedSlice" or first.inputs[0].op.type != "Shape":
+        return False
+    begin, counted = static_value(first.inputs[1]), first.inputs[0].op.inputs[0]
+    return begin is not None and begin.tolist() == [0] and counted is operation.inputs[0]
 
 
 def _transposed(operation, given, output):
@@ -244,17 +271,30 @@ def _joined_along(operation, given, output):
     result = list(known[0])
     for axes in known[1:]:
         result = [axis_beside(first, second) for first, second in zip(result, axes, strict=True)]
-    size = output.shape[along]
-    lengths = [tensor.shape[along] for tensor in tensors]
+    lengths = _lengths(tensors, given, along)
+    size = output.shape[along] if lengths is None else sum(lengths)
     cells = [place for place, axes in enumerate(given[:-1]) if axes is not None and cells_of(axes[along])[0]]
     if along == 0:
         result[along] = rest(size)
-    elif len(cells) == 1 and None not in lengths:
+    elif len(cells) == 1 and lengths is not None and size is not None:
         axis, before = cells_of(given[cells[0]][along])
         result[along] = sequence(axis, before + sum(lengths[: cells[0]]), size)
     else:
         result[along] = length_changed(result[along], size)
     return tuple(result)
+
+
+def _lengths(tensors, given, along):
+    """The lengths of tensors along an axis; None where TensorFlow does not know one, and neither do its axes."""
+    found: list[int] = []
+    for tensor, axes in zip(tensors, given, strict=False):
+        size = tensor.shape[along]
+        if size is None and axes is not None:
+            size = length(axes[along])
+        if size is None:
+            return None
+        found.append(size)
+    return found
 
 
 def _packed(operation, given, output):

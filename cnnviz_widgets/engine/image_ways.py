@@ -8,6 +8,7 @@ layers that never see the one that is explained.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .axis_parts import COLUMNS, ROWS, is_side
 from .constants import static_value
 from .tensor_names import operation
 
@@ -65,10 +66,17 @@ class ImageWays:
         return found
 
     def _behind(self, node, before):
-        if node.op == "Transpose" and tuple(self._constant(node, 1)) == (0, 2, 1, 3):
+        if node.op == "Transpose" and tuple(self._constant(node, 1)) == (0, 2, 1, 3) and self._takes_sides(node):
             return Orientation(not before.transposed, before.columns, before.rows)
         turned = self._turned_axes(node)
         return Orientation(before.transposed, before.rows ^ (1 in turned), before.columns ^ (2 in turned))
+
+    def _takes_sides(self, node):
+        """True unless the two axes in the middle are known to be others than rows and columns, as tokens and heads."""
+        axes = self._graph.axes().get(self._graph.inputs_of(node.name)[0])
+        return axes is None or any(
+            is_side(axes[1], first) and is_side(axes[2], second) for first, second in ((ROWS, COLUMNS), (COLUMNS, ROWS))
+        )
 
     def _turned_axes(self, node):
         """The axes of (n, rows, columns, channels) that a node runs through backwards."""

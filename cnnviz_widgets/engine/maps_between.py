@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .constants import static_value
 from .op_kinds import CONVOLUTIONS, PADDINGS, REDUCTIONS
 from .tensor_names import operation
 
@@ -56,13 +57,19 @@ def with_maps_between(graph: "ForwardGraph", taps: "Sequence[Tap]") -> "tuple[Ta
 
 
 def _averaged(graph, taps):
-    """Taps of the grids over which operations take a mean, a sum or the largest number."""
+    """Taps of the grids over whose places operations take a mean, a sum or the largest number."""
     for node in graph.definition.node if taps else ():
         if node.op in REDUCTIONS:
-            tensor = graph.tensor(graph.inputs_of(node.name)[0])
-            if tensor.shape.rank == 4 and tensor.op.type not in CONVOLUTIONS:
+            tensor, over = map(graph.tensor, graph.inputs_of(node.name)[:2])
+            if tensor.shape.rank == 4 and tensor.op.type not in CONVOLUTIONS and _is_over_places(over):
                 shape, kind = tuple(tensor.shape[1:]), tensor.op.type
                 yield replace(taps[0], path="", layer=None, tensor=tensor.name, shape=shape, kind=kind)
+
+
+def _is_over_places(axes):
+    """True unless the axes are known not to be those of rows or of columns, as where channels are normalised."""
+    over = static_value(axes)
+    return over is None or not {1, 2, -3, -2}.isdisjoint(over.ravel().tolist())
 
 
 def _is_map(graph, tap):

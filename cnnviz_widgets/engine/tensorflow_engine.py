@@ -10,10 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from cnnviz_widgets.core.cache import ByteBoundedCache
-from cnnviz_widgets.core.layer import LayerInfo
+from cnnviz_widgets.core.layer import AttentionInfo, LayerInfo
 from cnnviz_widgets.core.model_output import HEAD_OF, is_regression
 from cnnviz_widgets.core.target import Objective
 
+from .attention_matrices import attentions_of
 from .axis_parts import is_grid
 from .compiled import CompiledFunctions, terms_of
 from .gradient_ends import without_gradient
@@ -48,6 +49,7 @@ class TensorFlowEngine:
     name: str
     layers: tuple[LayerInfo, ...]
     grids: tuple[LayerInfo, ...]
+    attentions: tuple[AttentionInfo, ...]
     input_shape: ImageShape
     head: str
     score_shape: tuple[Any, ...]
@@ -93,6 +95,9 @@ class TensorFlowEngine:
         self.tensors = {tap.path: tap.tensor for tap in self.traced.all_taps}
         ways, axes = ImageWays(self.traced.graph), self.traced.graph.axes()
         self._take_infos([self._info(tap, ways, axes) for tap in self.traced.all_taps])
+        found = attentions_of(self.traced.graph, self.traced.taps, ways)
+        self.attentions = tuple(info for info, _ in found)
+        self.tensors |= {info.path: tensor for info, tensor in found}
         self._facts = ByteBoundedCache(KEPT_BYTES)
         self._shared: dict[Hashable, Any] = {}
         self._settle_head(options)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from .axis_parts import Axes, cells_of, is_images
+from .axis_parts import Axes, cells_of, is_images, length
 from .tensor_names import GraphDef, operation, tensor_name
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class TokenGrid:
     tensor: str
     shape: tuple[int, int, int]
     before: int
+    tokens: int  # together; TensorFlow may not know it
 
 
 def with_token_grids(graph: "ForwardGraph", tensors: Iterable[str]) -> tuple["ForwardGraph", dict[str, TokenGrid]]:
@@ -52,9 +53,10 @@ def _grid(tensor: tf.Tensor, axes: Axes | None) -> TokenGrid | None:
         return None
     channels, (cells, before) = tensor.shape[-1], cells_of(axes[1])
     rows, columns = (cell.size for cell in cells) if cells else (None, None)
-    if channels is None or rows is None or columns is None:
+    tokens = length(axes[1]) if tensor.shape[1] is None else tensor.shape[1]
+    if channels is None or rows is None or columns is None or tokens is None:
         return None
-    return TokenGrid(f"{_named(tensor.name, GRID)}:0", (rows, columns, channels), before)
+    return TokenGrid(f"{_named(tensor.name, GRID)}:0", (rows, columns, channels), before, tokens)
 
 
 def _rewritten(definition: GraphDef, ways: dict[str, tf.Graph]) -> GraphDef:
@@ -83,13 +85,13 @@ def _way_through(tensor, grid):
     rows, columns, channels = grid.shape
     end = grid.before + rows * columns
     with tf.Graph().as_default() as graph:
-        given = tf.compat.v1.placeholder(tensor.dtype, tensor.shape, name=_named(tensor.name, GIVEN))
+        shape = (tensor.shape[0], grid.tokens, channels)
+        given = tf.compat.v1.placeholder(tensor.dtype, shape, name=_named(tensor.name, GIVEN))
         with tf.name_scope(_named(tensor.name, "")):
-            # No slices of nothing or of everything, which would stay in the graph and stand between output and softmax.
+            # No slices of all or of nothing, which would stay in the graph, between an output and its softmax.
+            own = given if grid.tokens == rows * columns else given[:, grid.before : end]
+            cells = tf.reshape(tf.reshape(own, (-1, *grid.shape), name=GRID), (-1, rows * columns, channels))
             before = [given[:, : grid.before]] if grid.before else []
-            behind = [] if tensor.shape[1] == end else [given[:, end:]]
-            of_image = given[:, grid.before : end] if before or behind else given
-            laid_out = tf.reshape(of_image, (-1, *grid.shape), name=GRID)
-            cells = tf.reshape(laid_out, (-1, rows * columns, channels))
+            behind = [] if grid.tokens == end else [given[:, end:]]
             tf.identity(tf.concat([*before, cells, *behind], 1), name=TOKENS)
     return graph

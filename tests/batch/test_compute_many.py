@@ -3,19 +3,18 @@
 import numpy as np
 import pytest
 from PIL import Image
-from quick import quick
+from quick import OF_CONVOLUTIONS, quick
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets.batch import compute_many
 from cnnviz_widgets.core.failures import Refusal
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.networks import load, samples
 from cnnviz_widgets.request import compute
 
 METHODS = [
-    quick(method.suited_to(28), 8) for method in all_methods() if "image" in method.uses and method.__name__ != "CAM"
+    quick(method.suited_to(28), 8) for method in OF_CONVOLUTIONS if "image" in method.uses and method.__name__ != "CAM"
 ]
 
 

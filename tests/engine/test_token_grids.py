@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras import layers
-from kinds import KINDS, Probe, fixed
+from keras import layers, ops
+from kinds import KINDS, MoreTokens, Probe, attended, fixed
 
 import cnnviz_widgets as cnnviz
 from cnnviz_widgets import Network
@@ -16,6 +16,7 @@ TOKENS = {
     "vision_transformer_with_a_class_token": ("block1", 1),
     "vision_transformer_with_registers_at_both_ends": ("more", 2),
     "attention_in_shifted_windows": ("block1", 0),
+    "patches_mixed_without_attention": ("mixed", 0),
 }
 SERVED = pytest.mark.parametrize("name", TOKENS)
 
@@ -91,6 +92,39 @@ def test_grad_cam_of_tokens_lies_on_the_image(name):
     )
     assert result.array.shape == (4, 4)
     assert result.on_image().shape == (12, 12)
+
+
+def in_a_row(grid, tokens):
+    """(the number of images, whatever is left, channels): TensorFlow does not know the number of tokens."""
+
+    def reshaped(values):
+        return ops.reshape(values, (ops.shape(values)[0], -1, ops.shape(values)[-1]))
+
+    return layers.Lambda(reshaped, output_shape=(tokens, 6))(grid)
+
+
+def test_tokens_of_a_number_that_is_left_to_the_reshape_are_served_as_well():
+    """Keras Hub's transformers ask for (the number of images, -1, channels), and put a class token in front."""
+    picture, weights = keras.Input((12, 12, 3)), MoreTokens(1, 0, name="more")
+    patches = layers.Conv2D(6, 3, 3)(picture)
+    weights.build((None, 16, 6))
+    tokens = weights(in_a_row(patches, 16))
+    tokens = attended(tokens, "block1")
+    model = fixed(keras.Model(picture, layers.Dense(3)(tokens[:, 0])))
+    expected = keras.Model(picture, model.get_layer("block1").output)(image()[None]).numpy()[0, 1:].reshape(4, 4, 6)
+    network = Network(model, value_range=(0, 1))
+    assert np.allclose(network.activations(image(), "block1"), expected, atol=1e-5)
+    assert [info.cells for info in network.attentions] == [(4, 4)]
+
+
+def test_images_and_windows_in_one_axis_are_not_taken_for_images():
+    """(the number of images and windows, -1, channels): what is left is a window's cells, and no grid of the image."""
+    picture = keras.Input((12, 12, 3))
+    windows = ops.transpose(ops.reshape(layers.Conv2D(6, 3, 3)(picture), (-1, 2, 2, 2, 2, 6)), (0, 1, 3, 2, 4, 5))
+    windows = ops.reshape(windows, (-1, 2, 2, 6))
+    tokens = layers.Dense(6, name="tokens")(in_a_row(windows, 4))
+    model = keras.Model(picture, layers.Dense(3)(ops.mean(ops.reshape(tokens, (-1, 16, 6)), axis=1)))
+    assert not Network(model, value_range=(0, 1)).layer("tokens").spatial
 
 
 def test_what_is_computed_within_windows_is_no_grid():

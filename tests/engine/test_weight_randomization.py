@@ -7,13 +7,12 @@ import pytest
 import tensorflow as tf
 from keras import layers
 from kinds import KINDS
-from quick import quick
+from quick import OF_CONVOLUTIONS, quick
 
 from cnnviz_widgets.anatomy.convolution import Convolution
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.maps.similarity import Similarity, spearman
-from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.network import Network
@@ -64,7 +63,7 @@ def test_it_answers_as_a_keras_model_with_the_same_weights(count, alone, which):
     np.testing.assert_allclose(network.gradient(image, 2), tape.gradient(score, batch)[0], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+@pytest.mark.parametrize("method", OF_CONVOLUTIONS, ids=lambda method: method.__name__)
 def test_every_method_sees_the_weights_that_were_shuffled(method):
     """A function of its own, past `CompiledFunctions.compiled`, would go on showing the weights that were learned."""
     by_hand = Network(shuffled_by_hand("functional", [("scores", 0), ("conv2", 1)], head="softmax"), value_range=(0, 1))

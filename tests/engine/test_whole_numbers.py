@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 from kinds import fixed
+from quick import OF_CONVOLUTIONS
 
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.network import Network
@@ -183,7 +184,7 @@ def test_where_a_gradient_ends_the_sentence_names_the_operation_and_what_works(k
             assert "must depend on" not in said
 
 
-@pytest.mark.parametrize("method", all_methods())
+@pytest.mark.parametrize("method", OF_CONVOLUTIONS)
 def test_every_method_answers_or_says_truly_why_not(method):
     network, target = Network(model_of("uint8")), 1 if "target" in method.uses else None
     twin = Network(model_of("float32"))

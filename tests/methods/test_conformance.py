@@ -15,14 +15,31 @@ from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.request import compute, steps
 
 SIDE = 12
-LAYER = "conv1"  # linear, so that it has both signs; with ReLUs behind it, so that their rules matter
+# {family: (the kind of model, its layer)} on which its methods are tried; all others on the last. The layer conv1 is
+# linear, so that it has both signs, with ReLUs behind it, so that their rules matter.
+TRIED_ON = {
+    "attention": ("vision_transformer_with_a_class_token", "attention in block1_attention"),
+    "": ("functional", "conv1"),
+}
 RIDDLES = {"What", "How", "Whether", "Of", "Where", "Which", "In"}
 every_method = pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
 
 
+def tried_on(method):
+    """(the kind of model, its layer) on which a method is tried."""
+    return TRIED_ON.get(method.family, TRIED_ON[""])
+
+
+@pytest.fixture
+def small(opened, request):
+    """The network on which the method of a test is tried."""
+    return opened(tried_on(request.getfixturevalue("method"))[0])[1]
+
+
 def asked(method, network, picture, target=0):
-    """Keywords of `compute` for a method on the small network."""
-    return {"network": network, "image": picture, "target": target, "layer": LAYER if "layer" in method.uses else None}
+    """Keywords of `compute` for a method on its small network."""
+    layer = tried_on(method)[1] if "layer" in method.uses else None
+    return {"network": network, "image": picture, "target": target, "layer": layer}
 
 
 def settings_near(default, network):
@@ -41,15 +58,18 @@ def values_of(method, name, network):
         return list(parameter.options)
     if isinstance(parameter, Switch):
         return [False, True]
-    return list(method.slider_ends(name, SIDE, network.layer(LAYER))[:2])
+    return list(method.slider_ends(name, SIDE, network.layer(tried_on(method)[1]))[:2])
 
 
 @pytest.fixture(scope="module")
-def results(small, picture):
+def results(opened, picture):
     """`results(method)`: what it gives at its defaults, at every option and at both ends of every slider."""
-    return cache(
-        lambda method: [result_of(setting, small, picture) for setting in settings_near(method.suited_to(SIDE), small)]
-    )
+
+    def given(method):
+        network = opened(tried_on(method)[0])[1]
+        return [result_of(setting, network, picture) for setting in settings_near(method.suited_to(SIDE), network)]
+
+    return cache(given)
 
 
 def result_of(setting, network, picture, target=0):
@@ -121,7 +141,7 @@ def test_it_runs_at_every_option_and_at_both_ends_of_every_slider(method, result
 @pytest.mark.parametrize("end", [0, 1], ids=["low", "high"])
 def test_it_runs_with_all_sliders_at_one_end(method, end, small, picture):
     sliders = {
-        name: method.slider_ends(name, SIDE, small.layer(LAYER))[end]
+        name: method.slider_ends(name, SIDE, small.layer(tried_on(method)[1]))[end]
         for name, parameter in parameters_of(method).items()
         if isinstance(parameter, Slider)
     }
@@ -211,9 +231,16 @@ def test_it_refuses_parameters_that_make_no_sense_in_three_parts(method):
             assert "\n" not in str(refusal.value)
 
 
-@every_method
+OTHERS = {
+    "attention": ("vision_transformer", "vision_transformer_with_registers_at_both_ends"),
+    "": ("nested_twice", "subclassed", "one_channel", "four_channels", "not_square", "any_size"),
+}
+
+
 @pytest.mark.parametrize(
-    "name", ["nested_twice", "subclassed", "one_channel", "four_channels", "not_square", "any_size"]
+    ("method", "name"),
+    [(method, name) for method in all_methods() for name in OTHERS.get(method.family, OTHERS[""])],
+    ids=lambda each: getattr(each, "__name__", each),
 )
 def test_it_runs_on_models_of_other_kinds(method, name, opened, image):
     kind, network = opened(name)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
+from kinds import KINDS
 
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.methods import all_methods
@@ -127,6 +128,18 @@ def test_grad_cam_of_a_residual_block_of_operations_is_its_cam():
     network = network_of(lambda values: answer(ops.relu(values + branch(values))))
     ours, cam = (compute(method, network, PICTURE, target=1).array for method in (GradCAM(final_relu=False), CAM()))
     np.testing.assert_allclose(ours * SIDE * SIDE, cam, rtol=1e-3, atol=1e-5)
+
+
+def test_tokens_and_heads_that_change_places_turn_no_image():
+    network = Network(KINDS["coatnet_blocks"].build(), value_range=(0, 1))
+    assert [info.path for info in (*network.spatial_layers, *network.attentions) if info.mirrored] == []
+
+
+def test_a_normalisation_of_channels_has_no_maps_inside():
+    """Its means are over the channels: what they are taken of is no map that someone put there."""
+    network = Network(KINDS["coatnet_blocks"].build(), value_range=(0, 1))
+    assert [info.path for info in network.spatial_layers if info.layer is None] == []
+    assert GradCAM.default_layer(network, Target(0)) == "block2"
 
 
 def test_maps_between_layers_are_no_layers():

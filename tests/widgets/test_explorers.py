@@ -3,17 +3,22 @@ from dataclasses import replace
 import matplotlib
 import numpy as np
 import pytest
+from kinds import KINDS
+from quick import OF_CONVOLUTIONS
 
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
+from cnnviz_widgets.methods.attention_rollout import AttentionRollout
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
+from cnnviz_widgets.methods.gradient_weighted_rollout import GradientWeightedRollout
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.methods.raw_attention import RawAttention
 from cnnviz_widgets.methods.score_cam import ScoreCAM
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 from cnnviz_widgets.widgets.explorers.architecture_explorer import ArchitectureExplorer
@@ -31,7 +36,7 @@ MAKES_PICTURES = (MaximalActivation,)
 
 
 @pytest.mark.parametrize(
-    "method", [each for each in all_methods() if each not in MAKES_PICTURES], ids=lambda method: method.__name__
+    "method", [each for each in OF_CONVOLUTIONS if each not in MAKES_PICTURES], ids=lambda method: method.__name__
 )
 def test_the_live_view_holds_the_raw_numbers_of_every_method(session, method):
     explorer = Explorer(session=session)
@@ -54,7 +59,7 @@ def test_the_live_view_shows_the_picture_that_a_method_makes(session, method):
     assert view.title == session.result.request.caption
 
 
-@pytest.mark.parametrize("method", all_methods(), ids=lambda method: method.__name__)
+@pytest.mark.parametrize("method", OF_CONVOLUTIONS, ids=lambda method: method.__name__)
 def test_the_figure_shows_every_method(session, method):
     explorer = Explorer(session=session)
     explorer.figure.show(True)
@@ -62,6 +67,36 @@ def test_the_figure_shows_every_method(session, method):
     explorer.figure.figure.canvas.draw()
     images = [image for axes in explorer.figure.figure.axes for image in axes.get_images()]
     assert images
+
+
+@pytest.fixture
+def transformer():
+    network = Network(KINDS["vision_transformer_with_a_class_token"].build(), value_range=(0, 1))
+    return Session(network, np.random.default_rng(0).uniform(0, 1, (12, 12, 3)), runner=Inline())
+
+
+@pytest.mark.parametrize("method", [AttentionRollout, GradientWeightedRollout, RawAttention])
+def test_the_live_view_holds_attention_of_a_transformer(transformer, method):
+    explorer = Explorer(session=transformer)
+    transformer.choose_method(method)
+    assert transformer.status == "done", transformer.message
+    np.testing.assert_array_equal(shown(explorer), transformer.result.array)
+
+
+def test_the_layers_of_raw_attention_are_the_attentions_and_its_heads_end_with_the_layer_s(transformer):
+    explorer = Explorer(session=transformer)
+    transformer.choose_method(RawAttention)
+    assert explorer.layer_picker.list.names == ["attention in block1_attention", "attention in block2_attention"]
+    explorer.layer_picker.list.selected = 0
+    assert transformer.result.request.layer == "attention in block1_attention"
+    controls = {control.description: control for control in explorer.controls.widget.children}
+    assert controls["head"].max == 1
+
+
+def test_a_network_without_attention_says_what_the_method_needs(session):
+    session.choose_method(AttentionRollout)
+    assert session.status == "failed"
+    assert "needs self-attention among the same tokens" in session.message
 
 
 def test_the_figure_is_made_when_asked_for_and_the_backend_stays(session):

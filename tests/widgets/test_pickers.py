@@ -3,10 +3,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from quick import quick
+from quick import OF_CONVOLUTIONS, quick
 
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.activations import Activations
 from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
@@ -289,7 +288,7 @@ def test_one_channel_or_sum_is_named_and_set_against_no_class(session, picker):
     assert picker.list.label == "Class · now: channel 3 of conv1 rather than channel 2 of conv1"
 
 
-@pytest.mark.parametrize("method", [method for method in all_methods() if "target" in method.uses])
+@pytest.mark.parametrize("method", [method for method in OF_CONVOLUTIONS if "target" in method.uses])
 def test_every_method_with_a_target_explains_one_class_rather_than_another(method, session):
     session.update(method=quick(method.suited_to(32)), target=Target(0) - Target(2), layer=None)
     assert session.status == "done", session.message

@@ -181,6 +181,43 @@ def _rise_mask(index, sides, cells, keep, seed):
     return large[begins[0] : begins[0] + sides[0], begins[1] : begins[1] + sides[1]]
 
 
+def attention(model, image, target):
+    """Return a transformer's (attention matrices, their gradients of the logit), lists of (heads, tokens, tokens)."""
+    score = model(image)[0, target]
+    slopes = torch.autograd.grad(score, model.seen)
+    return [each[0].detach().numpy() for each in model.seen], [each[0].numpy() for each in slopes]
+
+
+def attention_rollout(matrices, heads, discard=0.0):
+    """Abnar and Zuidema 2020, section 3, for the class token; heads and weights left out as in vit-explain."""
+    product = np.eye(matrices[0].shape[-1])
+    for each in matrices:
+        weights = getattr(each, heads)(axis=0)
+        weights[weights < np.sort(weights, axis=None)[int(discard * weights.size)]] = 0
+        weights = (weights + np.eye(len(weights))) / 2
+        product = weights / weights.sum(axis=-1, keepdims=True) @ product
+    return _on_patches(product[0])
+
+
+def gradient_weighted_rollout(matrices, slopes):
+    """Chefer et al. 2021, equations 5 and 6, for the class token."""
+    relevance = np.eye(matrices[0].shape[-1])
+    for weights, slope in zip(matrices, slopes, strict=True):
+        relevance += np.maximum(weights * slope, 0).mean(axis=0) @ relevance
+    return _on_patches(relevance[0])
+
+
+def _on_patches(row):
+    side = int(len(row) ** 0.5)
+    return row[1:].reshape(side, side)
+
+
+def raw_attention(matrices, layer, heads, head=0, query="score"):
+    """The class token's row of one layer, or the mean of all rows."""
+    weights = matrices[layer][head] if heads == "one" else getattr(matrices[layer], heads)(axis=0)
+    return _on_patches(weights[0] if query == "score" else weights.mean(axis=0))
+
+
 def enlarged(values, sides):
     """Return (rows, columns) bilinear at another size, by torch, middle over middle."""
     given = torch.from_numpy(np.asarray(values, np.float64))[None, None]

@@ -24,8 +24,9 @@ from captum.attr._utils import lrp_rules
 from digits_in_torch import Digits
 from lite0_in_torch import Lite0
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from transformer_in_torch import SmallTransformer
 
-NETWORKS = {"digits": Digits, "efficientnet_lite0": Lite0}
+NETWORKS = {"digits": Digits, "efficientnet_lite0": Lite0, "small_transformer": SmallTransformer}
 # Where a layer of the Keras model is in its twin; other names are the same.
 MODULES = {
     "digits": {name: f"body.{name}_relu" for name in ("conv1", "conv2", "conv3")},
@@ -227,6 +228,20 @@ class References:
     def formula_rise(self, fill, **options):
         """Mask by mask."""
         return formulas.rise(self._model, self._image, self._target, self._fill(fill), **options)
+
+    def formula_raw_attention(self, layer, heads, head=0, query="score"):
+        """A row of one layer's attention."""
+        matrices, _ = formulas.attention(self._model, self._image, self._target)
+        return formulas.raw_attention(matrices, layer, heads, head, query)
+
+    def formula_attention_rollout(self, heads, discard=0.0):
+        """The product over the layers."""
+        matrices, _ = formulas.attention(self._model, self._image, self._target)
+        return formulas.attention_rollout(matrices, heads, discard)
+
+    def formula_gradient_weighted_rollout(self):
+        """The rule for self-attention."""
+        return formulas.gradient_weighted_rollout(*formulas.attention(self._model, self._image, self._target))
 
     def formula_filters(self, layer, slices, channel=0):
         """A convolution's weights, (filter, rows, columns, channel), or reduced over the channels."""
