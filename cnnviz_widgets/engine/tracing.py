@@ -26,6 +26,7 @@ from .maps_between import with_maps_between
 from .op_kinds import HEADS
 from .recorded_gradients import SavedGradients, record_gradients
 from .token_grids import with_token_grids
+from .whole_numbers import DOOR
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
 _one_trace = threading.RLock()
@@ -90,7 +91,7 @@ def call_once(
 
     @tf.function
     def forward(images):
-        images = images if preprocess is None else preprocess(images)
+        images = images if preprocess is None else tf.identity(preprocess(images), name=DOOR)
         outputs = model(inputs.filled(images), training=False)
         seen["names"] = names_in(outputs, getattr(model, "output_names", None))
         seen["backward"] = record_gradients(tf.compat.v1.get_default_graph())
