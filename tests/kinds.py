@@ -56,7 +56,12 @@ class Kind:
 @cache
 def _explained(kind, model):
     """A function of images to the output that is explained; the same one each time, for it may have to be compiled."""
-    return lambda images: tf.nest.flatten(model(kind.given(images), training=False))[kind.output]
+
+    def explained(images):
+        output = tf.nest.flatten(model(kind.given(images), training=False))[kind.output]
+        return tf.reduce_mean(output, axis=(1, 2)) if output.shape.rank == 4 else output  # of masks, over all places
+
+    return explained
 
 
 def on_any_processor(call):
@@ -639,6 +644,61 @@ def with_a_preprocess_function(head, probe):
     return functional_with(layers.ReLU(), head, probe)
 
 
+@kind()
+def standardised_at_the_input(head, probe):
+    image = keras.Input((12, 12, 3))
+    standard = layers.Lambda(tf.image.per_image_standardization)(image)
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(standard), probe)
+    return keras.Model(image, ending(layers.Conv2D(6, 3, activation="relu", name="conv2")(first), head))
+
+
+@tf.custom_gradient
+def cut_off(values):
+    """Whole numbers, with the gradient of the numbers themselves."""
+    return tf.floor(values), lambda gradient: gradient
+
+
+@kind(options={"preprocess": lambda images: images * 255})
+def whole_numbers(head, probe):
+    """The twin is the model behind the cast: it takes floats, and cuts them off."""
+    image = keras.Input((12, 12, 3), dtype="uint8" if head else "float32")
+    pixels = layers.ZeroPadding2D(1)(image if head else layers.Lambda(cut_off)(image))
+    first = layers.Conv2D(4, 3, activation="relu", name="conv1")(layers.Rescaling(1 / 255)(pixels))
+    return keras.Model(image, ending(layers.Conv2D(6, 3, activation="relu", name="conv2")(probed(first, probe)), head))
+
+
+# ---- Gradients that a layer brings along
+
+
+@tf.custom_gradient
+def safe_root(values):
+    """The square root; its gradient stays finite at zero."""
+    root = tf.sqrt(values)
+    return root, lambda gradient: gradient * 0.5 / tf.maximum(root, 1e-2)
+
+
+class SafeRoot(layers.Layer):
+    @tf.function
+    def call(self, values):
+        return safe_root(values)
+
+
+@kind()
+def root_with_a_gradient_of_its_own(head, probe):
+    return with_a_root(layers.Lambda(safe_root, name="root"), head, probe)
+
+
+@kind(plain=("root_with_a_gradient_of_its_own", {"conv1": "conv1", "root": "root", "conv2": "conv2"}))
+def own_gradient_in_a_function(head, probe):
+    return with_a_root(SafeRoot(name="root"), head, probe)
+
+
+def with_a_root(root, head, probe):
+    image = keras.Input((12, 12, 3))
+    first = probed(layers.Conv2D(4, 3, activation="relu", name="conv1")(image), probe)
+    return keras.Model(image, ending(layers.Conv2D(6, 3, activation="relu", name="conv2")(root(first)), head))
+
+
 # ---- How a softmax can be written
 
 
@@ -730,6 +790,16 @@ def columns_of_a_log_softmax_by_hand(head, probe):
 @kind(head="hidden")
 def clipped_sigmoids(head, probe):
     return of_probabilities(head, probe, "sigmoid", lambda p: ops.clip(p, 1e-7, 1 - 1e-7))
+
+
+@kind(head="hidden")
+def resized_masks(head, probe):
+    image = keras.Input((12, 12, 3))
+    first = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="conv1")(image)
+    second = layers.Conv2D(6, 3, padding="same", activation="relu", name="conv2")(probed(first, probe))
+    masks = layers.Conv2D(CLASSES, 1, activation="sigmoid", name="masks")(second)
+    output = layers.UpSampling2D(2, interpolation="bilinear")(masks)
+    return keras.Model(image, ops.log(output) if head is None else output)
 
 
 @kind(head="sigmoid", classes=1)

@@ -27,6 +27,7 @@ from .op_kinds import HEADS, LOOKUP
 from .recorded_gradients import SavedGradients, record_gradients
 from .shapes import tell_shape
 from .token_grids import with_token_grids
+from .whole_numbers import DOOR
 
 # Shadowing `call` changes what other threads see of the model: one trace at a time.
 _one_trace = threading.RLock()
@@ -91,7 +92,7 @@ def call_once(
 
     @tf.function
     def forward(images):
-        given = images if preprocess is None else preprocess(images)
+        given = images if preprocess is None else tf.identity(preprocess(images), name=DOOR)
         outputs = model(inputs.filled(given), training=False)
         seen["names"] = names_in(outputs, getattr(model, "output_names", None))
         seen["backward"] = record_gradients(tf.compat.v1.get_default_graph())

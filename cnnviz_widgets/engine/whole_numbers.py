@@ -9,10 +9,12 @@ from collections import defaultdict
 
 import tensorflow as tf
 
-from .op_kinds import IDENTITIES, LINEAR, MOVES, RESIZINGS
+from .op_kinds import IDENTITIES, LINEAR, MOVES, RESIZINGS, SHAPE_ONLY
 from .registered_gradients import FLOATS, HANDED_BACK, hand_back, register_once
 from .tensor_names import GraphDef, NodeDef, operation
 
+# The name of the operation that gives the images to the model, where a person's function prepares them.
+DOOR = "images_for_the_model"
 INTEGERS = {kind.as_datatype_enum for kind in (tf.uint8, tf.int8, tf.uint16, tf.int16, tf.int32, tf.int64)}
 NEAREST = "ResizeNearestNeighbor"
 # The output holds numbers of the inputs, whatever their type.
@@ -22,14 +24,17 @@ TO_FLOATS = RESIZINGS - {NEAREST} | {"ResizeArea", "ResizeBicubic"}
 
 
 def without_integers(definition: GraphDef, image: str) -> GraphDef:
-    """A GraphDef in which the images `image` stay floats where they are cast to integers, moved, and cast back."""
+    """A GraphDef in which the images `image` stay floats where they are cast to integers, moved, and cast back.
+
+    That is so where the model does nothing else with them: it takes integers. Else it has a gradient without that.
+    """
     if not any(_makes_integers(node) for node in definition.node):
         return definition
     nodes, readers = {node.name: node for node in definition.node}, defaultdict(list)
     for node in definition.node:
         for tensor in node.input:
             readers[operation(tensor)].append(node)
-    casts = _casts(operation(image), readers)
+    casts = _casts(DOOR if DOOR in nodes else operation(image), readers)
     carried = _carried(casts, readers)
     if not any(_is_end(reader) for name in carried for reader in readers[name]):
         return definition
@@ -70,14 +75,20 @@ def _reads_as_data(node, name):
 
 
 def _casts(image, readers):
-    """The names of the casts to integers of the image, as it is, moved, or in another type of floats."""
+    """The names of the casts to integers of the image, as it is, moved, or in another type of floats.
+
+    None of them where the numbers of the image are used in another way as well.
+    """
     found, waiting, seen = set(), [image], {image}
     while waiting:
         name = waiting.pop()
         for node in readers[name]:
             if _makes_integers(node):
                 found.add(node.name)
-            elif (_makes_floats(node) or node.op in CARRYING) and node.name not in seen and _reads_as_data(node, name):
+            elif not (_makes_floats(node) or node.op in CARRYING) or not _reads_as_data(node, name):
+                if node.op not in SHAPE_ONLY:
+                    return set()
+            elif node.name not in seen:
                 seen.add(node.name)
                 waiting.append(node.name)
     return found

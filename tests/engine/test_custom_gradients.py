@@ -324,13 +324,19 @@ def test_a_gradient_that_was_not_saved_with_a_model_is_refused_but_for_silu(pict
 
 
 def test_normalisations_fold_beside_it_but_not_what_it_reads(picture):
-    @tf.custom_gradient
-    def reads(values):
-        return tf.identity(values), lambda gradient: gradient * tf.sin(values)
+    half, quarter = tf.constant([0.5, 0.4, 0.3, 0.2]), tf.constant([0.25, 0.2, 0.15, 0.1])
+
+    def normalised(values):
+        product = values * half  # in the middle of what is folded, and read on the way back alone
+
+        @tf.custom_gradient
+        def own(values):
+            return tf.identity(values), lambda gradient: gradient * tf.sin(product)
+
+        return own(product + quarter)
 
     image = keras.Input((12, 12, 3))
-    values = layers.BatchNormalization(name="norm1")(layers.Conv2D(4, 3, use_bias=False, name="conv1")(image))
-    values = layers.Lambda(reads)(values)
+    values = layers.Lambda(normalised)(layers.Conv2D(4, 3, use_bias=False, name="conv1")(image))
     values = layers.BatchNormalization(name="norm2")(layers.Conv2D(6, 3, use_bias=False, name="conv2")(values))
     model = fixed(keras.Model(image, ending(layers.ReLU()(values), None)))
     network = Network(model, value_range=(0, 1))

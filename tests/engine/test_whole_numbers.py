@@ -112,6 +112,23 @@ def test_integers_that_are_moved_before_their_cast_have_the_gradient_of_moved_fl
     assert network.gradient(PICTURE, 1) == pytest.approx(by_tape(1, MOVED[name]), abs=1e-7)
 
 
+def test_what_prepares_the_images_has_its_own_gradient_in_front_of_the_cast():
+    network = Network(model_of("uint8"), preprocess=lambda images: images * 255, value_range=(0, 1))
+    assert network.gradient(PICTURE / np.float32(255), 1) == pytest.approx(255 * by_tape(1), rel=1e-4)
+
+
+def test_a_network_of_floats_that_rounds_beside_them_has_the_gradient_of_the_tape():
+    def remainder(image):
+        return image - 0.5 * tf.cast(tf.cast(image, "int32"), "float32")
+
+    network, picture = Network(model_of("float32", remainder)), PICTURE + np.float32(0.3)
+    images = tf.constant(picture[np.newaxis])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        score = network.model(images)[0, 1]
+    assert network.gradient(picture, 1) == pytest.approx(tape.gradient(score, images)[0].numpy(), abs=1e-7)
+
+
 def test_what_computes_with_integers_still_gets_them():
     def halved_too(image):
         return tf.concat([tf.cast(image, "float32"), tf.cast(image[:, ::-1] // tf.cast(2, image.dtype), "float32")], -1)
