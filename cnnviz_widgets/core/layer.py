@@ -96,6 +96,7 @@ class AttentionInfo(LayerInfo):
     cells: tuple[int, int] | None = None  # (rows, columns); None for attention over other things than the whole image
     before: int = 0
     among_tokens: bool = False  # the queries are the same tokens as the keys
+    alone: bool = True  # nothing mixes tokens of the image by one another but the attentions that are known
 
     @property
     def over_image(self) -> bool:

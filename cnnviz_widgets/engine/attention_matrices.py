@@ -28,35 +28,55 @@ PASSED_THROUGH = TRANSPARENT | {"Mul", "SelectV2", "Transpose"}
 
 def attentions_of(graph: "ForwardGraph", taps: "Sequence[Tap]", ways: ImageWays) -> list[tuple[AttentionInfo, str]]:
     """The attentions of a graph, each as (its facts, the name of its tensor), in order of execution."""
+    softmaxes = {node.name: weighed for node in graph.definition.node if (weighed := _weighed_by(graph, node))}
+    products = {node.name for node in graph.definition.node if _is_product(graph, node.name)}
+    known = {product for name, weighed in softmaxes.items() for product in weighed | _compared_for(graph, name)}
     found, times = [], Counter()
-    for node in graph.definition.node:
-        tensor = f"{node.name}:0"
-        if node.op != "Softmax" or not _weighs_tokens(graph, node.name):
-            continue
+    for softmax in softmaxes:
+        tensor = f"{softmax}:0"
         name = _name(graph, taps, tensor)
         times[name] += 1
         path = name if times[name] == 1 else f"{name}@{times[name]}"
-        found.append((_info(graph, path, tensor, ways), tensor))
+        found.append((_info(graph, path, tensor, ways, alone=products <= known), tensor))
     return found
 
 
-def _weighs_tokens(graph, name):
-    """True if the numbers of an operation are multiplied, as a matrix, by others that come from the image."""
-    of_numbers, waiting = graph.of_numbers(), [name]
-    if name not in of_numbers:
-        return False
+def _weighed_by(graph, node):
+    """The matrix products in which the numbers of a softmax weigh others that come from the image."""
+    of_numbers, waiting, found = graph.of_numbers(), [node.name], set()
+    if node.op != "Softmax" or node.name not in of_numbers:
+        return found
     for source in waiting:
         for reader in graph.readers(source):
-            given = [operation(tensor) for tensor in graph.inputs_of(reader)]
-            others = of_numbers.intersection(given) - {source}
-            if graph.node(reader).op in PASSED_THROUGH and not others:
+            if _is_product(graph, reader):
+                found.add(reader)
+            elif graph.node(reader).op in PASSED_THROUGH and _from_image(graph, reader) == {source}:
                 waiting.append(reader)
-            elif graph.node(reader).op in PRODUCTS and others:
-                return True
-    return False
+    return found
 
 
-def _info(graph, path, tensor, ways):
+def _compared_for(graph, name):
+    """The matrix products of queries and keys behind a softmax, in front of it with nothing else of the image."""
+    found, waiting = set(), [name]
+    for source in waiting:
+        if _is_product(graph, source):
+            found.add(source)
+        elif len(given := _from_image(graph, source)) == 1:
+            waiting += given
+    return found
+
+
+def _is_product(graph, name):
+    """True for a matrix product of two tensors that come from the image."""
+    return graph.node(name).op in PRODUCTS and len(_from_image(graph, name)) > 1
+
+
+def _from_image(graph, name):
+    """The operations whose numbers, which come from the image, an operation takes."""
+    return graph.of_numbers().intersection(map(operation, graph.inputs_of(name)))
+
+
+def _info(graph, path, tensor, ways, alone):
     shape, axes = tuple(graph.tensor(tensor).shape[1:]), graph.axes().get(tensor)
     cells, before = _grid_behind(axes)
     return AttentionInfo(
@@ -70,6 +90,7 @@ def _info(graph, path, tensor, ways):
         shared=ways.is_shared(tensor),
         cells=cells,
         before=before,
+        alone=alone,
         among_tokens=cells is not None and axes is not None and axes[-2] == axes[-1],
     )
 

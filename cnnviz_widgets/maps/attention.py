@@ -41,6 +41,8 @@ def _obstacle(network, infos):
             return f"where {info.path} ({info.size}) is within windows, or over something else than the image's tokens"
         if not info.among_tokens:
             return f"where the queries of {info.path} ({info.size}) are others than its keys"
+    if not infos[0].alone:
+        return "where tokens are also multiplied by one another elsewhere than in attention with a softmax of its own"
     for first, second in pairwise(infos):
         if not same_tokens(first, second):
             return f"whose tokens change from {first.path} ({first.size}) to {second.path} ({second.size})"

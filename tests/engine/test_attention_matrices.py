@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 from kinds import CLASSES, KINDS, MoreTokens, attended, fixed, patches_of
 
-from cnnviz_widgets import Network
+from cnnviz_widgets import AttentionRollout, GradientWeightedRollout, Network, RawAttention, compute
 
 
 def image():
@@ -54,6 +54,20 @@ def test_attention_by_matrix_products_is_found_with_its_numbers():
     assert info.among_tokens
     tokens = keras.Model(network.model.input, network.model.get_layer("flat").output)(image()[None])
     np.testing.assert_allclose(network.attention(image(), info.path)[0], own.weighing(tokens)[0][0], atol=1e-5)
+
+
+def test_a_rollout_is_refused_beside_attention_that_is_not_known():
+    def both(tokens):
+        scores = ops.exp(ops.matmul(tokens, ops.transpose(tokens, (0, 2, 1))) / 10)
+        by_hand = ops.matmul(scores / ops.sum(scores, axis=-1, keepdims=True), tokens)
+        return OwnAttention()(tokens + by_hand)
+
+    (info,), network = attentions(both)
+    assert not info.alone
+    for method in (AttentionRollout(), GradientWeightedRollout()):
+        with pytest.raises(ValueError, match="multiplied by one another elsewhere"):
+            compute(method, network, image())
+    assert compute(RawAttention(), network, image()).array.shape == (4, 4)  # of its layer, it is true
 
 
 def test_attention_without_an_axis_of_heads_is_one_head():
