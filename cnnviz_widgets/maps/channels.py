@@ -1,4 +1,4 @@
-"""Channels side by side: their order, and the dead ones among them. NumPy, with one look into the network's graph."""
+"""Channels side by side: their order, and the silent ones among them. NumPy, with one look into the network's graph."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ ORDERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-# ---- Dead channels
+# ---- Channels without weights, and silent ones
 
 
 def without_weights(kernels: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ class Activity:
     gated: bool  # true for values behind a ReLU, which is the layer's own or follows it
 
     @property
-    def dead(self) -> np.ndarray:
+    def silent(self) -> np.ndarray:
         """(channel,) of bool: never above zero behind the ReLU; without a ReLU, the same number everywhere."""
         if self.gated:
             return self.largest <= 0
@@ -87,7 +87,7 @@ class Activity:
 
     @property
     def meaning(self) -> str:
-        """The meaning of "dead" here, in words that follow it."""
+        """The meaning of "silent" here, in words that follow it."""
         images = "this image" if self.images == 1 else f"this image and {self.images - 1} samples"
         if self.gated:
             return f"never above zero behind its ReLU, at any place of {images}"

@@ -28,7 +28,7 @@ class Filters(Method):
 
     (filter, height, width, channel) as colours where the layer sees three channels; otherwise one slice through the
     input channels, (filter, height, width). Raw weights; signed, except for the norm. A filter without weights (norm at
-    most a millionth of the layer's largest) is named "dead": it answers every image with its bias.
+    most a millionth of the layer's largest) is named "zero weights": it answers every image with its bias.
     """
 
     title = "Filters"
@@ -66,9 +66,9 @@ class Filters(Method):
         Raises ValueError for an `input_channel` that the layer does not have.
         """
         kernels = np.moveaxis(network.kernels(layer), -1, 0)  # (filter, height, width, input channel)
-        order, dead = in_order(kernels, self.order), without_weights(kernels)
+        order, empty = in_order(kernels, self.order), without_weights(kernels)
         kernels, inputs = np.ascontiguousarray(kernels[order]), kernels.shape[-1]
-        names = tuple(f"filter {index}{' · dead' if dead[index] else ''}" for index in order)
+        names = tuple(f"filter {index}{' · zero weights' if empty[index] else ''}" for index in order)
         notes = () if kernels.shape[1:3] != (1, 1) else (single_weights(),)
         if self.slices == "auto" and inputs == 3:
             yield Result(kernels, signed=True, unit="weight", axes=COLOUR_TILES, names=names, notes=notes)

@@ -50,8 +50,8 @@ class Part:
 @pytest.fixture(scope="module", params=["voila", "jupyterlab"])
 def notebook(request, open_notebook):
     opened = open_notebook(request.param, [PAGE])
-    Part(opened, "filters").says("9 dead, struck through")
-    Part(opened, "activations").says("9 dead, struck through")
+    Part(opened, "filters").says("9 silent, struck through")
+    Part(opened, "activations").says("9 silent, struck through")
     yield opened
     opened.close()
 

@@ -104,7 +104,7 @@ test("tiles fill the width and none is cut off", () => {
 });
 
 test("a name is shortened to its number, which is not the tile's place", () => {
-  assert.deepEqual(shorter("filter 12 · dead"), ["filter 12 · dead", "12 · dead", "12"]);
+  assert.deepEqual(shorter("filter 12 · silent"), ["filter 12 · silent", "12 · silent", "12"]);
 });
 
 test("marks are round, few and within the limits", () => {

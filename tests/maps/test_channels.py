@@ -1,4 +1,4 @@
-"""Orders of channels, and which of them are dead."""
+"""Orders of channels, and which of them are silent."""
 
 import keras
 import numpy as np
@@ -62,13 +62,13 @@ def set_channel(network, layer, channel, weights, bias):
     network.layer(layer).layer.set_weights([kernel, biases])
 
 
-def test_a_channel_that_its_relu_always_closes_is_dead():
+def test_a_channel_that_its_relu_always_closes_is_silent():
     network = network_with(layers.Conv2D(4, 3, activation="relu", name="conv"))
     set_channel(network, "conv", 0, 1, 0.5)
     set_channel(network, "conv", 2, -1, -0.1)
     *_, found = activity(network, "conv", pictures(12))
-    assert found.dead[2]
-    assert not found.dead[0]
+    assert found.silent[2]
+    assert not found.silent[0]
     assert found.images == 12
     assert found.meaning == "never above zero behind its ReLU, at any place of this image and 11 samples"
 
@@ -79,7 +79,7 @@ def test_the_relu_may_follow_behind_batch_normalisation():
     network.layer("bn").layer.set_weights([np.array([1.0, 0, 1, 1]), np.array([5.0, -1, 5, 5]), mean, variance])
     *_, found = activity(network, "conv", pictures(3))
     assert found.gated
-    assert list(found.dead) == [False, True, False, False]
+    assert list(found.silent) == [False, True, False, False]
 
 
 @pytest.mark.parametrize("kind", ["FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"])
@@ -88,7 +88,7 @@ def test_the_relu_may_follow_behind_any_version_of_a_fused_normalisation(kind):
     fused = layers.Lambda(lambda maps: getattr(tf.raw_ops, kind)(x=maps, offset=[5.0, -50, 5, 5], **facts).y)
     *_, found = activity(network_with(layers.Conv2D(4, 3, name="conv"), fused, layers.ReLU()), "conv", pictures(2))
     assert found.gated
-    assert list(found.dead) == [False, True, False, False]
+    assert list(found.silent) == [False, True, False, False]
 
 
 def test_a_reader_of_the_shape_alone_is_no_other_branch():
@@ -97,14 +97,14 @@ def test_a_reader_of_the_shape_alone_is_no_other_branch():
     assert found.gated
 
 
-def test_without_a_relu_only_what_never_changes_is_dead():
+def test_without_a_relu_only_what_never_changes_is_silent():
     network = network_with(layers.Conv2D(4, 3, activation="tanh", name="conv"))
     set_channel(network, "conv", 1, 0, -0.3)
     set_channel(network, "conv", 3, -1, -0.3)
     *_, found = activity(network, "conv", pictures(2))
     assert not found.gated
-    assert found.dead[1]
-    assert not found.dead[3]
+    assert found.silent[1]
+    assert not found.silent[3]
     assert found.meaning == "the same number at every place of this image and 1 samples"
 
 
@@ -117,16 +117,16 @@ def test_a_relu_behind_a_sum_with_another_branch_is_not_this_layers():
     assert not found.gated
 
 
-def test_a_channel_that_wakes_up_on_a_later_image_is_not_dead():
+def test_a_channel_that_wakes_up_on_a_later_image_is_not_silent():
     network = network_with(layers.Conv2D(4, 3, activation="relu", name="conv"))
     set_channel(network, "conv", 0, 1, -1e-3)
     dark, bright = InputImage(np.zeros((8, 8, 1))), InputImage(np.ones((8, 8, 1)))
     first, last = list(activity(network, "conv", [dark, bright]))
-    assert first.dead[0]
-    assert not last.dead[0]
+    assert first.silent[0]
+    assert not last.silent[0]
 
 
 def test_of_one_single_number_nobody_says_that_it_never_changes():
     network = network_with(layers.Conv2D(4, 8, name="conv"))
     (only,) = activity(network, "conv", pictures(1))
-    assert not only.dead.any()
+    assert not only.silent.any()

@@ -82,13 +82,13 @@ def test_by_norm_the_whole_filter_counts_not_the_slice_that_is_shown(network):
     assert [int(name.removeprefix("filter ")) for name in result.names] == list(np.argsort(-norms))
 
 
-def test_a_filter_without_weights_is_named_dead():
+def test_a_filter_without_weights_is_named_so():
     image = keras.Input((9, 9, 1))
     model = fixed(keras.Model(image, layers.Dense(2)(layers.Flatten()(layers.Conv2D(3, 3, name="conv")(image)))))
     kernel, bias = model.get_layer("conv").get_weights()
     kernel[..., 1] = 0
     model.get_layer("conv").set_weights([kernel, bias])
-    assert compute(Filters(), Network(model), layer="conv").names == ("filter 0", "filter 1 · dead", "filter 2")
+    assert compute(Filters(), Network(model), layer="conv").names == ("filter 0", "filter 1 · zero weights", "filter 2")
 
 
 def test_a_convolution_in_one_dimension_is_refused_in_a_sentence():

@@ -123,10 +123,10 @@ def test_a_filter_is_not_told_of_with_the_facts_of_another_network(network, imag
     )
 
 
-def test_what_is_dead_on_one_image_is_not_struck_in_the_tiles_of_another(image):
+def test_what_is_silent_on_one_image_is_not_struck_in_the_tiles_of_another(image):
     network = small_network(seed=3)
     kernel, bias = network.layer("conv1").layer.get_weights()
-    kernel[..., 2], bias[2] = -np.abs(kernel[..., 2]), 0.5  # dead unless the image is black
+    kernel[..., 2], bias[2] = -np.abs(kernel[..., 2]), 0.5  # silent unless the image is black
     network.layer("conv1").layer.set_weights([kernel, bias])
     explorer = late(ActivationExplorer, network, image, READER)
     assert explorer.tiles.live_image.struck == [2]

@@ -127,7 +127,7 @@ def test_the_image_that_excites_it_is_made_on_request_and_goes_with_the_next_fil
     assert exciting.live_image.layout.display == "none"
 
 
-def test_dead_filters_are_named_struck_and_explained():
+def test_silent_filters_are_named_struck_and_explained():
     network = small_network(seed=3)
     kernel, bias = network.layer("conv1").layer.get_weights()
     kernel[..., 1], bias[1] = 0, -1
@@ -136,16 +136,16 @@ def test_dead_filters_are_named_struck_and_explained():
     network.layer("conv1").layer.set_weights([kernel, bias])
     explorer = FilterExplorer(session=Session(network, np.full((32, 32, 3), 99.0), runner=Inline()))
     view = explorer.tiles.live_image
-    assert view.names[1:3] == ["filter 1 · dead", "filter 2 · dead"]
+    assert view.names[1:3] == ["filter 1 · zero weights", "filter 2 · silent"]
     assert view.struck == [1, 2]
-    assert "2 dead, struck through: never above zero behind its ReLU, at any place of this image." in text(
-        explorer.tiles.dead
+    assert "2 silent, struck through: never above zero behind its ReLU, at any place of this image." in text(
+        explorer.tiles.silent
     )
     view.selected = 1
     assert "weights are zero" in text(explorer.detail.about_weights)
     view.selected = 2
     assert "weights are zero" not in text(explorer.detail.about_weights)
-    assert "Dead: never above zero" in text(explorer.detail.about_map)
+    assert "Silent: never above zero" in text(explorer.detail.about_map)
     assert "No part of this image" in text(explorer.detail.about_patches)
 
 

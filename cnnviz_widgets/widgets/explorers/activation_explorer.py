@@ -28,6 +28,6 @@ class ActivationExplorer(SessionExplorer):
     page = (
         columns(
             column("network_picker", "image_picker", "layer_picker", "tiles.order", layout=SIDE_COLUMN),
-            column("status", "tiles", "tiles.dead", "detail", "status.notes", layout=TILES_COLUMN),
+            column("status", "tiles", "tiles.silent", "detail", "status.notes", layout=TILES_COLUMN),
         ),
     )

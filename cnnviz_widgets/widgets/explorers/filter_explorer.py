@@ -15,7 +15,7 @@ from .session_explorer import SessionExplorer, column, columns, own, part
 
 
 class FilterExplorer(SessionExplorer):
-    """Filters of a convolution as tiles, sorted, the dead ones marked; click one for its weights, map and patches.
+    """Filters of a convolution as tiles, sorted, silent ones marked; click one for its weights, map and patches.
 
     Arguments as for `SessionExplorer`.
     """
@@ -33,7 +33,7 @@ class FilterExplorer(SessionExplorer):
     page = (
         columns(
             column("network_picker", "image_picker", layout=SIDE_COLUMN),
-            column("status", "tiles", "tiles.dead", "status.notes", layout=PICTURE_COLUMN),
+            column("status", "tiles", "tiles.silent", "status.notes", layout=PICTURE_COLUMN),
             column("layer_picker", "controls", "tiles.order", layout=SIDE_COLUMN),
         ),
         "rule",

@@ -134,5 +134,5 @@ export function drawGrid(ctx, scene, table, summary, get, grid, color) {
   }
 }
 
-/** "filter 12 · dead", "12 · dead", "12": never the tile's place, which is another number once tiles are sorted. */
+/** "filter 12 · silent", "12 · silent", "12": never the tile's place, which is another number once tiles are sorted. */
 export const shorter = (name) => [name, name.replace(/^[^\d]* (?=\d)/, ""), name.match(/\d+/)?.[0] ?? ""];

@@ -1,4 +1,4 @@
-"""The tiles of a layer, one a channel: their order, the dead ones, and the channel or unit that is picked."""
+"""The tiles of a layer, one a channel: their order, the silent ones, and the channel or unit that is picked."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .layer_facts_reader import LayerFactsReader
 
 BY_ACTIVATION = "activation on this image"
+# Ends of the names of tiles that are struck through: never heard of on some images, and never on any.
+STRUCK = ("silent", "zero weights")
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class ChannelTiles(LiveView):
 
     `selection` is the picked channel or unit, or None; listeners added by `tell` are called when it changes. It stays
     when the order of the tiles changes, or their values. `order` is a control to stand beside the tiles; with
-    `by_activation` it offers one more order, for tiles that do not depend on the image. `dead` is a sentence about the
-    dead channels.
+    `by_activation` it offers one more order, for tiles that do not depend on the image. `silent` is a sentence about
+    the silent channels.
     """
 
     def __init__(self, session: Session, facts: "LayerFactsReader", by_activation: bool = False):
@@ -67,7 +69,7 @@ class ChannelTiles(LiveView):
             layout=COLUMN_WIDE,
             tooltip="The order of the tiles. " + " ".join(f"{name}: {text}" for name, text in options.items()),
         )
-        self.dead = paragraph(css=CAPTION)
+        self.silent = paragraph(css=CAPTION)
         super().__init__(session)
         facts.tell(self._show_result)
         self.follow(self._show_order, "method")
@@ -115,8 +117,8 @@ class ChannelTiles(LiveView):
             return
         numbers = np.array([number_of(name) for name in result.names])
         order = self._positions(numbers)
-        dead = self._dead(len(numbers))
-        names = [_name(result.names[place], numbers[place] in dead) for place in order]
+        silent = self._silent(len(numbers))
+        names = [_name(result.names[place], numbers[place] in silent) for place in order]
         numbers = numbers[order].tolist()
         self._numbers, before, self._shown = numbers, self._shown, _grid(result)
         if self._shown != before:  # another layer, or a grid of another size
@@ -131,10 +133,10 @@ class ChannelTiles(LiveView):
             title=result.caption + (f" · by {BY_ACTIVATION}" if self._by_activation else ""),
             on_image=result.request.image is not None,
             selected=place,
-            struck=[place for place, name in enumerate(names) if name.endswith("dead")],
+            struck=[place for place, name in enumerate(names) if name.endswith(STRUCK)],
         )
         self._outline(place)
-        self._explain_dead(len(dead))
+        self._explain_silent(len(silent))
 
     _shown: tuple[Network, Any, tuple[int, ...]] | None = None
     _numbers: Sequence[int] = ()
@@ -147,16 +149,16 @@ class ChannelTiles(LiveView):
         unit = None if self.selection is None else self.selection.place
         self.live_image.clicked = [] if unit is None or place < 0 else [place, *unit]
 
-    def _explain_dead(self, count):
+    def _explain_silent(self, count):
         activity = self._known("activity")
-        told = "" if activity is None or not count else f"{count} dead, struck through: {activity.meaning}."
-        say(self.dead, told)
+        told = "" if activity is None or not count else f"{count} silent, struck through: {activity.meaning}."
+        say(self.silent, told)
 
-    def _dead(self, count):
+    def _silent(self, count):
         activity = self._known("activity")
-        if activity is None or len(activity.dead) != count:
+        if activity is None or len(activity.silent) != count:
             return set()
-        return set(np.flatnonzero(activity.dead).tolist())
+        return set(np.flatnonzero(activity.silent).tolist())
 
     def _known(self, name: str) -> Any:
         """Return a fact about the layer that is shown; None while it is not known."""
@@ -202,9 +204,9 @@ def _grid(result: Result) -> tuple[Network, Any, tuple[int, ...]]:
 
 
 def number_of(name: str) -> int:
-    """Return the number in the name of a channel or filter: "filter 12 · dead" -> 12."""
+    """Return the number in the name of a channel or filter: "filter 12 · silent" -> 12."""
     return int(re.findall(r"\d+", name)[0])
 
 
-def _name(name, dead):
-    return f"{name} · dead" if dead and not name.endswith("dead") else name
+def _name(name, silent):
+    return f"{name} · silent" if silent and not name.endswith(STRUCK) else name

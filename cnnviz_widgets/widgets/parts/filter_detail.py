@@ -97,11 +97,9 @@ class FilterDetail(Bound):
     def _show_weights(self, facts, result, channel):
         kernels = np.moveaxis(facts.layer.kernels(), -1, 0)
         kernel, norm = kernels[channel], float(np.linalg.norm(kernels[channel]))
-        dead = bool(without_weights(kernels)[channel])
-        say(
-            self.title,
-            f"{facts.layer.path} · filter {channel}" + (" · dead" if self._is_dead(facts, channel, dead) else ""),
-        )
+        empty = bool(without_weights(kernels)[channel])
+        state = " · zero weights" if empty else " · silent" if self._is_silent(facts, channel) else ""
+        say(self.title, f"{facts.layer.path} · filter {channel}{state}")
         height, width, inputs = kernel.shape
         colours = inputs == 3 and result.array.ndim == 4
         self.colours.layout.display = None if colours or max(height, width) > READABLE else "none"
@@ -112,8 +110,8 @@ class FilterDetail(Bound):
         self.numbers.lines = self._lines(result, channel, kernel, colours, most)
         inputs_named = f"{inputs} input channel{'s' if inputs > 1 else ''}"
         said = [f"{height}×{width} weights for each of {inputs_named}, norm {number(norm)}."]
-        if dead:
-            said.append("Dead: its weights are zero, or almost zero compared with the layer's largest.")
+        if empty:
+            said.append("Its weights are zero, or almost zero compared with the layer's largest.")
         say(self.about_weights, " ".join(said))
 
     def _lines(self, result, channel, kernel, colours, most):
@@ -141,8 +139,8 @@ class FilterDetail(Bound):
         slices = {"norm": "norm over", "one": f"input channel {method.input_channel} of"}
         return f"{slices.get(method.slices, 'mean over')} {inputs} input channels"
 
-    def _is_dead(self, facts, channel, weightless):
-        return weightless or (self._has_map(facts) and channel in facts.dead)
+    def _is_silent(self, facts, channel):
+        return self._has_map(facts) and channel in facts.silent
 
     def _show_map(self, facts, channel):
         maps = facts.maps if self._has_map(facts) else None
@@ -156,8 +154,8 @@ class FilterDetail(Bound):
         self.map.show_image(facts.image.rgb(facts.network.value_range))
         self.map.show_map(values, signed=signed, unit="activation", title="", alt=f"map of filter {channel}")
         said = f"From {number(values.min())} to {number(values.max())}."
-        if channel in facts.dead:
-            said += f" Dead: {facts.activity.meaning}."
+        if channel in facts.silent:
+            said += f" Silent: {facts.activity.meaning}."
         say(self.about_map, said)
 
     def _no_map(self, facts):

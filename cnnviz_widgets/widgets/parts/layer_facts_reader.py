@@ -46,9 +46,9 @@ class Facts:
         return same_layer and image in (None, self.image)
 
     @property
-    def dead(self) -> frozenset[int]:
-        """The numbers of the channels that are known to be dead."""
-        return frozenset() if self.activity is None else frozenset(np.flatnonzero(self.activity.dead).tolist())
+    def silent(self) -> frozenset[int]:
+        """The numbers of the channels that are known to be silent."""
+        return frozenset() if self.activity is None else frozenset(np.flatnonzero(self.activity.silent).tolist())
 
 
 class LayerFactsReader(Bound):
