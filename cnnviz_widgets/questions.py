@@ -121,7 +121,10 @@ class Questions:
         batch = None if image is None else self.batch(image)
         if batch is None or not batch.single:
             received = "no image" if batch is None else f"{len(batch.array)} images"
-            raise ValueError(f"A target of None means the top class of an image. Received: {received}.")
+            raise ValueError(
+                "Choose a class or another target: without one, it is the top class of the image, of a single one. "
+                f"Received: {received}."
+            )
         return self.classes[int(self.output.winners(self.logits(batch)))]
 
     def class_of(self, target: Target) -> int | None:

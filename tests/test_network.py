@@ -332,7 +332,7 @@ def test_what_a_caller_does_to_an_answer_changes_no_later_answer(small, picture)
         (lambda n, i: n.target(Target("conv1", 4)), ValueError, r"Channel of 'conv1' must be between 0 and 3"),
         (lambda n, i: n.target(Target("conv1", -1)), ValueError, r"Channel of 'conv1' must be .* Received: -1"),
         (lambda n, i: n.target(Target("conf1", 0)), ValueError, r"No layer named 'conf1'. Near to it: conv1"),
-        (lambda n, i: n.target(None), ValueError, r"top class of an image. Received: no image"),
+        (lambda n, i: n.target(None), ValueError, r"Choose a class .* Received: no image"),
         (lambda n, i: n.logits(np.zeros((11, 12, 3))), ValueError, r"\(12, 12, 3\). Received: \(11, 12, 3\)"),
         (lambda n, i: n.logits(np.zeros((2, 11, 12, 3))), ValueError, r"\(12, 12, 3\). Received: \(2, 11, 12, 3\)"),
         (lambda n, i: n.logits(np.zeros((12, 12))), ValueError, r"\(12, 12, 3\). Received: \(12, 12\)"),

@@ -17,6 +17,7 @@ from cnnviz_widgets.methods.filters import Filters
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.gradient import Gradient
 from cnnviz_widgets.methods.hires_cam import HiResCAM
+from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.request import compute
@@ -151,6 +152,13 @@ def test_an_unfinished_picture_says_so_in_its_caption(session):
     assert len(results) > 1
     assert all(re.search(r" · \S.* % so far$", result.caption) for result in results[:-1])
     assert results[-1].caption == results[-1].request.caption
+
+
+def test_without_an_image_whose_top_class_is_meant_a_person_is_asked_for_a_class(network):
+    session = Session(network, None, method=replace(MaximalActivation.suited_to(12), steps=1), runner=Inline())
+    assert (session.status, session.message[:15]) == ("failed", "Choose a class ")
+    session.target = 1
+    assert session.status == "done"
 
 
 def test_choosing_a_method_takes_its_defaults_for_this_size_of_image(session):

@@ -7,6 +7,7 @@ import { button, h, keepKeys, Lifetime } from "./page.js";
 const AS_IT_IS = 2e6; // bytes
 const LARGEST = 100e6; // bytes: more than this is not even opened
 const LONGEST = 1024; // px of the longest side after shrinking
+const TOLD = 5000; // ms that a picture is said to be sent
 const PNG_AT_MOST = 2e6; // bytes: a photograph as PNG is larger, then it becomes a JPEG
 
 /** The first bytes of the formats that Python decodes; "...." is any four bytes. */
@@ -69,6 +70,7 @@ function render({ model, el }) {
     status.textContent = text;
     status.className = isError ? "cnnviz-error" : "";
   };
+  const forget = life.afterRest(TOLD, () => status.className || say("")); // "sent" is no news for long; an error stays
   const showState = () => {
     label.textContent = model.get("label");
     if (model.get("error")) say(model.get("error"), true);
@@ -91,6 +93,7 @@ function render({ model, el }) {
       report("");
       model.send({ name: file.name }, undefined, [content]);
       say(`Sent “${file.name}”.`);
+      forget();
     } catch (error) {
       if (turn === latest) report(error.message);
     }
