@@ -397,7 +397,9 @@ def test_a_model_that_takes_no_image_is_refused():
 
 
 def test_a_preprocess_function_that_cannot_be_traced_is_refused_in_a_sentence(picture):
-    network = Network(KINDS["functional"].build(), preprocess=lambda images: np.array(images) / 2, value_range=(0, 1))
-    with pytest.raises(ValueError, match="must run on a batch of images as a TensorFlow graph.*symbolic") as refusal:
+    network = Network(KINDS["functional"].build(), preprocess=lambda images: images.halved(), value_range=(0, 1))
+    with pytest.raises(
+        ValueError, match="preprocess on a batch of tensors or of NumPy.* no attribute 'halved'"
+    ) as refusal:
         network.probabilities(picture)
     assert "\n" not in str(refusal.value)
