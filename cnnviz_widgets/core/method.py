@@ -56,6 +56,11 @@ class Method(ABC):
         """
 
     @classmethod
+    def suits(cls, network: "Network") -> bool:
+        """Return False for a network that has nothing of what the method is about, so that it need not be offered."""
+        return True
+
+    @classmethod
     def layers(cls, network: "Network") -> Sequence[LayerInfo]:
         """Return the layers that a person can choose from."""
         return network.spatial_layers

@@ -65,6 +65,11 @@ class AttentionRollout(Method):
         help="Share of each layer's weights, the smallest, that is left out.",
     )
 
+    @classmethod
+    def suits(cls, network: "Network") -> bool:
+        """Return True for a network with attention."""
+        return bool(network.attentions)
+
     def run(self, network: "Network", image: InputImage) -> Iterator[Result]:
         """Yield one result, (rows, columns). Raises ValueError where the same tokens do not stay in all layers."""
         infos = attentions_behind(network, self.title, None)

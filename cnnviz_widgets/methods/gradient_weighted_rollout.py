@@ -42,6 +42,11 @@ class GradientWeightedRollout(Method):
     paper = "Chefer et al. 2021, arXiv:2103.15679"
     uses: ClassVar[tuple[str, ...]] = ("image", "target")
 
+    @classmethod
+    def suits(cls, network: "Network") -> bool:
+        """Return True for a network with attention."""
+        return bool(network.attentions)
+
     def run(self, network: "Network", image: InputImage, target: Target) -> Iterator[Result]:
         """Yield a result for each layer, (rows, columns).
 

@@ -67,6 +67,11 @@ class RawAttention(Method):
         help="Tokens whose attention is shown.",
     )
 
+    @classmethod
+    def suits(cls, network: "Network") -> bool:
+        """Return True for a network with attention."""
+        return bool(network.attentions)
+
     def run(self, network: "Network", image: InputImage, layer: str) -> Iterator[Result]:
         """Yield one result, (rows, columns). Raises ValueError for a `head` that the layer does not have."""
         info = next(info for info in network.attentions if info.path == layer)

@@ -174,7 +174,7 @@ def test_another_color_map_recolors(page, arrays):
 
 def test_a_lower_limit_saturates_and_tells_how_much(page):
     set_slider(page, "cam", "saturation", 0)
-    wait_for_text(page, ".is-cam .cnnviz-note", "100 % of the values lie beyond the limits")
+    wait_for_text(page, ".is-cam .cnnviz-note", "49 of 49 values lie beyond the limits")
     wait_for_text(page, ".echo-saturation", "0.020")
     page.locator(".is-cam button[aria-label='Reset the limit']").click()
     wait_for_text(page, ".echo-saturation", "1.000")

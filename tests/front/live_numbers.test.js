@@ -131,7 +131,7 @@ for (const [said, traits] of [
   ["1 value is not finite (hatched).", { values: view(0, 1, 0.5, NaN) }],
   ["Constant map: value 0.", { values: view(0, 0, 0, 0) }],
   ["1 of 3 tiles are zero everywhere (hatched).", tiles],
-  ["50.0 % of the values lie beyond the limits.", { limits: [0, 0.25] }],
+  ["2 of 4 values lie beyond the limits.", { limits: [0, 0.25] }],
 ]) {
   test(`it is remarked: ${said}`, () => {
     const scene = sceneOf(traits);

@@ -2,12 +2,14 @@ import dataclasses
 
 import ipywidgets
 import pytest
+from kinds import KINDS
 
 from cnnviz_widgets.core.parameters import parameters_of
 from cnnviz_widgets.methods import all_methods
 from cnnviz_widgets.methods.grad_cam import GradCAM
 from cnnviz_widgets.methods.maximal_activation import MaximalActivation
 from cnnviz_widgets.methods.occlusion import Occlusion
+from cnnviz_widgets.network import Network
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 
 
@@ -74,6 +76,16 @@ def test_choosing_another_method_changes_the_controls(session):
     dropdown.value = Occlusion
     assert "stride (px)" in by_description(controls)
     assert isinstance(session.method, Occlusion)
+
+
+def test_methods_about_attention_are_offered_where_there_is_some(session):
+    picker = MethodPicker(session, all_methods())
+    dropdown = next(child for child in picker.widget.children if isinstance(child, ipywidgets.Dropdown))
+    of_attention = {method for method in all_methods() if method.family == "attention"}
+    assert {method for _, method in dropdown.options} == set(all_methods()) - of_attention
+    session.network = Network(KINDS["vision_transformer"].build(), value_range=(0, 1))
+    assert {method for _, method in dropdown.options} == set(all_methods())
+    assert dropdown.value is type(session.method)
 
 
 def test_a_refused_combination_is_a_sentence_and_the_picture_stays(session):

@@ -3,6 +3,8 @@
 import { extent, plane, scaledFor, valueAt } from "./live_scene.js";
 import { clamp, isFar, minus, number, percent } from "./numbers.js";
 
+const COUNTED = 1000; // of so few values, those beyond the limits are counted
+
 /** About five round numbers between the limits: [{at: 0..1, text, zero}], and the power of ten they share. */
 export function ticks(low, high) {
   if (!(high > low)) return { marks: [], exponent: 0 };
@@ -24,8 +26,8 @@ export function ticks(low, high) {
   return { marks, exponent };
 }
 
-/** Share of the finite values that the colours cannot tell from the limits. */
-function shareBeyond(scene, summary) {
+/** Number of the finite values that the colours cannot tell from the limits. */
+function countBeyond(scene, summary) {
   let beyond = 0;
   const { values, tiles } = scene,
     size = values.length / tiles;
@@ -34,7 +36,7 @@ function shareBeyond(scene, summary) {
       slack = 1e-6 * (high - low);
     for (let i = k * size; i < (k + 1) * size; i++) if (values[i] < low - slack || values[i] > high + slack) beyond++;
   }
-  return beyond / values.length;
+  return beyond;
 }
 
 /** What somebody must know to read the picture rightly. */
@@ -49,8 +51,12 @@ export function remarks(scene, summary) {
   if (summary.min === summary.max) said.push(`Constant map: value ${number(summary.min)}.`);
   else if (summary.deadCount) said.push(`${summary.deadCount} of ${scene.tiles} tiles are zero everywhere (hatched).`);
   if (scene.own) said.push("Each tile has its own scale: colours of two tiles do not compare.");
-  const beyond = shareBeyond(scene, summary);
-  if (beyond && summary.min < summary.max) said.push(`${percent(beyond)} of the values lie beyond the limits.`);
+  const beyond = countBeyond(scene, summary),
+    count = scene.values.length;
+  if (beyond && summary.min < summary.max) {
+    const many = count > COUNTED ? `${percent(beyond / count)} of the values` : `${beyond} of ${count} values`;
+    said.push(`${many} ${beyond === 1 && count <= COUNTED ? "lies" : "lie"} beyond the limits.`);
+  }
   return said;
 }
 

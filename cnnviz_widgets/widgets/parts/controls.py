@@ -102,12 +102,13 @@ class ParameterControls(Bound):
 
 
 class MethodPicker(Bound):
-    """A dropdown of methods, with a sentence about the chosen one."""
+    """A dropdown of methods, with a sentence about the chosen one. Those are offered that suit the network."""
 
     def __init__(self, session: Session, methods: Iterable[type[Method]]):
         super().__init__(session)
+        self._methods = tuple(methods)
         self._dropdown = ipywidgets.Dropdown(
-            options=[(method.title, method) for method in methods],
+            options=_titled(self._methods),
             description="Method",
             style=LABEL,
             layout=COLUMN_WIDE,
@@ -115,13 +116,20 @@ class MethodPicker(Bound):
         )
         self._summary = paragraph(css=ASIDE)
         self.widget = ipywidgets.VBox([self._dropdown, self._summary])
-        self.follow(self._show, "method")
+        self.follow(self._show, "network", "method")
         self.act(self._dropdown, "value", session.choose_method)
 
     def _show(self):
-        method = type(self.session.method)
+        network, method = self.session.network, type(self.session.method)
+        offered = [each for each in self._methods if network is None or each is method or each.suits(network)]
+        if list(self._dropdown.options) != _titled(offered):
+            self._dropdown.options = _titled(offered)
         self._dropdown.value = method
         say(self._summary, f"{method.summary} {method.paper}.")
+
+
+def _titled(methods):
+    return [(method.title, method) for method in methods]
 
 
 def _control(name, parameter, value, ends):
