@@ -91,6 +91,7 @@ def test_the_layers_of_raw_attention_are_the_attentions_and_its_heads_end_with_t
     assert transformer.result.request.layer == "attention in block1_attention"
     controls = {control.description: control for control in explorer.controls.widget.children}
     assert controls["head"].max == 1
+    assert explorer.target_picker.channel.disabled  # a key of attention is no channel
 
 
 def test_a_network_without_attention_says_what_the_method_needs(session):

@@ -207,12 +207,14 @@ class TargetPicker(Bound):
         request = session.result.request if session.result else None
         seen = request.layer if request and request.network is session.network else None
         paths = (of_target, session.layer, seen)
-        shown = next((path for path in paths if isinstance(path, str)), None)  # not for several layers
         network = session.network
+        without = set() if network is None else {info.path for info in network.attentions}
+        # Not for several layers, and not for attention, which has keys for channels.
+        shown = next((path for path in paths if isinstance(path, str) and path not in without), None)
         self.channel.disabled = network is None or shown is None
+        say(self._of_layer, "" if self.channel.disabled else f"of {shown}")
         if network is not None and shown is not None:
             self.channel.max = (network.layer(shown).channels or 1) - 1
-            say(self._of_layer, f"of {shown}")
             self._layer = shown
         if target is not None and target.layer and target.plain:
             self.channel.value = target.index
