@@ -392,9 +392,8 @@ class Questions:
         """The error where the score has no gradient at a layer, or (None) at the image."""
         path = None if layer is None else self.layer(layer).path
         engine: Any = self.engine
-        if has_graph(engine) and engine.reaches(path, target.objective):
-            return ValueError(engine.without_gradient(path, target.objective))
-        return self._independent(target, layer)
+        said = engine.without_gradient(path, target.objective) if has_graph(engine) else None
+        return self._independent(target, layer) if said is None else ValueError(said)
 
     def _independent(self, target: Target, layer: str | None) -> ValueError:
         where = "the image" if layer is None else f"layer {layer!r}"

@@ -15,8 +15,13 @@ NEEDS_ONE = (
 )
 
 
-def without_gradient(graph: "ForwardGraph", start: str, end: str) -> str:
-    """The sentence that says why the tensor `end`, which depends on the tensor `start`, has no gradient there."""
+def without_gradient(graph: "ForwardGraph", start: str, end: str) -> str | None:
+    """The sentence that says why the tensor `end` has no gradient at the tensor `start`; None if it needs none of it.
+
+    One that depends on the shape of `start` alone has no gradient either, but for the reason that it is independent.
+    """
+    if operation(end) not in graph.with_numbers_of(start):
+        return None
     kinds = sorted({_called(graph, name) for name in graph.between(start, end) if _ends(graph, name)})
     return f"{NEEDS_ONE}{', '.join(kinds) or 'operations'} in between, where it ends."
 

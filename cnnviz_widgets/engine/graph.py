@@ -111,10 +111,14 @@ class ForwardGraph:
             if self._nodes[reader].op not in SHAPE_ONLY and name in map(operation, self.inputs_of(reader))
         ]
 
-    @remembered
     def of_numbers(self) -> set[str]:
         """The operations whose value depends on the numbers in the image, not only on its shape."""
-        return _reached(operation(self.input), self.readers)
+        return self.with_numbers_of(self.input)
+
+    @remembered
+    def with_numbers_of(self, tensor: str) -> set[str]:
+        """The operations whose value depends on the numbers in a tensor, not only on its shape; its own included."""
+        return _reached(operation(tensor), self.readers)
 
     def handed_on(self, tensor: str) -> Iterator[str]:
         """Yield a tensor, then those in front of it of which it holds the numbers, perhaps in another shape or type."""

@@ -244,8 +244,8 @@ class TensorFlowEngine:
         """(ReLUs, other gates, hidden), see `Engine`."""
         return self.traced.graph.gates(self._start(layer), self.objective_tensor(objective.layer))
 
-    def without_gradient(self, layer: str | None, objective: Objective) -> str:
-        """The sentence that says why an objective has no gradient at a layer (None: the image) that it depends on."""
+    def without_gradient(self, layer: str | None, objective: Objective) -> str | None:
+        """The sentence that says why an objective has no gradient at a layer (None: the image); None: independent."""
         return without_gradient(self.traced.graph, self._start(layer), self.objective_tensor(objective.layer))
 
     def weights_version(self) -> Hashable:

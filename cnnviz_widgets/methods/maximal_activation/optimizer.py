@@ -122,10 +122,9 @@ def _step_function(functions, objective, rule, knob_specs, kind, decorrelate, sh
         (values,) = graph({graph.input: images}, [objective], rule)
         score = tf.reduce_sum(functions.scores(objective, values, terms))
         at_seen = gradient_of(score, seen)
-        if at_seen is None and graph.reaches(graph.input, objective):
-            raise ValueError(without_gradient(graph, graph.input, objective))
         if at_seen is None:
-            raise ValueError("The score must depend on the image to be raised. Received: one that does not.")
+            independent = "The score must depend on the image to be raised. Received: one that does not."
+            raise ValueError(without_gradient(graph, graph.input, objective) or independent)
         uphill = _of_mean_size_1(tf.gradients(seen, image, at_seen)[0])
         downhill = tf.gradients(_penalty(image, knobs), image)[0] - uphill
         downhill = tf.gradients(image, parameters, downhill)[0]
