@@ -316,7 +316,7 @@ def test_a_click_on_a_map_tells_the_kernel_its_cell_and_outlines_it(page):
 
 def test_a_drag_is_no_click_and_where_nobody_listens_hovering_sends_nothing(notebook):
     page = notebook.page
-    page.locator(".is-alone button", has_text="1:1").click()
+    page.locator(".is-alone button", has_text="Fit").click()
     before = notebook.messages_to_widgets()
     hover(page, "alone", 0.2, 0.2)
     page.mouse.down()
@@ -326,7 +326,7 @@ def test_a_drag_is_no_click_and_where_nobody_listens_hovering_sends_nothing(note
     page.mouse.down()
     page.mouse.up()
     wait_for_text(page, ".echo-clicked-pixel", "[-1, 56, 112]")
-    # One message is the click; another may say once that the drag, at 1:1, has moved nothing.
+    # One message is the click; another may say once that the drag, with the whole image in sight, has moved nothing.
     assert notebook.messages_to_widgets() - before <= 3
 
 
