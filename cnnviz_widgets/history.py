@@ -19,6 +19,10 @@ class UndoHistory(Generic[Chosen]):
         if not self._shown or self._shown[-1] != settings:
             self._shown = (*self._shown[1 - REMEMBERED :], settings)
 
+    def has_others(self, settings: Chosen) -> bool:
+        """Return True if there are settings other than these."""
+        return any(shown != settings for shown in self._shown)
+
     def before(self, settings: Chosen) -> Chosen | None:
         """Return the latest settings other than these, and forget those after them; None where there are none."""
         while self._shown and self._shown[-1] == settings:

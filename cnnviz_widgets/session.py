@@ -163,6 +163,11 @@ class Session(HasTraits):
             self._ask()
             return True
 
+    @property
+    def can_undo(self) -> bool:
+        """True if there is a picture to go back to."""
+        return self._history.has_others(self.settings)
+
     def close(self) -> None:
         """End the worker."""
         self.runner.close()

@@ -170,12 +170,15 @@ def test_a_filter_is_a_channel_of_its_layer(session):
 def test_back_returns_to_the_picture_before(session):
     explorer = Explorer(session=session)
     first = session.settings
+    assert explorer.status.back.disabled
     session.choose_method(Gradient)
     session.target = Target(2)
+    assert not explorer.status.back.disabled
     explorer.status.back.click()
     assert session.target is None
     explorer.status.back.click()
     assert session.settings == first
+    assert explorer.status.back.disabled
     explorer.status.back.click()  # there is nothing before: stays
     assert session.settings == first
 

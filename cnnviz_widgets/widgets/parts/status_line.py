@@ -26,7 +26,7 @@ class StatusLine(Bound):
         )
         row = ipywidgets.HBox([self.back, self._stop, self._progress, self._time], layout=CENTRED_ROW)
         self.widget = ipywidgets.VBox([row, self.message])
-        self.follow(self._show, "status", "message", "progress", "seconds_left")
+        self.follow(self._show, "settings", "status", "message", "progress", "seconds_left")
         self.follow(self._show_result, "result")
         self.click(self._stop, session.stop)
         self.click(self.back, session.undo)
@@ -39,6 +39,7 @@ class StatusLine(Bound):
         say(self.message, session.message)
         running = session.status == "running"
         self._stop.disabled = not running
+        self.back.disabled = not session.can_undo
         self._progress.value = {"done": 1.0, "running": session.progress}.get(session.status, session.progress)
         self._progress.bar_style = {"done": "success", "failed": "danger", "stopped": "warning"}.get(session.status, "")
         say(self._time, self._time_left() if running else WORDS[session.status])
