@@ -9,6 +9,9 @@ from cnnviz_widgets.core.class_names import class_names_of
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import HEAD_OF, TASKS
 
+# The pixels of a picture file, which a network is given where nobody says what it takes.
+ASSUMED_RANGE = (0.0, 255.0)
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkOptions:
@@ -17,6 +20,8 @@ class NetworkOptions:
     `class_names` are the names of the classes, or of the quantities of a regression network: a list, a
     tensor, {name: index} or {index: name}. For an output that is a
     single number for yes or no they may name both sides, (no, yes).
+    `value_range` (low, high) is what black and white are for the network; photographs are scaled to it. None stands for
+    0 to 255, and where the model does not tell that it takes these, `Network.range_is_assumed` is true.
     `preprocess` is a function from a batch of images in `value_range` to the model's input; it becomes part of the
     network, so that gradients are per unit of `value_range`. It is written with Keras or TensorFlow operations, or in
     NumPy (OpenCV, albumentations): gradients then pass it if it only scales pixels or mixes their channels
@@ -45,7 +50,7 @@ class NetworkOptions:
     input_shape: tuple[int | None, ...] | None = None
     class_names: tuple[str, ...] | None = None
     preprocess: Callable[[Any], Any] | None = None
-    value_range: tuple[float, float] = (0, 255)
+    value_range: tuple[float, float] | None = None
     samples: tuple[InputImage, ...] = ()
     task: str | None = None
     image_input: str | int | None = None
@@ -58,13 +63,18 @@ class NetworkOptions:
         names = None if self.class_names is None else class_names_of(self.class_names)
         settled = {
             "class_names": names,
-            "value_range": _checked_range(self.value_range),
+            "value_range": None if self.value_range is None else _checked_range(self.value_range),
             "samples": tuple(self.samples),
             "task": _checked_task(self.task),
             "output_is": _checked_meaning(self.output_is, self.task),
         }
         for field, value in settled.items():
             object.__setattr__(self, field, value)
+
+    @property
+    def settled_range(self) -> tuple[float, float]:
+        """The range that photographs are scaled to: `value_range`, or what is assumed without one."""
+        return ASSUMED_RANGE if self.value_range is None else self.value_range
 
     def replaced(self, **changes: Any) -> "NetworkOptions":
         """The options with some of them changed."""
