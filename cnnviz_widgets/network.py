@@ -51,7 +51,7 @@ class Network(Questions):
         model: Any,
         *,
         class_names: Iterable[str] | Mapping[Any, Any] | None = None,
-        preprocess: Callable[[Any], Any] | None = None,
+        preprocess: Callable[[Any], Any] | str | None = None,
         value_range: tuple[float, float] | None = None,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,

@@ -8,9 +8,10 @@ from typing import Any
 from cnnviz_widgets.core.class_names import class_names_of
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import HEAD_OF, TASKS
+from cnnviz_widgets.core.pixel_conventions import PIXEL_CONVENTIONS, Standardisation
 
 # The pixels of a picture file, which a network is given where nobody says what it takes.
-ASSUMED_RANGE = (0.0, 255.0)
+ASSUMED_RANGE = PIXEL_CONVENTIONS[0].value_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +23,10 @@ class NetworkOptions:
     single number for yes or no they may name both sides, (no, yes).
     `value_range` (low, high) is what black and white are for the network; photographs are scaled to it. None stands for
     0 to 255, and where the model does not tell that it takes these, `Network.range_is_assumed` is true.
-    `preprocess` is a function from a batch of images in `value_range` to the model's input; it becomes part of the
-    network, so that gradients are per unit of `value_range`. It is written with Keras or TensorFlow operations, or in
-    NumPy (OpenCV, albumentations): gradients then pass it if it only scales pixels or mixes their channels
+    `preprocess` is a function from a batch of images in `value_range` to the model's input, or the name of one of
+    Keras's, "torch" (ImageNet's mean and deviation), "caffe" (BGR less the mean) or "tf" (−1 to 1); it becomes part of
+    the network, so that gradients are per unit of `value_range`. It is written with Keras or TensorFlow operations, or
+    in NumPy (OpenCV, albumentations): gradients then pass it if it only scales pixels or mixes their channels
     (`engine/numpy_preprocess.py`).
     `task` is "classification", "regression", or None, which is taken for classification. The score of a regression
     network is the output itself, whatever its last activation, and there are no probabilities.
@@ -49,7 +51,7 @@ class NetworkOptions:
     name: str | None = None
     input_shape: tuple[int | None, ...] | None = None
     class_names: tuple[str, ...] | None = None
-    preprocess: Callable[[Any], Any] | None = None
+    preprocess: Callable[[Any], Any] | str | None = None
     value_range: tuple[float, float] | None = None
     samples: tuple[InputImage, ...] = ()
     task: str | None = None
@@ -64,6 +66,7 @@ class NetworkOptions:
         settled = {
             "class_names": names,
             "value_range": None if self.value_range is None else _checked_range(self.value_range),
+            "preprocess": self._settled_preprocess(),
             "samples": tuple(self.samples),
             "task": _checked_task(self.task),
             "output_is": _checked_meaning(self.output_is, self.task),
@@ -75,6 +78,12 @@ class NetworkOptions:
     def settled_range(self) -> tuple[float, float]:
         """The range that photographs are scaled to: `value_range`, or what is assumed without one."""
         return ASSUMED_RANGE if self.value_range is None else self.value_range
+
+    def _settled_preprocess(self):
+        """The function of a `preprocess` by name, for images in the range, also where that has just been replaced."""
+        given = self.preprocess
+        name = given.name if isinstance(given, Standardisation) else given
+        return Standardisation(name, self.settled_range) if isinstance(name, str) else given
 
     def replaced(self, **changes: Any) -> "NetworkOptions":
         """The options with some of them changed."""

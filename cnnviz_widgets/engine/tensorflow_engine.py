@@ -79,7 +79,7 @@ class TensorFlowEngine:
         self.model, self.name, self.input_shape = model, options.name or "", input_shape
         self.dtype, self.memory, self.cache = inputs.dtype, memory, cache
         self.noise = Noise(input_shape, self.dtype, options.settled_range)
-        self.preprocess = None if options.preprocess is None else Preprocess(options.preprocess, self.noise)
+        self.preprocess = Preprocess(options.preprocess, self.noise) if callable(options.preprocess) else None
         try:
             call = call_once(model, inputs, input_shape, self.dtype, self.preprocess)
         except Exception as error:  # the model's own code runs here
