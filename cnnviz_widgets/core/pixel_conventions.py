@@ -1,5 +1,6 @@
 """The usual conventions of what networks take for pixels: ranges, and the standardisations by ImageNet's statistics."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,17 @@ class Standardisation:
         scales = [1 / (step * deviation) for deviation in deviations]
         offsets = [(low / step + mean) / deviation for mean, deviation in zip(means, deviations, strict=True)]
         return (images[..., ::-1] if turned else images) * scales - offsets
+
+
+def range_of(text: str) -> tuple[float, float]:
+    """Return (low, high) of a text such as "0,1". Raises ValueError for anything else."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"A range is two numbers with a comma, the lower one first, as in 0,1. Received: {text!r}.")
+    return low, high
 
 
 @dataclass(frozen=True)
