@@ -104,6 +104,13 @@ def test_a_photograph_that_was_fitted_before_is_still_one(tmp_path):
     assert not InputImage(fitted.array).from_photo
 
 
+def test_an_array_with_the_pixels_of_a_photograph_seen_before_is_still_an_array():
+    network = Network(of_unit_range())
+    for _ in range(2):
+        assert note_of(compute(Gradient(), network, photo())) is not None
+        assert note_of(compute(Gradient(), network, network.fit(photo()).array)) is None
+
+
 # ---- The passes are few
 
 

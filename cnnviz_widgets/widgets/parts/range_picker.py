@@ -8,7 +8,8 @@ from cnnviz_widgets.core.pixel_conventions import PIXEL_CONVENTIONS, PixelConven
 from cnnviz_widgets.core.suited import takes
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.session import Session
-from cnnviz_widgets.widgets.look import ASIDE, COLUMN_WIDE
+from cnnviz_widgets.widgets.front.pick_list import NOTHING, PickList
+from cnnviz_widgets.widgets.look import ASIDE
 
 from .bound import Bound
 from .text import paragraph, say
@@ -32,11 +33,11 @@ class RangePicker(Bound):
         self._asked = None  # the network and the image of the answers
         self._opener, self._reader = session.runner.beside(), session.runner.beside()
         self.question, self.code = paragraph(css=ASIDE), paragraph(css=ASIDE)
-        self.radio = ipywidgets.RadioButtons(options=[], layout=COLUMN_WIDE)
-        self.widget = ipywidgets.VBox([self.question, self.radio, self.code])
+        self.list = PickList(label="Pixels", placeholder="search conventions", height=140)
+        self.widget = ipywidgets.VBox([self.question, self.list, self.code])
         self.follow(self._show, "network", "image")
         self.follow(self._read, "network", "image", "result")
-        self.act(self.radio, "value", self._choose)
+        self.act(self.list, "selected", self._choose)
 
     def close(self) -> None:
         """Stop following the session, and end what is being read and opened."""
@@ -61,8 +62,12 @@ class RangePicker(Bound):
         say(self.code, "" if chosen is None else f"In Python: Network(model, {_in_python(chosen)}).")
         self._offered = tuple(each for each in PIXEL_CONVENTIONS if each.fits(assumed.input_shape[2]))
         answers = self._answers if self._asked == (assumed, self.session.image) else {}
-        self.radio.options = [(_label(each, answers), each) for each in self._offered]
-        self.radio.value = chosen
+        self.list.set_items(
+            [each.name for each in self._offered],
+            [answers.get(each, "") for each in self._offered],
+            [f"Pixels {each.words}" for each in self._offered],
+            NOTHING if chosen is None else self._offered.index(chosen),
+        )
 
     def _read(self):
         """Ask for the answers by each convention; a picture's note has mostly asked before, then they are kept."""
@@ -81,10 +86,10 @@ class RangePicker(Bound):
             self._asked, self._answers = asked, answers
             self._show()
 
-    def _choose(self, convention):
+    def _choose(self, index):
         assumed, chosen = self._now()
-        if assumed is not None and convention not in (None, chosen):
-            self.submit(self._opener, partial(self._opening, assumed, convention))
+        if assumed is not None and index >= 0 and self._offered[index] != chosen:
+            self.submit(self._opener, partial(self._opening, assumed, self._offered[index]))
 
     def _opening(self, assumed, convention):
         """Open the model by a convention, as a job: yield the function that puts it into the session."""
@@ -100,10 +105,6 @@ class RangePicker(Bound):
         if self._now()[0] is assumed:  # else another network was opened meanwhile
             self._made[network] = (assumed, convention)
             self.session.update(network=network)
-
-
-def _label(convention, answers):
-    return f"{convention.name}: {answers[convention]}" if convention in answers else convention.name
 
 
 def _in_python(convention):
