@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cnnviz_widgets.app.options import DEFAULT, IMAGE, NETWORK, OUTPUT_IS, find_image, find_sample
+from cnnviz_widgets.app.options import DEFAULT, IMAGE, NETWORK, find_image, find_sample, said_in_variables
 from cnnviz_widgets.networks.naming import checked_network
 
 from . import __version__
-from .command_line import Parser, add_output_is
+from .command_line import Parser, add_network_options
 from .networks import names
 
 PORT = 8866
@@ -20,6 +20,8 @@ examples:
   cnnviz                                            the bundled ImageNet network and a cat
   cnnviz --network digits                           a small network that reads handwritten digits
   cnnviz --network my_model.keras --image cat.jpg   your own
+  cnnviz --network my_model.keras --range 0,1 --classes names.txt
+                                                    pixels from 0 to 1, and what the classes are called
   cnnviz --no-browser --port 9000                   print the address, open nothing
   cnnviz explain --help                             maps of a whole folder of pictures, without a browser
 
@@ -42,7 +44,7 @@ def parser() -> Parser:
         help=f"{', '.join(names())}, the name of a network in keras.applications (its weights are downloaded once), "
         "or a .keras or .h5 file (default: %(default)s)",
     )
-    add_output_is(made)
+    add_network_options(made)
     made.add_argument(
         "--image",
         metavar="SAMPLE_OR_PATH",
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     os.environ[NETWORK] = network
     os.environ[IMAGE] = image or ""
-    os.environ[OUTPUT_IS] = chosen.output_is or ""
+    os.environ.update(said_in_variables(chosen.output_is, chosen.range, chosen.preprocess, chosen.classes))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # the kernels share our terminal
 
     def announce(address):

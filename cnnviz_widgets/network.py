@@ -51,8 +51,8 @@ class Network(Questions):
         model: Any,
         *,
         class_names: Iterable[str] | Mapping[Any, Any] | None = None,
-        preprocess: Callable[[Any], Any] | None = None,
-        value_range: tuple[float, float] = (0, 255),
+        preprocess: Callable[[Any], Any] | str | None = None,
+        value_range: tuple[float, float] | None = None,
         name: str | None = None,
         input_shape: Sequence[int | None] | None = None,
         samples: Iterable[InputImage] = (),
@@ -108,7 +108,7 @@ class Network(Questions):
     def _take(self, options: NetworkOptions, model: Any = None, inputs: InputBinding | None = None) -> None:
         self.options, self.model, self.inputs = options, model, inputs or InputBinding()
         self.name = cast(str, options.name)
-        self.value_range, self.input_shape = options.value_range, checked_shape(options.input_shape or ())
+        self.value_range, self.input_shape = options.settled_range, checked_shape(options.input_shape or ())
         self.samples, self.task = options.samples, options.task
         self.memory = Memory(options.memory_limit)
         self.cache = ByteBoundedCache(CACHE_BYTES)
@@ -147,6 +147,18 @@ class Network(Questions):
                 f"Received: {self.name}, on a {type(self.engine).__name__}."
             )
         return cast("TensorFlowEngine", self.engine)
+
+    @property
+    def range_is_assumed(self) -> bool:
+        """True if `value_range` is a guess: nobody gave it or a `preprocess`, and the model does not tell it.
+
+        A model tells that it takes 0 to 255 by its first operations, in nested models too: a Rescaling or Normalization
+        layer, a `preprocess_input`, a cast to integers. Only photographs are scaled to a range; arrays are taken as
+        they are.
+        """
+        if self.options.value_range is not None or self.options.preprocess is not None:
+            return False
+        return not (has_graph(self.engine) and self.traced_engine.takes_bytes())
 
     @property
     def output(self) -> ClassOutput | RegressionOutput:

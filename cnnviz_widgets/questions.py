@@ -16,6 +16,7 @@ from .core.image import ImageLike, InputImage, is_picture
 from .core.layer import LayerInfo
 from .core.method import SLOPES
 from .core.model_output import ClassOutput, RegressionOutput, Watched, pooled
+from .core.pixel_conventions import PIXEL_CONVENTIONS, PixelConvention
 from .core.target import Target, TargetLike
 from .engine.engine import Engine, has_graph
 
@@ -57,6 +58,7 @@ class Questions:
 
     name: str
     value_range: tuple[float, float]
+    range_is_assumed: bool
     input_shape: tuple[int | None, int | None, int]
     cache: ByteBoundedCache
     engine: Engine
@@ -172,6 +174,25 @@ class Questions:
         They are (n, classes) for a batch.
         """
         return self.probabilities(image) if self.output.classifies else self.logits(image)
+
+    def readings_by_convention(self, image: ImageLike) -> dict[PixelConvention, np.ndarray]:
+        """The readings of a photograph if its pixels were what the model takes by each of `PIXEL_CONVENTIONS`.
+
+        Raises ValueError for a network whose range is not assumed.
+        """
+        if not self.range_is_assumed:
+            raise ValueError(
+                "Conventions are compared where the range of the pixels is assumed. "
+                f"Received: {self.name}, which takes {self.value_range[0]:g} to {self.value_range[1]:g}."
+            )
+        fitted = self.fit(image)
+        key = ("conventions", fitted.digest, self.weights_version())
+        if (kept := self.cache.get(key)) is None:
+            assumed, *others = [each for each in PIXEL_CONVENTIONS if each.fits(fitted.channels)]
+            rows = self.readings(np.stack([each.of_bytes(fitted.array) for each in others]))
+            kept = {assumed: self.readings(fitted)} | dict(zip(others, rows, strict=True))
+            self.cache.put(key, kept)
+        return kept
 
     def scores(self, image: ImageLike, target: TargetLike, of: str = "logit") -> np.ndarray:
         """The score of `target`: a number for an image, (n,) for a batch.

@@ -78,7 +78,11 @@ class Request:
 
     def answered(self) -> Result | None:
         """The complete result if it is kept, or None; nothing is computed."""
-        return self.network.cache.get(self)
+        kept = self.network.cache.get(self)
+        if kept is None or self.image is None:
+            return kept
+        # An array may hold the very pixels of a photograph, but its notes are others.
+        return kept if kept.request.image.from_photo == self.image.from_photo else None
 
     def steps(self) -> Iterator[Result]:
         """Yield the results, rough ones first, the complete one last; that one is kept."""

@@ -4,7 +4,7 @@ Two views on one session show the same; two sessions side by side are a comparis
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic, Self, TypeVar, cast, overload
@@ -112,12 +112,12 @@ class Session(HasTraits):
 
     # ---- For controls
 
-    def open(self, source: Any, output_is: str | None = None) -> None:
+    def open(self, source: Any, output_is: str | None = None, **said: Any) -> None:
         """Open a network, by the runner: a Network, a Keras model, a path, or a name that `cnnviz.load` knows.
 
-        `output_is` says what its output is, as for `cnnviz.load`.
+        `output_is` says what its output is, and `said` are the other options of `cnnviz.load`.
         """
-        if isinstance(source, Network) and output_is is None:
+        if isinstance(source, Network) and output_is is None and not said:
             with self.runner.lock:
                 self._use(source)
             return
@@ -126,7 +126,7 @@ class Session(HasTraits):
         self.opening = _name(source)
         self.runner.stop()  # else the job before this one might still say that it is done
         self.update_status("loading", f"Loading TensorFlow and {self.opening} …")
-        self.runner.submit(reporting(partial(self._loading, source, output_is), self._fail))
+        self.runner.submit(reporting(partial(self._loading, source, output_is, said), self._fail))
 
     def update(self, **settings: Any) -> None:
         """Change settings, several at once if need be, and ask for one new result."""
@@ -195,9 +195,9 @@ class Session(HasTraits):
         self.status = "empty"
         self._ask()
 
-    def _loading(self, source: Any, output_is: str | None) -> Iterator[Callable[[], None]]:
+    def _loading(self, source: Any, output_is: str | None, said: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
         """Open a network, as a job: yield the function that puts it into the session."""
-        network = load(source, output_is=output_is)
+        network = load(source, output_is=output_is, **said)
         network.layers  # noqa: B018  tracing it is part of opening it
         yield lambda: self._use(network)
 

@@ -1,5 +1,6 @@
 """The command: its options, its refusals, and a real server that starts, answers and ends."""
 
+import json
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 from cnnviz_widgets import __main__ as command
 from cnnviz_widgets.app import explorer, server
 from cnnviz_widgets.app.options import find_image, options
+from cnnviz_widgets.runner import Inline
 from cnnviz_widgets.session import Session
 
 CHECKOUT = Path(__file__).parents[1]
@@ -40,6 +42,9 @@ def test_help_shows_every_option_and_examples():
         "--no-browser",
         "--version",
         "--output-is",
+        "--range",
+        "--preprocess",
+        "--classes",
         "examples:",
         "cat.jpg",
     ):
@@ -68,6 +73,13 @@ def test_version_is_the_packages():
         (["--port", "http"], r"Received: 'http'"),
         (["--theme", "green"], r"light.*dark"),
         (["--output-is", "chances"], r"chances.*probabilities.*log probabilities.*logits"),
+        (["--range", "1,0"], r"A range is two numbers with a comma, .* as in 0,1\. Received: '1,0'"),
+        (["--range", "-1"], r"as in 0,1\. Received: '-1'"),
+        (["--range", "0,one"], r"as in 0,1\. Received: '0,one'"),
+        (["--range"], r"--range: expected one argument"),
+        (["--preprocess", "pytorch"], r"pytorch.*tf.*torch.*caffe"),
+        (["--classes", "missing.txt"], r"come from a file that can be read\. Received: 'missing\.txt' \(No such file"),
+        (["--classes", "docs/methods.webp"], r"is text in UTF-8\. Received: 'docs/methods\.webp'"),
         (["--colour"], r"unrecognized arguments: --colour"),
     ],
 )
@@ -120,11 +132,13 @@ def test_what_was_chosen_reaches_the_kernel_by_its_environment(monkeypatch, tmp_
     monkeypatch.setattr(server, "reserve", lambda port, or_next: ((), port))
     monkeypatch.setattr(os, "environ", dict(os.environ))
     monkeypatch.chdir(tmp_path)
-    said = ["--output-is", "log probabilities"]
+    (tmp_path / "names.txt").write_text("cat\ndog\n", "utf-8")
+    said = ["--output-is", "log probabilities", "--range", "-1,1", "--preprocess", "torch", "--classes", "names.txt"]
     assert command.main(["--network", "mobilenet", "--image", "cat.png", "--theme", "dark", "--no-browser", *said]) == 0
     assert served[0][1:4] == (command.PORT, "dark", False)
     chosen = options(os.environ)  # as the kernel will
     assert (chosen.network, chosen.image.name, chosen.output_is) == ("MobileNet", "cat", "log probabilities")
+    assert chosen.said == {"value_range": (-1, 1), "preprocess": "torch", "class_names": ("cat", "dog")}
     assert os.environ["CNNVIZ_IMAGE"] == str(picture)  # absolute: the kernel runs elsewhere
 
 
@@ -142,8 +156,15 @@ def test_the_address_may_name_a_bundled_network_and_its_samples():
 
 
 def test_another_network_in_the_address_leaves_the_owners_image_aside():
-    chosen = options({"CNNVIZ_IMAGE": "coffee", "CNNVIZ_OUTPUT_IS": "logits", "QUERY_STRING": "network=digits"})
-    assert (chosen.image, chosen.output_is) == (None, None)
+    chosen = options(
+        {
+            "CNNVIZ_IMAGE": "coffee",
+            "CNNVIZ_OUTPUT_IS": "logits",
+            "CNNVIZ_RANGE": "0.0,1.0",
+            "QUERY_STRING": "network=digits",
+        }
+    )
+    assert (chosen.image, chosen.output_is, chosen.said) == (None, None, {})
 
 
 def test_the_page_opens_the_network_with_what_was_said_of_its_output(monkeypatch):
@@ -153,6 +174,17 @@ def test_the_page_opens_the_network_with_what_was_said_of_its_output(monkeypatch
     monkeypatch.setattr("cnnviz_widgets.app.options", lambda: options(chosen))
     explorer().close()
     assert opened == [(find_image("2", "digits").name, "digits", "logits")]
+
+
+def test_the_page_opens_the_network_with_what_was_said_of_its_pixels(monkeypatch, tmp_path):
+    (tmp_path / "names.json").write_text(json.dumps({name: index for index, name in enumerate("jihgfedcba")}), "utf-8")
+    monkeypatch.setattr("cnnviz_widgets.session.LatestWins", Inline)
+    chosen = {"CNNVIZ_NETWORK": "digits", "CNNVIZ_RANGE": "0.0,1.0", "CNNVIZ_CLASSES": str(tmp_path / "names.json")}
+    monkeypatch.setattr("cnnviz_widgets.app.options", lambda: options(chosen))
+    page = explorer()
+    network = page.session.network
+    assert (network.value_range, network.class_names, network.name) == ((0, 1), tuple("jihgfedcba"), "digits")
+    page.close()
 
 
 @pytest.mark.parametrize("name", ["network", "image"])

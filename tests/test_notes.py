@@ -161,6 +161,7 @@ GIVEN = {
     "random_network": lambda: compute(Gradient(), Network(monte_carlo(), value_range=(0, 1)), noise(), target=0),
     "overflow": lambda: compute(GradCAM(), small("mixed_float16", overflowing), noise(), target=0),
     "outside_value_range": lambda: compute(Gradient(), small(), InputImage(np.full((12, 12, 3), 90.0))),
+    "assumed_range": lambda: compute(Gradient(), Network(KINDS["functional"].build()), opened(RGB, "PNG")),
     "cropped": lambda: compute(Gradient(), small(), opened(RGB, "PNG")),
     "shrunk": lambda: compute(Gradient(), small("any_size"), opened(RGB.repeat(2, axis=0).repeat(10, axis=1), "PNG")),
     "transparent": lambda: compute(Gradient(), small(), opened(CLEAR, "PNG")),

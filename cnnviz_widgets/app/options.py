@@ -6,14 +6,19 @@ name networks and images inside the package: `?network=digits&image=7 · sample 
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs
 
+from cnnviz_widgets.core.class_names import class_names_in
 from cnnviz_widgets.core.image import InputImage
+from cnnviz_widgets.core.pixel_conventions import range_of
 from cnnviz_widgets.networks import default_name, names, samples
 from cnnviz_widgets.words import one_line
 
-NETWORK, IMAGE, OUTPUT_IS = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE", "CNNVIZ_OUTPUT_IS"
+NETWORK, IMAGE = "CNNVIZ_NETWORK", "CNNVIZ_IMAGE"
+# What is said of the network.
+OUTPUT_IS, RANGE, PREPROCESS, CLASSES = "CNNVIZ_OUTPUT_IS", "CNNVIZ_RANGE", "CNNVIZ_PREPROCESS", "CNNVIZ_CLASSES"
 # Voila puts the part of the page's address behind "?" here.
 ADDRESS = "QUERY_STRING"
 DEFAULT = default_name()
@@ -23,25 +28,27 @@ DEFAULT = default_name()
 class Options:
     """A choice: `network` is a name or a path, `image` is None for the first sample, `remarks` are to be shown.
 
-    `output_is` is what the network's output is said to be, None where nobody said it.
+    `output_is` is what the network's output is said to be, None where nobody said it; `said` are the other options
+    of `load` that somebody gave: `value_range`, `preprocess`, `class_names`.
     """
 
     network: str = DEFAULT
     image: InputImage | None = None
     remarks: tuple[str, ...] = ()
     output_is: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 def options(environment: Mapping[str, str] = os.environ) -> Options:
     """Return the Options in the environment and the address. Raises OSError or ValueError for the owner's mistakes."""
     network, image = environment.get(NETWORK) or DEFAULT, environment.get(IMAGE) or None
-    output_is = environment.get(OUTPUT_IS) or None
+    output_is, said = environment.get(OUTPUT_IS) or None, _said(environment)
     wish = {name: values[-1] for name, values in parse_qs(environment.get(ADDRESS, "")).items()}
     remarks = ()
     if "network" in wish:
         if wish["network"] in names():
             if wish["network"] != network:
-                image, output_is = None, None
+                image, output_is, said = None, None, {}
             network = wish["network"]
         else:
             remarks += (_not_bundled("network", wish["network"], network, names()),)
@@ -52,7 +59,24 @@ def options(environment: Mapping[str, str] = os.environ) -> Options:
             known = [each.name for each in _samples_for(network)]
             remarks += (_not_bundled("image", wish["image"], found.name if found else known[0], known),)
         found = sample or found
-    return Options(network, found, remarks, output_is)
+    return Options(network, found, remarks, output_is, said)
+
+
+def said_in_variables(
+    output_is: str | None, value_range: tuple[float, float] | None, preprocess: str | None, classes: str | None
+) -> dict[str, str]:
+    """Return the variables of the environment by which `options` finds what was said; `classes` is a path."""
+    pixels = "" if value_range is None else "{!r},{!r}".format(*value_range)
+    return {OUTPUT_IS: output_is or "", RANGE: pixels, PREPROCESS: preprocess or "", CLASSES: classes or ""}
+
+
+def _said(environment):
+    readers = {
+        "value_range": (RANGE, range_of),
+        "preprocess": (PREPROCESS, str),
+        "class_names": (CLASSES, class_names_in),
+    }
+    return {option: read(environment[name]) for option, (name, read) in readers.items() if environment.get(name)}
 
 
 def find_image(text: str, network: str = DEFAULT) -> InputImage:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnviz_widgets.command_line import Parser, add_output_is
+from cnnviz_widgets.command_line import Parser, add_network_options, network_options
 from cnnviz_widgets.core.method import Method
 from cnnviz_widgets.networks import default_name, load, names
 from cnnviz_widgets.networks.naming import checked_network
@@ -59,7 +59,7 @@ def explain_parser() -> Parser:
         metavar="NAME_OR_PATH",
         help=f"{', '.join(names())}, a name in keras.applications, or a .keras or .h5 file (default: %(default)s)",
     )
-    add_output_is(made)
+    add_network_options(made)
     made.add_argument("--target", metavar="CLASS", help="name or number of a class (default: each picture's top class)")
     made.add_argument("--layer", metavar="PATH", help="which layer to look at (default: the method's own choice)")
     made.add_argument("--dask", metavar="ADDRESS", help="a Dask scheduler whose workers do it, tcp://...")
@@ -121,6 +121,9 @@ def _task(chosen):
         "network": network,
         "network digest": _digest(network),
         "output is": chosen.output_is,
+        "range": chosen.range and list(chosen.range),
+        "preprocess": chosen.preprocess,
+        "classes": list(network_options(chosen).get("class_names", ())) or None,
         "method": method.__name__,
         "parameters": given,
         "target": chosen.target,
@@ -134,7 +137,8 @@ def _explained(task, left, client, chosen):
     bad = []
     with Progress(len(left)) as progress:
         if left:
-            network = load(task.network, output_is=chosen.output_is)
+            network = load(task.network, **network_options(chosen))
+            network.class_names  # noqa: B018  a wrong number of names is wrong for every picture
             method = suited_method(task.method, task.given, network)
             question = Question.of(method, network, chosen.layer, beside=measured)
             target = _target(network, chosen.target)

@@ -1,6 +1,8 @@
 """The names of classes, in the forms in which Keras, TensorFlow and files hand them over."""
 
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,34 @@ def class_names_of(given: Any) -> tuple[str, ...]:
         return _in_order(given)
     given = given.numpy() if hasattr(given, "numpy") else given
     return tuple(map(_text, np.asarray(given).ravel().tolist() if isinstance(given, np.ndarray) else _each(given)))
+
+
+def class_names_in(path: str) -> tuple[str, ...]:
+    """The names in a file: one a line, or a list, {name: index} or {index: name} in JSON.
+
+    Raises FileNotFoundError, TypeError or ValueError, each with a sentence, for anything else.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        raise FileNotFoundError(
+            f"The names of the classes come from a file that can be read. Received: {path!r} ({error.strerror})."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"A file of class names is text in UTF-8. Received: {path!r}, which is not.") from error
+    if text.startswith(("[", "{")):
+        try:
+            return class_names_of(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"A file that begins as JSON must be JSON: a list or a dictionary. Received: {path!r}, {error.msg} in "
+                f"line {error.lineno}."
+            ) from error
+    names = [line.strip() for line in text.split("\n")]  # one at least, of an empty file ""
+    if "" in names:
+        empty = names.index("") + 1
+        raise ValueError(f"A file of class names has a name in every line. Received: {path!r}, line {empty} is empty.")
+    return tuple(names)
 
 
 def _each(given):

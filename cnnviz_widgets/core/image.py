@@ -38,9 +38,10 @@ class InputImage:
     values that are not finite.
     """
 
-    __slots__ = ("_fits", "_pixels", "digest", "label", "name", "notes")
+    __slots__ = ("_fits", "_pixels", "_was_photo", "digest", "label", "name", "notes")
 
     _pixels: np.ndarray
+    _was_photo: bool
     digest: str
     label: str | None
     name: str
@@ -49,7 +50,9 @@ class InputImage:
     def __init__(self, array: npt.ArrayLike, name: str = "image", label: str | None = None, notes: Iterable[Note] = ()):
         self._set(_float_pixels(array), name, label, notes)
 
-    def _set(self, pixels: np.ndarray, name: str, label: str | None, notes: Iterable[Note]) -> None:
+    def _set(
+        self, pixels: np.ndarray, name: str, label: str | None, notes: Iterable[Note], was_photo: bool = False
+    ) -> None:
         notes = tuple(notes)
         if not all(isinstance(note, Note) for note in notes):
             raise TypeError(f"Notes of an image are Note objects. Received: {notes!r}.")
@@ -62,16 +65,17 @@ class InputImage:
             "name": one_line(name) or "image",
             "label": None if label is None else one_line(label),
             "notes": notes,
+            "_was_photo": was_photo,
             "_fits": None,  # what it was last found to fit
         }
         for field, value in values.items():
             object.__setattr__(self, field, value)
 
     @classmethod
-    def _of_pixels(cls, pixels, name, label, notes):
+    def _of_pixels(cls, pixels, name, label, notes, was_photo=False):
         """Return an image around an array that nobody else holds; uint8 pixels make it a photograph."""
         image = cls.__new__(cls)
-        image._set(np.ascontiguousarray(pixels), name, label, notes)
+        image._set(np.ascontiguousarray(pixels), name, label, notes, was_photo)
         return image
 
     @classmethod
@@ -125,6 +129,11 @@ class InputImage:
         return self._pixels.dtype == np.uint8
 
     @property
+    def from_photo(self) -> bool:
+        """True for a photograph, also after it was fitted to a network, when its values are in the network's range."""
+        return self.is_photo or self._was_photo
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels)."""
         height, width, channels = self._pixels.shape
@@ -168,7 +177,7 @@ class InputImage:
         self.__setattr__(field, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return InputImage._of_pixels, (np.array(self._pixels), self.name, self.label, self.notes)
+        return InputImage._of_pixels, (np.array(self._pixels), self.name, self.label, self.notes, self._was_photo)
 
     # ---- Fitting
 
@@ -217,14 +226,14 @@ class InputImage:
             notes += (Note("cropped", text, {"share": cut}),)
         pixels = photo.resized(part, *size, grey=channels == 1)
         array = low + pixels * ((high - low) / 255)
-        return InputImage(array, self.name, self.label, self.notes)._with_notes(notes)
+        return InputImage._of_pixels(_float_pixels(array), self.name, self.label, self.notes, True)._with_notes(notes)
 
     def _with_notes(self, notes):
         """Return the same image with the notes added that it does not have yet."""
         new = tuple(note for note in notes if note not in self.notes)
         if not new:
             return self
-        return InputImage._of_pixels(self._pixels, self.name, self.label, self.notes + new)
+        return InputImage._of_pixels(self._pixels, self.name, self.label, self.notes + new, self._was_photo)
 
     # ---- Display
 

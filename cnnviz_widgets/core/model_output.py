@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cnnviz_widgets.words import nearest, number
+from cnnviz_widgets.words import nearest, number, percent
 
 from .layer import LayerInfo
 from .target import Target
@@ -106,6 +106,13 @@ class ModelOutput:
             raise ValueError(f"A score to watch is 'logit' or 'probability'. Received: {of!r}.")
 
     # ---- In words
+
+    def in_words(self, readings: np.ndarray) -> str:
+        """One image's readings (classes,) in words: the top class with its probability, or the first quantity."""
+        if not self.classifies:
+            return f"{self.names[0]} {number(float(readings[0]))}"
+        top = int(readings.argmax())
+        return f"{self.names[top]} ({percent(float(readings[top]))})"
 
     def describe(self, target: Target) -> str:
         """A Target in words: "Egyptian cat", "Egyptian cat rather than tabby", "channel 17 of block3_project_bn"."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cnnviz_widgets.network import Network
     from cnnviz_widgets.request import Request
 
+    from .image import InputImage
     from .result import Result
 
 # The page that explains every kind of note.
@@ -56,6 +57,8 @@ CERTAIN = 0.999
 def on_request(request: "Request") -> tuple[Note, ...]:
     """Return notes about the image and the target of a request."""
     notes = list(request.image.notes) if request.image else []
+    if request.image is not None and request.image.from_photo and request.network.range_is_assumed:
+        notes.append(assumed_range(request.network, request.image))
     if request.image is not None and (layer := request.network.overflow(request.image)):
         notes.append(overflow(layer))
     if request.image is not None and (chance := request.network.chance(request.image, request.target)):
@@ -129,6 +132,15 @@ def saturated(name: str, probability: float) -> Note:
         "probabilities hardly move here, logits still do.",
         {"probability": probability},
     )
+
+
+def assumed_range(network: "Network", image: "InputImage") -> Note:
+    """Return the note that the range of a photograph's pixels is a guess, with the answer under each convention."""
+    found = network.readings_by_convention(image)
+    (assumed, answer), (first, other), *more = [(each.words, network.output.in_words(found[each])) for each in found]
+    text = f"Pixels {assumed} are assumed, as nobody said: {answer}. {first.capitalize()} it would be {other}"
+    text = "; ".join([text, *(f"{words}: {answer}" for words, answer in more)])
+    return Note("assumed_range", f"{text}.", {each.name: float(values.max()) for each, values in found.items()})
 
 
 def overflow(layer: str) -> Note:

@@ -8,6 +8,10 @@ from typing import Any
 from cnnviz_widgets.core.class_names import class_names_of
 from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.model_output import HEAD_OF, TASKS
+from cnnviz_widgets.core.pixel_conventions import PIXEL_CONVENTIONS, Standardisation
+
+# The pixels of a picture file, which a network is given where nobody says what it takes.
+ASSUMED_RANGE = PIXEL_CONVENTIONS[0].value_range
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +21,12 @@ class NetworkOptions:
     `class_names` are the names of the classes, or of the quantities of a regression network: a list, a
     tensor, {name: index} or {index: name}. For an output that is a
     single number for yes or no they may name both sides, (no, yes).
-    `preprocess` is a function from a batch of images in `value_range` to the model's input; it becomes part of the
-    network, so that gradients are per unit of `value_range`. It is written with Keras or TensorFlow operations, or in
-    NumPy (OpenCV, albumentations): gradients then pass it if it only scales pixels or mixes their channels
+    `value_range` (low, high) is what black and white are for the network; photographs are scaled to it. None stands for
+    0 to 255, and where the model does not tell that it takes these, `Network.range_is_assumed` is true.
+    `preprocess` is a function from a batch of images in `value_range` to the model's input, or the name of one of
+    Keras's, "torch" (ImageNet's mean and deviation), "caffe" (BGR less the mean) or "tf" (−1 to 1); it becomes part of
+    the network, so that gradients are per unit of `value_range`. It is written with Keras or TensorFlow operations, or
+    in NumPy (OpenCV, albumentations): gradients then pass it if it only scales pixels or mixes their channels
     (`engine/numpy_preprocess.py`).
     `task` is "classification", "regression", or None, which is taken for classification. The score of a regression
     network is the output itself, whatever its last activation, and there are no probabilities.
@@ -44,8 +51,8 @@ class NetworkOptions:
     name: str | None = None
     input_shape: tuple[int | None, ...] | None = None
     class_names: tuple[str, ...] | None = None
-    preprocess: Callable[[Any], Any] | None = None
-    value_range: tuple[float, float] = (0, 255)
+    preprocess: Callable[[Any], Any] | str | None = None
+    value_range: tuple[float, float] | None = None
     samples: tuple[InputImage, ...] = ()
     task: str | None = None
     image_input: str | int | None = None
@@ -58,13 +65,25 @@ class NetworkOptions:
         names = None if self.class_names is None else class_names_of(self.class_names)
         settled = {
             "class_names": names,
-            "value_range": _checked_range(self.value_range),
+            "value_range": None if self.value_range is None else _checked_range(self.value_range),
+            "preprocess": self._settled_preprocess(),
             "samples": tuple(self.samples),
             "task": _checked_task(self.task),
             "output_is": _checked_meaning(self.output_is, self.task),
         }
         for field, value in settled.items():
             object.__setattr__(self, field, value)
+
+    @property
+    def settled_range(self) -> tuple[float, float]:
+        """The range that photographs are scaled to: `value_range`, or what is assumed without one."""
+        return ASSUMED_RANGE if self.value_range is None else self.value_range
+
+    def _settled_preprocess(self):
+        """The function of a `preprocess` by name, for images in the range, also where that has just been replaced."""
+        given = self.preprocess
+        name = given.name if isinstance(given, Standardisation) else given
+        return Standardisation(name, self.settled_range) if isinstance(name, str) else given
 
     def replaced(self, **changes: Any) -> "NetworkOptions":
         """The options with some of them changed."""

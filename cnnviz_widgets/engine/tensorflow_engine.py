@@ -19,6 +19,7 @@ from .axis_parts import is_grid
 from .compiled import CompiledFunctions, terms_of
 from .gradient_ends import without_gradient
 from .image_ways import ImageWays
+from .input_scaling import takes_bytes
 from .inputs import ImageShape, InputBinding
 from .memory import Memory
 from .network_options import NetworkOptions
@@ -58,6 +59,7 @@ class TensorFlowEngine:
     memory: Memory
     cache: ByteBoundedCache
     preprocess: Preprocess | None
+    noise: Noise
     traced: TracedModel
     output_names: tuple[str, ...]
     random: bool  # True if the model draws random numbers for every answer
@@ -76,8 +78,8 @@ class TensorFlowEngine:
         """`inputs` is the model's `InputBinding`, `options` the network's; activations are kept in `cache`."""
         self.model, self.name, self.input_shape = model, options.name or "", input_shape
         self.dtype, self.memory, self.cache = inputs.dtype, memory, cache
-        self._noise = Noise(input_shape, self.dtype, options.value_range)
-        self.preprocess = None if options.preprocess is None else Preprocess(options.preprocess, self._noise)
+        self.noise = Noise(input_shape, self.dtype, options.settled_range)
+        self.preprocess = Preprocess(options.preprocess, self.noise) if callable(options.preprocess) else None
         try:
             call = call_once(model, inputs, input_shape, self.dtype, self.preprocess)
         except Exception as error:  # the model's own code runs here
@@ -130,7 +132,7 @@ class TensorFlowEngine:
         self._score = self.traced.output if behind else self.traced.logits
         self._logits = self.traced.output if options.output_is is not None else self.traced.logits
         self.score_shape = tuple(self.traced.graph.tensor(self._score).shape[1:])
-        self.random = settle_batching(self.functions, self.traced, self._noise)
+        self.random = settle_batching(self.functions, self.traced, self.noise)
 
     def _head(self, options):
         if is_regression(options.task):
@@ -143,13 +145,13 @@ class TensorFlowEngine:
         graph, output = self.traced.graph, self.traced.output
         if are_probabilities(graph, output):
             return "hidden"
-        return "hidden_log" if are_logarithms(graph, output) else tried_head(self.functions, output, self._noise)
+        return "hidden_log" if are_logarithms(graph, output) else tried_head(self.functions, output, self.noise)
 
     def _feels(self, layer, objective):
         """True if the score moves with the grid in a layer of tokens; it may look at the class token alone."""
 
         def tried():
-            _, gradient = self.layer_gradient(self._noise.image(), objective, layer, "standard")
+            _, gradient = self.layer_gradient(self.noise.image(), objective, layer, "standard")
             return gradient is not None and bool(np.any(gradient))
 
         return self.shared(("feels", layer, objective.layer), tried)
@@ -207,6 +209,10 @@ class TensorFlowEngine:
             )
         activations = activations.astype(own.dtype.as_numpy_dtype, copy=False)
         return as_float(self.functions.scores_behind(frontier, end)([activations, *skips], terms_of(objective)))
+
+    def takes_bytes(self) -> bool:
+        """True if the model's first operations tell that it takes pixels from 0 to 255."""
+        return self.shared("takes bytes", lambda: takes_bytes(self))
 
     def draws(self, image: np.ndarray, layer: str | None) -> list[np.ndarray]:
         """Rows for the draws of a random network: of a layer's output, or (None) of the logits and the output."""

@@ -6,7 +6,7 @@ A bundled network is one file in this folder. It declares ``build()`` (a ``keras
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -79,22 +79,31 @@ def samples(name: str) -> tuple[InputImage, ...]:
     return bundled()[name].samples()
 
 
-def load(source: "str | os.PathLike[str] | keras.Model | Network", *, output_is: str | None = None) -> Network:
+def load(
+    source: "str | os.PathLike[str] | keras.Model | Network",
+    *,
+    output_is: str | None = None,
+    value_range: tuple[float, float] | None = None,
+    preprocess: Callable[[Any], Any] | str | None = None,
+    class_names: Iterable[str] | Mapping[Any, Any] | None = None,
+) -> Network:
     """Return a Network, ready to look into.
 
     ``source`` is a bundled name ("efficientnet_lite0", "digits"), a path to a ``.keras`` or ``.h5``
     file, a ``keras.Model``, the name of a network in ``keras.applications`` ("ResNet50", whose
     weights are downloaded once), or a Network, which is returned as it is. ``output_is`` says
     what the numbers of its output are: "probabilities", "log probabilities" or "logits".
+    ``value_range``, ``preprocess`` and ``class_names`` are those of Network; what is not given
+    here stays as the network has it.
 
-    Raises ValueError for an unknown name, a wrong file, an address or another ``output_is``,
+    Raises ValueError for an unknown name, a wrong file, an address or another wrong option,
     FileNotFoundError, IsADirectoryError, TypeError for anything else, and RuntimeError when weights
     cannot be downloaded.
     """
     network = _loaded(source)
-    if output_is is None:
-        return network
-    return Network.of_options(network.model, network.options.replaced(output_is=output_is))
+    options = {"output_is": output_is, "value_range": value_range, "preprocess": preprocess, "class_names": class_names}
+    said = {name: value for name, value in options.items() if value is not None}
+    return Network.of_options(network.model, network.options.replaced(**said)) if said else network
 
 
 def _loaded(source: Any) -> Network:

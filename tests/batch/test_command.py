@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -166,6 +167,53 @@ def test_other_settings_are_refused_until_they_may_overwrite(run, tmp_path, caps
     run("--target", "7", "--overwrite")
     assert {row["target"] for row in rows(tmp_path / "maps")} == {"7"}
     assert json.loads((tmp_path / "maps/settings.json").read_text())["target"] == "7"
+
+
+def own_model(path):
+    """A model file for pixels from 0 to 1 that says nothing of it, and the model."""
+    image = keras.Input((8, 8, 3))
+    maps = keras.layers.Conv2D(4, 3, activation="relu")(image)
+    scores = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(maps))
+    model = keras.Model(image, scores)
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(size=weight.shape) for weight in model.get_weights()])
+    model.save(path)
+    return model
+
+
+def test_one_says_what_the_network_takes_and_what_its_classes_are(run, source, tmp_path, capsys):
+    model = own_model(tmp_path / "own.keras")
+    (tmp_path / "names.txt").write_text("cat\ndog\n", "utf-8")
+    own = ["--network", str(tmp_path / "own.keras")]
+    said = ["--range", "0,1", "--preprocess", "torch", "--classes", str(tmp_path / "names.txt"), "--target", "dog"]
+    run(*own, *said)
+    found = rows(tmp_path / "maps")
+    assert {(row["target"], row["index"]) for row in found} == {("dog", "1")}
+    assert not any("assumed" in row["notes"] for row in found)
+    for name, row in zip(GOOD, found, strict=True):
+        pixels = cnnviz.InputImage.open(source / name).fitted(8, 8, 3).array
+        given = keras.applications.densenet.preprocess_input(np.array(pixels))
+        assert float(row["probability"]) == pytest.approx(model(given[np.newaxis]).numpy()[0, 1], abs=1e-5)
+    run(*own, *said)  # goes on with the same settings
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        run(*own, "--range", "-1,1", *said[2:])
+    assert "Received: range [-1.0, 1.0], there [0.0, 1.0]." in capsys.readouterr().err
+
+
+def test_where_nobody_says_it_the_table_does(run, tmp_path):
+    own_model(tmp_path / "own.keras")
+    run("--network", str(tmp_path / "own.keras"))
+    assert all("Pixels from 0 to 255 are assumed" in row["notes"] for row in rows(tmp_path / "maps"))
+
+
+def test_a_wrong_number_of_names_is_one_sentence_and_exit_code_2(run, tmp_path, capsys):
+    (tmp_path / "names.txt").write_text("cat\ndog\n", "utf-8")
+    with pytest.raises(SystemExit) as stopped:
+        run("--classes", str(tmp_path / "names.txt"))
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert "class_names must name every class of the output, 10 of them. Received: 2 names." in said
 
 
 def test_one_says_what_the_output_of_the_network_is(run, source, tmp_path, capsys):

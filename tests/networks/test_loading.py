@@ -11,6 +11,7 @@ import pytest
 from keras import layers
 from kinds import KINDS
 
+from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.network import Network
 from cnnviz_widgets.networks import applications, imagenet, keras2, load
 
@@ -75,6 +76,22 @@ def test_one_says_what_the_output_of_a_file_is(model, tmp_path):
     assert network.probabilities(image) == pytest.approx(np.exp(output) / np.exp(output).sum(), abs=1e-6)
     with pytest.raises(ValueError, match=r"output_is must be one of .* Received: 'chances'"):
         load(tmp_path / "mine.keras", output_is="chances")
+
+
+def test_one_says_what_a_file_takes_and_what_its_classes_are(model, tmp_path):
+    model.save(tmp_path / "mine.keras")
+    names = [f"digit {index}" for index in range(model.output_shape[-1])]
+    network = load(tmp_path / "mine.keras", value_range=(0, 1), class_names=names)
+    picture = InputImage._of_pixels(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8), "photo", None, ())
+    assert (network.name, network.class_names, network.range_is_assumed) == ("mine", tuple(names), False)
+    fitted = network.fit(picture).array
+    assert (fitted.max() <= 1, fitted.max() > 0.5) == (True, True)
+    expected = Network(model).probabilities(fitted)
+    np.testing.assert_allclose(network.probabilities(picture), expected, atol=1e-6)
+    other = load(network, preprocess=lambda images: images / 2)
+    np.testing.assert_allclose(other.probabilities(picture), Network(model).probabilities(fitted / 2), atol=1e-6)
+    assert other.class_names == tuple(names)
+    assert load(network) is network
 
 
 def test_bundled_names_may_be_written_in_capitals():

@@ -10,6 +10,7 @@ from cnnviz_widgets.widgets.parts.bound import Bound
 from cnnviz_widgets.widgets.parts.controls import MethodPicker, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 from cnnviz_widgets.widgets.parts.pickers import ImagePicker, LayerPicker, NetworkPicker, TargetPicker
+from cnnviz_widgets.widgets.parts.range_picker import RangePicker
 from cnnviz_widgets.widgets.parts.status_line import StatusLine
 
 from .session_explorer import SessionExplorer, column, columns, own, part, row
@@ -33,12 +34,16 @@ class Explorer(SessionExplorer):
     method_picker: MethodPicker = part(MethodPicker, "methods")
     controls: ParameterControls = part(ParameterControls)
     network_picker: NetworkPicker = part(NetworkPicker)
+    range_picker: RangePicker = part(RangePicker)
     image_picker: ImagePicker = part(ImagePicker)
     layer_picker: LayerPicker = part(LayerPicker)
     target_picker: TargetPicker = part(TargetPicker)
     page = (
         columns(
-            column("network_picker", "image_picker", "method_picker", "controls", "layer_picker", layout=SIDE_COLUMN),
+            column(
+                *("network_picker", "range_picker", "image_picker", "method_picker", "controls", "layer_picker"),
+                layout=SIDE_COLUMN,
+            ),
             column(
                 row("view", "live_view.choice", layout=TO_BOTH_ENDS),
                 *("status", "live_view", "figure", "status.notes"),
