@@ -350,3 +350,22 @@ test("an error of the kernel is shown, and taken away when it is over", async ()
   model.set("error", "");
   assert.doesNotMatch(el.textContent, /No picture\./);
 });
+
+// ---- Live image
+
+test("a picture of earlier settings looks so and says so, until its successor is there", async () => {
+  const { model, find } = await shown("live_image"),
+    root = find(".cnnviz-live"),
+    looks = () => [
+      root.classList.contains("cnnviz-behind"),
+      find(".cnnviz-note").textContent.includes("settings before"),
+    ];
+  assert.deepEqual(looks(), [false, false]);
+  model.set("behind", true);
+  page.nextFrame();
+  assert.deepEqual(looks(), [true, true]);
+  assert.match(find(".cnnviz-picture").getAttribute("aria-label"), /^This picture is of the settings before. Grad-CAM/);
+  model.set("behind", false);
+  page.nextFrame();
+  assert.deepEqual(looks(), [false, false]);
+});
