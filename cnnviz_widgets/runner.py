@@ -2,7 +2,8 @@
 
 A job is a function that returns an iterator: every item is a step's outcome, a function that makes it known, which the
 runner calls under its lock. Dropping the iterator cancels the job. So nothing that computes needs to know about
-threads, and a job is cancelled between two steps, never inside one.
+threads, and a job is cancelled between two steps, never inside one. A job that is followed patiently makes its first
+step known before it goes: while somebody drags, pictures come at the pace of first steps.
 """
 
 import contextvars
@@ -15,8 +16,8 @@ from typing import Any
 
 log: logging.Logger = logging.getLogger(__name__)
 
-# A job that was cut short means that somebody is dragging: wait until the hand rests for this long before
-# starting another that would be cut short as well. Seconds.
+# A job that was cut short before it made anything known means that somebody goes through many things: wait until the
+# hand rests for this long before starting another that would be cut short as well. Seconds.
 SETTLE = 0.12
 
 
@@ -30,8 +31,8 @@ class Inline:
         """Return a runner for other work that changes the same things: only one of them calls at a time."""
         return Inline(self.lock)
 
-    def submit(self, job: Callable[[], Iterable[Callable[[], object]]]) -> None:
-        """Call every item of `job()`."""
+    def submit(self, job: Callable[[], Iterable[Callable[[], object]]], patient: bool = False) -> None:
+        """Call every item of `job()`; no earlier job is left to be `patient` with."""
         for make_known in job():
             make_known()
 
@@ -46,7 +47,8 @@ class LatestWins:
     """A runner with one worker thread: a new job replaces the one that waits, and the one that runs.
 
     `started` counts the jobs that were begun. After `submit` or `stop` returns, no item of an earlier job is called
-    any more. Runners that change the same things share a `lock`.
+    any more; but where the new job is `patient`, the running one makes its first item known, if it has not yet. Runners
+    that change the same things share a `lock`.
     """
 
     def __init__(self, settle: float = SETTLE, lock: Any = None):
@@ -56,7 +58,8 @@ class LatestWins:
         # the same things holds it too. Reentrant: an item may itself submit the next job.
         self.lock: Any = lock or threading.RLock()
         self._changed = threading.Condition(self.lock)
-        self._latest = 0
+        self._latest = 0  # ticket of the newest job
+        self._dropped = 0  # ticket of the newest job of which nothing may be made known any more
         self._submitted_at = 0.0
         self._waiting = None  # (ticket, job)
         self._closed = False
@@ -70,9 +73,14 @@ class LatestWins:
         """Return a runner for other work that changes the same things: only one of them calls at a time."""
         return LatestWins(settle, self.lock)
 
-    def submit(self, job: Callable[[], Iterable[Callable[[], object]]]) -> None:
-        """Call every item of `job()`, on the worker thread, for as long as it is the latest job."""
+    def submit(self, job: Callable[[], Iterable[Callable[[], object]]], patient: bool = False) -> None:
+        """Call every item of `job()`, on the worker thread, for as long as it is the latest job.
+
+        A `patient` job lets the running one make its first item known, and begins then.
+        """
         with self._changed:
+            if not patient:
+                self._dropped = self._latest
             self._latest += 1
             self._submitted_at = time.monotonic()
             self._waiting = (self._latest, job)
@@ -83,6 +91,7 @@ class LatestWins:
         """Drop the running job after its current step, and the waiting one."""
         with self._changed:
             self._latest += 1
+            self._dropped = self._latest
             self._waiting = None
             self._changed.notify_all()
 
@@ -109,19 +118,27 @@ class LatestWins:
 
     def _run(self, ticket, job):
         self.started += 1
-        steps = iter(job())
+        steps, made_known = iter(job()), False
         for make_known in steps:
             with self.lock:
-                if ticket != self._latest:
+                if not self._wanted(ticket, made_known):
                     break
                 try:
                     make_known()
                 except Exception:  # a view that fails must not end the work for the others
                     log.exception("A result could not be made known")
+                made_known = True
+                if not self._wanted(ticket, made_known):
+                    break  # now, not after a step that nobody will see
         else:
             return
         steps.close()
-        self._wait_for_a_resting_hand()
+        if not made_known:
+            self._wait_for_a_resting_hand()
+
+    def _wanted(self, ticket, made_known):
+        """Whether a job's next item may be made known: of a job that is followed patiently the first one may."""
+        return ticket == self._latest or (not made_known and ticket > self._dropped)
 
     def _wait_for_a_resting_hand(self):
         with self._changed:

@@ -68,6 +68,9 @@ class Session(HasTraits):
 
     `network` may be given as anything that `cnnviz.load` takes: it is then opened by the runner, and the session can be
     shown before TensorFlow is loaded.
+
+    While a person drags a slider, the first rough result of each question that was begun is shown, also if she is
+    further by then: `is_behind` says whether the result is of other settings than the present ones.
     """
 
     settings: Trait[Settings] = Instance(Settings)
@@ -106,6 +109,8 @@ class Session(HasTraits):
         self._variants = variants
         self.runner: Inline | LatestWins = runner or LatestWins()
         self._history = UndoHistory[Settings]()
+        self._asked: Settings | None = None  # of the newest job; None where nothing of an earlier one may be shown
+        self._answered: Settings | None = None  # whose answer `result` is
         self.opening: str | None = None  # the name of the network that is being opened, for pickers
         if network is not None:
             self.open(network)
@@ -145,6 +150,7 @@ class Session(HasTraits):
     def again(self) -> None:
         """Ask once more for the settings as they are, because `variants` now makes other questions of them."""
         with self.runner.lock:
+            self._asked = None  # what is on its way answers the questions from before
             self._ask()
 
     def stop(self) -> None:
@@ -184,6 +190,11 @@ class Session(HasTraits):
             return self.image
         return self.network.fit(self.image)
 
+    @property
+    def is_behind(self) -> bool:
+        """True while `result` is of other settings than the present ones."""
+        return self.result is not None and self._answered != self.settings
+
     # ---- Inside
 
     def _use(self, network: Network) -> None:
@@ -209,24 +220,26 @@ class Session(HasTraits):
             self.runner.stop()
             self.update_status("empty", "Choose an image to begin.")
             return
-        self.runner.stop()  # else the job before this one might still say that it is done
+        before, self._asked = self._asked, self.settings
         self.progress, self.seconds_left = 0.0, None
         self.update_status("running", "")
-        self.runner.submit(reporting(self._computing, self._fail))
+        job = reporting(partial(self._computing, self.settings), partial(self._fail_of, self.settings))
+        self.runner.submit(job, patient=before is not None and self.settings.continues(before))
 
-    def _computing(self) -> Iterator[Callable[[], None]]:
-        """Answer the settings as they are now, as a job: yield for every result the function that shows it."""
-        settings = self.settings
+    def _computing(self, settings: Settings) -> Iterator[Callable[[], None]]:
+        """Answer settings, as a job: yield for every result the function that shows it."""
         network, image = settings.network, settings.image
         assert network is not None  # without one nothing is asked
         variants = self._variants(settings)
         if not variants:  # nothing is asked: nothing is computed
-            yield lambda: self.update_status("done", "")
+            yield partial(self._show_state, settings, "done")
             return
         with network.frozen_weights():
             readings = None if image is None else network.readings(image)
             weights = {network: network.weights_version()}
-        yield partial(self._show_readings, network, readings)
+        shown = self.values if self.probabilities is None else self.probabilities
+        if not _same(readings, shown):  # the first thing to be made known of a dragged slider is a picture
+            yield partial(self._show_readings, network, readings)
         pace = Pace()
         for results, progress in answers_to(variants, weights):
             yield partial(
@@ -239,15 +252,25 @@ class Session(HasTraits):
             self.probabilities, self.values = (None, readings) if regression else (readings, None)
 
     def _show_results(self, settings, results, progress, seconds_left):
-        self.progress, self.seconds_left = progress, seconds_left
-        complete = progress >= 1
+        """Show the answers to `settings`; what they say of the job holds only while these are the present ones."""
+        if settings == self.settings:
+            self.progress, self.seconds_left = progress, seconds_left
+        self._answered = settings
         try:
             with self.hold_trait_notifications():
                 self.results, self.result = results, results_among(results)[0]
         finally:  # also when a view of the result fails
-            self.status = "done" if complete else "running"
-        if complete:
+            self._show_state(settings, "done" if progress >= 1 else "running")
+        if progress >= 1 and settings == self.settings:
             self._history.add(settings)
+
+    def _show_state(self, settings, status):
+        if settings == self.settings:
+            self.status = status
+
+    def _fail_of(self, settings, sentence):
+        if settings == self.settings:
+            self._fail(sentence)
 
     def _fail(self, sentence):
         self.update_status("failed", sentence)
@@ -267,6 +290,11 @@ class Pace:
         """Return how long the rest will take, in seconds; None until two steps are done. `now` is a clock's time."""
         begun, at = self._first = self._first or (progress, now)
         return (now - at) * (1 - progress) / (progress - begun) if progress > begun else None
+
+
+def _same(first, second):
+    """Whether two arrays, either of which may be None, hold the same numbers."""
+    return first is second or (first is not None and second is not None and np.array_equal(first, second))
 
 
 def _name(source):

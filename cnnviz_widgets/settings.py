@@ -31,6 +31,11 @@ class Settings:
         """The names of the fields that differ from what they were in the settings `before`."""
         return {name for name in FIELDS if getattr(self, name) != getattr(before, name)}
 
+    def continues(self, before: "Settings") -> bool:
+        """Whether pictures of the settings `before` lead on to these: the same method of the same network and image."""
+        same = self.network is before.network and type(self.method) is type(before.method)
+        return same and self.image == before.image
+
     def with_signs_for(self, before: "Settings") -> "Settings":
         """The settings with a map of both signs where the target has become a difference, and back as it was one.
 

@@ -116,6 +116,47 @@ def test_a_job_that_was_cut_short_is_left_at_its_next_step(runner):
     assert {name for name, _ in delivered} == {"second"}
 
 
+def test_a_job_that_is_followed_patiently_makes_its_first_step_known_and_no_other(runner):
+    delivered = Delivered()
+    jobs = [Job(n, delivered, open_gate=n > 0) for n in range(5)]
+    runner.submit(jobs[0])
+    assert jobs[0].begun.wait(LONG)
+    for job in jobs[1:]:
+        runner.submit(job, patient=True)
+    jobs[0].go.set()
+    assert delivered.ended.wait(LONG)
+    assert delivered == [(0, 0), (4, 0), (4, 1), (4, 2)]
+    assert not any(job.begun.is_set() for job in jobs[1:4])
+
+
+@pytest.mark.parametrize("end", ["stop", "close", "submit"])
+def test_patience_ends_with_whatever_drops_the_running_job(end, runner):
+    delivered = Delivered()
+    first, patient = Job("first", delivered), Job("patient", delivered, open_gate=True)
+    runner.submit(first)
+    assert first.begun.wait(LONG)
+    runner.submit(patient, patient=True)
+    getattr(runner, end)(*([Job("last", delivered, open_gate=True)] if end == "submit" else []))
+    first.go.set()
+    assert first.left.wait(LONG)
+    if end == "submit":
+        assert delivered.ended.wait(LONG)
+    assert {name for name, _ in delivered} == ({"last"} if end == "submit" else set())
+    assert not patient.begun.is_set()
+
+
+def test_after_a_first_step_that_was_waited_for_the_next_job_begins_while_the_hand_moves():
+    runner, delivered = LatestWins(settle=3600), Delivered()
+    first = Job("first", delivered)
+    runner.submit(first)
+    assert first.begun.wait(LONG)
+    runner.submit(Job("second", delivered, open_gate=True), patient=True)
+    first.go.set()
+    assert delivered.ended.wait(LONG)
+    assert delivered[:2] == [("first", 0), ("second", 0)]
+    runner.close()
+
+
 def test_after_stop_returns_nothing_is_delivered_any_more(runner):
     delivered = Delivered()
     job = Job("a", delivered)

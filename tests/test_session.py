@@ -487,12 +487,85 @@ def test_stop_after_the_end_changes_nothing(live):
     assert live.status == "done"
 
 
+@dataclass(frozen=True)
+class ByTickets(Gated):
+    """Takes a ticket for each of its steps: so slow is it."""
+
+    def run(self, network, image, target):
+        GATE["inside"].set()
+        for step in (1, 2, 3):
+            assert GATE["tickets"].acquire(timeout=LONG)
+            yield Result(np.full((2, 2), self.number, np.float32), signed=True, unit="", progress=step / 3)
+
+
+@pytest.fixture
+def slow(live):
+    """The live session, with no tickets yet for the method that takes one for each step."""
+    GATE["tickets"] = threading.Semaphore(0)
+    yield live
+    GATE["tickets"].release(100)
+
+
+def test_pictures_follow_the_hand_that_drags_a_slow_methods_slider(slow):
+    before, pictures, behind = slow.result, changes(slow, "result"), []
+    slow.observe(lambda _: behind.append((slow.is_behind, slow.status)), "result")
+    for number in range(1, 21):
+        slow.method = ByTickets(number=number)
+        assert GATE["inside"].wait(LONG)
+        if number % 4 == 0:  # so far has the hand come until one step is done
+            shown = threading.Event()
+            slow.observe(lambda _, shown=shown: shown.set(), "result")
+            GATE["inside"].clear()
+            GATE["tickets"].release()
+            assert shown.wait(LONG)
+    numbers = [picture.request.method.number for picture in pictures]
+    assert len(numbers) == 5 > 3
+    assert numbers == sorted(set(numbers))
+    assert behind == [(True, "running")] * 5
+    assert (slow.progress, slow.result.progress) == (0, pytest.approx(1 / 3))
+    GATE["tickets"].release(100)
+    wait_for(slow, lambda: slow.status == "done")
+    assert slow.result.request.method == ByTickets(number=20)
+    assert not slow.is_behind
+    slow.undo()
+    wait_for(slow, lambda: slow.status == "done")
+    assert slow.result is before  # what a hand passed by is no picture to go back to
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"image": InputImage(np.full((12, 12, 3), 0.25))}, {"method": Gradient(reduce="sum")}],
+    ids=["image", "method"],
+)
+def test_the_first_picture_of_another_image_or_method_comes_too_late(other, slow):
+    slow.method = ByTickets(number=1)
+    assert GATE["inside"].wait(LONG)
+    pictures = changes(slow, "result")
+    slow.update(**other)
+    GATE["tickets"].release(100)
+    wait_for(slow, lambda: slow.status == "done")
+    assert all(getattr(picture.request, name) == value for picture in pictures for name, value in other.items())
+
+
+def test_stop_during_a_drag_ends_the_picture_before_its_first_step(slow):
+    for number in range(1, 4):
+        slow.method = ByTickets(number=number)
+        assert GATE["inside"].wait(LONG)
+    slow.stop()
+    GATE["tickets"].release(100)
+    assert slow.is_behind
+    pictures = changes(slow, "result")
+    slow.method = Gradient(reduce="sum")
+    wait_for(slow, lambda: slow.status == "done")
+    assert [picture.request.method for picture in pictures] == [Gradient(reduce="sum")]
+
+
 class JustTooLate(Inline):
     """A runner whose job answers at the worst moment: when the next one is about to take its place."""
 
     waiting = None
 
-    def submit(self, job):
+    def submit(self, job, patient=False):
         self.run()
         self.waiting = job
 

@@ -81,6 +81,10 @@ class FakeNode extends Listening {
     for (const node of nodes) if (node instanceof FakeNode) node.parentNode = this;
     this.childNodes.push(...nodes.map((node) => (node instanceof FakeNode ? node : String(node))));
   }
+  prepend(node) {
+    node.parentNode = this;
+    this.childNodes.unshift(node);
+  }
   replaceChildren(...nodes) {
     this.childNodes = [];
     this.append(...nodes);

@@ -350,3 +350,87 @@ test("an error of the kernel is shown, and taken away when it is over", async ()
   model.set("error", "");
   assert.doesNotMatch(el.textContent, /No picture\./);
 });
+
+// ---- Live image
+
+test("a picture of earlier settings looks so and says so, until its successor is there", async () => {
+  const { model, find } = await shown("live_image"),
+    root = find(".cnnviz-live"),
+    looks = () => [
+      root.classList.contains("cnnviz-behind"),
+      find(".cnnviz-note").textContent.includes("settings before"),
+    ];
+  assert.deepEqual(looks(), [false, false]);
+  model.set("behind", true);
+  page.nextFrame();
+  assert.deepEqual(looks(), [true, true]);
+  assert.match(find(".cnnviz-picture").getAttribute("aria-label"), /^This picture is of the settings before. Grad-CAM/);
+  model.set("behind", false);
+  page.nextFrame();
+  assert.deepEqual(looks(), [false, false]);
+});
+
+/** A signal as Lumino has them, and a kernel with the two that tell how it is. */
+class FakeSignal {
+  slots = new Set();
+  connect = (slot) => this.slots.add(slot);
+  disconnect = (slot) => this.slots.delete(slot);
+  emit = (value) => this.slots.forEach((slot) => void slot(null, value));
+}
+const fakeKernel = (id) => ({ id, statusChanged: new FakeSignal(), connectionStatusChanged: new FakeSignal() });
+
+/** A live view of a kernel, and what ends it. */
+async function liveViewOf(kernel, traits = {}) {
+  const { default: widget } = await import("../../cnnviz_widgets/widgets/front/live_image.js");
+  const model = new FakeModel({ ...WIDGETS.live_image, ...traits }),
+    el = document.createElement("div");
+  model.widget_manager.kernel = kernel;
+  page.body.append(el);
+  return { el, end: await widget.render({ model, el }) };
+}
+
+for (const [signal, status, told] of [
+  ["statusChanged", "autorestarting", true],
+  ["statusChanged", "dead", true],
+  ["statusChanged", "busy", false],
+  ["connectionStatusChanged", "connecting", false],
+  ["connectionStatusChanged", "disconnected", true],
+]) {
+  test(`a kernel that is ${status} ${told ? "has" : "has not"} ended`, async () => {
+    const kernel = fakeKernel("one"),
+      { el } = await liveViewOf(kernel);
+    kernel[signal].emit(status);
+    assert.equal(Boolean(el.querySelector(".cnnviz-ended")), told);
+  });
+}
+
+test("the end of a kernel is told once on a page, in a view that can be seen, with a way to go on", async () => {
+  const kernel = fakeKernel("one"),
+    other = fakeKernel("two");
+  const hidden = await liveViewOf(kernel);
+  hidden.el.querySelector(".cnnviz-live").clientWidth = 0;
+  await liveViewOf(kernel, { compact: true });
+  await liveViewOf(kernel);
+  await liveViewOf(kernel);
+  await liveViewOf(other);
+  for (const status of ["autorestarting", "restarting"]) kernel.statusChanged.emit(status);
+  const banners = page.body.querySelectorAll(".cnnviz-ended");
+  assert.equal(banners.length, 1);
+  assert.equal(hidden.el.contains(banners[0]), false);
+  assert.equal(banners[0].getAttribute("role"), "alert");
+  assert.match(banners[0].textContent, /^The kernel has ended: .* Reload the page to go on.Reload$/);
+  let loaded = 0;
+  window.location = { reload: () => loaded++ };
+  banners[0].querySelector("button").click();
+  assert.equal(loaded, 1);
+  other.statusChanged.emit("dead");
+  assert.equal(page.body.querySelectorAll(".cnnviz-ended").length, 2);
+});
+
+test("a view that is gone does not listen to its kernel", async () => {
+  const kernel = fakeKernel("one"),
+    { end } = await liveViewOf(kernel);
+  assert.equal(kernel.statusChanged.slots.size, 1);
+  end();
+  assert.equal(kernel.statusChanged.slots.size + kernel.connectionStatusChanged.slots.size, 0);
+});

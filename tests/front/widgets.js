@@ -22,6 +22,7 @@ export const LIVE_IMAGE = {
   alt: "",
   dimmed: false,
   busy: false,
+  behind: false,
   box: [],
   compact: false,
   has_scale: true,

@@ -46,7 +46,7 @@ class ByHand(Inline):
         """The next in line."""
         return ByHand(self.held, self.lock, self.generation + 1)
 
-    def submit(self, job):
+    def submit(self, job, patient=False):
         """Keep the job of the one in line for later, in place of the one before."""
         if self.generation == self.held:
             self.steps = iter(job())

@@ -13,6 +13,8 @@ from cnnviz_widgets.settings import Settings
 from cnnviz_widgets.widgets.parts.controls import CUSTOM, ParameterControls
 from cnnviz_widgets.widgets.parts.live_view import LiveView
 
+from .conftest import ByHand
+
 
 @dataclass(frozen=True)
 class Painter(Method):
@@ -51,6 +53,25 @@ def test_a_picture_stands_in_the_images_place_and_the_image_comes_back(session):
     session.update(method=Gradient())
     assert np.array_equal(pixels(view), before)
     assert view.live_image.values_shape == [32, 32]
+
+
+def test_a_picture_is_behind_until_one_of_the_present_settings_is_there(session):
+    view, session.runner = LiveView(session), ByHand(1)
+    before = view.live_image.values
+    session.method = Gradient(reduce="sum")
+    assert view.live_image.behind
+    assert view.live_image.values == before
+    session.runner.finish()
+    assert not view.live_image.behind
+    assert view.live_image.values != before
+
+
+def test_a_picture_that_is_behind_when_its_successor_fails_is_dimmed_instead(session):
+    view, session.runner = LiveView(session), ByHand(1)
+    session.target = 99
+    assert (view.live_image.behind, view.live_image.dimmed) == (True, False)
+    session.runner.finish()
+    assert (view.live_image.behind, view.live_image.dimmed) == (False, True)
 
 
 def test_several_pictures_are_tiles_in_their_colours(session):

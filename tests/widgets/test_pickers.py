@@ -185,7 +185,7 @@ def test_a_network_that_cannot_be_opened_leaves_the_one_that_is_open(session):
 
 def test_the_bundled_samples_are_there_before_any_network_is(monkeypatch):
     class Never(Inline):
-        def submit(self, job):
+        def submit(self, job, patient=False):
             """Nothing happens: TensorFlow is still loading."""
 
     session = Session("efficientnet_lite0", runner=Never())

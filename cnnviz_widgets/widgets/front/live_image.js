@@ -3,6 +3,7 @@
 // Reading order: live_scene (numbers) -> live_colors -> live_drawing -> live_words; live_page (elements) ->
 // live_view (model to page) -> live_hands (hands to model) -> render.
 
+import { tellKernelEnd } from "./kernel_end.js";
 import { controls, picture, tileGrid } from "./live_hands.js";
 import { LiveView, LOOKED_AT } from "./live_view.js";
 import { Lifetime } from "./page.js";
@@ -41,6 +42,7 @@ async function render({ model, el }) {
   controls(view);
   picture(view);
   tileGrid(view);
+  if (!model.get("compact")) tellKernelEnd(model, view.page.root, life); // one of several pictures leaves it to another
   const follow = (source, name) => {
     const stale = [...(STALE[name] ?? []), ...(name.startsWith("values") ? ["summary"] : [])];
     life.on(source, `change:${name}`, () => view.schedule(...stale));

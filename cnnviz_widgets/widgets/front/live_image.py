@@ -92,6 +92,7 @@ class LiveImage(BrowserState, anywidget.AnyWidget):
     alt = Unicode(help="What a screen reader says of the picture; '' takes the title.").tag(sync=True)
     dimmed = Bool(False, help="The picture is of an earlier request: the last one failed.").tag(sync=True)
     busy = Bool(False, help="A newer picture is on its way.").tag(sync=True)
+    behind = Bool(False, help="The picture is of earlier settings than the controls show.").tag(sync=True)
     box = List(CFloat(), help="[top, left, bottom, right] in px of the image, drawn over it, or [].").tag(sync=True)
     compact = Bool(False, help="Without controls: one of several pictures side by side.").tag(sync=True)
     has_scale = Bool(True, help="The colour bar stands below; otherwise another picture's says what colours mean.").tag(

@@ -8,6 +8,8 @@ import { remarks } from "./live_words.js";
 import { clamp, number } from "./numbers.js";
 import { h } from "./page.js";
 
+const LAST_GOOD = "This is the last good picture.";
+const BEHIND = "This picture is of the settings before.";
 const ALL = ["base", "map", "grid", "summary"];
 
 /** How it is looked at: what a picture that has a leader takes from it, so that one set of controls moves them all. */
@@ -151,12 +153,14 @@ export class LiveView {
       tiles = scene.kind === "tiles" && scene.tiles > 1,
       open = tiles && scene.open >= 0;
     p.title.textContent = name;
-    p.picture.setAttribute("aria-label", get("alt") || name || "image");
+    p.picture.setAttribute("aria-label", `${get("behind") ? `${BEHIND} ` : ""}${get("alt") || name || "image"}`);
     p.tiles.setAttribute("aria-label", `${scene.tiles} tiles: ${get("alt") || name}`);
     p.tileName.textContent = open ? get("names")[scene.open] || `tile ${scene.open}` : "";
     if (this.stale.size) this.remarks = remarks(scene, summary);
-    p.note.textContent = [...(get("dimmed") ? ["This is the last good picture."] : []), ...this.remarks].join(" ");
+    const state = get("dimmed") ? LAST_GOOD : get("behind") ? BEHIND : "";
+    p.note.textContent = [...(state ? [state] : []), ...this.remarks].join(" ");
     p.root.classList.toggle("cnnviz-dimmed", get("dimmed"));
+    p.root.classList.toggle("cnnviz-behind", get("behind"));
     p.root.classList.toggle("cnnviz-busy", get("busy"));
     p.root.classList.toggle("cnnviz-tiled", tiles && get("enlarges"));
     p.controls.hidden = p.note.hidden = get("compact");

@@ -55,6 +55,12 @@ export class Lifetime {
     this.#endings.push(() => model.off(events, react));
   }
 
+  /** React to a Lumino signal, as JupyterLab's objects have them; it also passes on who emits it. */
+  connect(signal, react) {
+    signal.connect(react);
+    this.#endings.push(() => signal.disconnect(react));
+  }
+
   observe(observer, node, options) {
     observer.observe(node, options);
     this.#endings.push(() => observer.disconnect());

@@ -10,6 +10,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.result import COLOUR_MAP, MAP, PICTURE, PICTURES, TILES, Result
 from cnnviz_widgets.core.target import Target
 from cnnviz_widgets.session import Session
+from cnnviz_widgets.settings import FIELDS
 from cnnviz_widgets.widgets.front.live_image import LiveImage
 from cnnviz_widgets.widgets.look import buttons
 from cnnviz_widgets.words import percent
@@ -22,6 +23,8 @@ IN_LEGEND = 7
 
 class LiveView(Bound):
     """The session's results as they come; a failed request leaves the last good picture, dimmed.
+
+    A picture of earlier settings than the present ones says so, until its successor is there.
 
     `choice` is a control to stand beside the view: heat map or class map, where a result has both.
     """
@@ -41,7 +44,7 @@ class LiveView(Bound):
         self._image = None
         self.follow(self._show_image_alone, "network", "image")
         self.follow(self._show_result, "result")
-        self.follow(self._show_status, "status")
+        self.follow(self._show_status, "status", *FIELDS)
         self.act(self.choice, "value", lambda _: self._show_result())
         self.act(self.live_image, "selected", self._explain_tile)
 
@@ -64,11 +67,13 @@ class LiveView(Bound):
                 self._send_classes(result)
             else:
                 self._send_values(result)
+            self._show_status()
 
     def _show_status(self):
         # Not while computing: an answer that is kept would be drawn twice. The status line shows that.
         self.live_image.busy = self.session.status == "loading"
         self.live_image.dimmed = self.session.status == "failed" and self.session.result is not None
+        self.live_image.behind = self.session.is_behind and not self.live_image.dimmed
 
     def _send_image(self, image, network):
         if image != self._image:
