@@ -21,14 +21,14 @@ DRAG = """async (handle) => {
     const title = document.querySelector(".cnnviz-title"), root = document.querySelector(".cnnviz-live");
     const titles = new Set([title.textContent]);
     let behind = false;
-    for (let move = 0; titles.size < 4; move++) {
+    for (let move = 0; titles.size < 4 && move < 400; move++) {
         const key = move % 12 < 6 ? "ArrowRight" : "ArrowLeft";
         handle.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
         await new Promise((done) => setTimeout(done, 50));
         titles.add(title.textContent);
         behind ||= root.classList.contains("cnnviz-behind");
     }
-    return behind;
+    return { titles: [...titles], behind };
 }"""
 
 
@@ -38,7 +38,9 @@ def test_pictures_follow_a_hand_that_drags_a_slow_methods_slider(voila):
     page.wait_for_selector(".cnnviz-live")
     page.wait_for_function("() => document.querySelector('.cnnviz-title')?.innerText.startsWith('Occlusion')")
     slider = ".widget-slider:has(label:text-is('window (px)'))"
-    assert page.locator(f"{slider} .noUi-handle").evaluate(DRAG)
+    told = page.locator(f"{slider} .noUi-handle").evaluate(DRAG)
+    assert len(told["titles"]) == 4, told
+    assert told["behind"]
     last = page.locator(f"{slider} .widget-readout").inner_text()
     page.wait_for_function(
         "(last) => document.querySelector('.cnnviz-title').innerText.includes(last)", arg=f"window={last}"
