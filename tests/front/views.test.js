@@ -85,6 +85,13 @@ test("below a list stands what is known of the row that was picked, also while s
   assert.equal(find(".cnnviz-pick-rest").textContent, "sings");
 });
 
+test("a short list has no search", async () => {
+  const short = await shown("pick_list"),
+    long = await shown("pick_list", { names: Array.from({ length: 7 }, (_, k) => `class ${k}`), hints: [] });
+  assert.equal(short.find(".cnnviz-pick-search").style.display, "none");
+  assert.equal(long.find(".cnnviz-pick-search").style.display, "");
+});
+
 test("other names are not searched for what was searched among the old ones", async () => {
   const { model, find, all } = await shown("pick_list"),
     search = find(".cnnviz-pick-search");

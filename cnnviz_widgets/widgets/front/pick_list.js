@@ -5,6 +5,7 @@ import { clamp, percent } from "./numbers.js";
 import { h, keepInSight, keepKeys, Lifetime, newId } from "./page.js";
 
 const AT_MOST = 200; // rows drawn at first; scrolling to an end draws as many more
+const SHORT = 6; // rows that are seen at once, and need no search
 const NEAR_END = 40; // px from an end of the list
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -1e9, End: 1e9 };
 const DRAWN = ["details", "hints", "values", "by_value", "label", "none_name", "placeholder", "height"];
@@ -83,6 +84,7 @@ function render({ model, el }) {
     rows = drawn(all, anchor, more);
     p.label.textContent = get("label");
     p.search.placeholder = get("placeholder");
+    p.search.style.display = get("names").length > SHORT ? "" : "none";
     p.list.setAttribute("aria-label", get("label"));
     p.list.style.maxHeight = `${get("height")}px`;
     p.list.replaceChildren(...rows.map((index) => drawRow(index, values)));
