@@ -40,8 +40,9 @@ class StatusLine(Bound):
         running = session.status == "running"
         self._stop.disabled = not running
         self.back.disabled = not session.can_undo
-        self._progress.value = {"done": 1.0, "running": session.progress}.get(session.status, session.progress)
-        self._progress.bar_style = {"done": "success", "failed": "danger", "stopped": "warning"}.get(session.status, "")
+        self._progress.layout.visibility = "hidden" if session.status in AT_REST else None
+        self._progress.value = session.progress
+        self._progress.bar_style = {"failed": "danger", "stopped": "warning"}.get(session.status, "")
         say(self._time, self._time_left() if running else WORDS[session.status])
 
     def _show_result(self):
@@ -54,4 +55,5 @@ class StatusLine(Bound):
         return "computing …" if left is None or left < 0.5 else f"{left:.0f} s left"
 
 
+AT_REST = ("empty", "done")  # there is no progress to show
 WORDS = {"empty": "", "loading": "loading …", "done": "done", "stopped": "stopped", "failed": "not done"}
