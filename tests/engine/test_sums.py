@@ -17,7 +17,7 @@ from cnnviz_widgets.request import Request, compute
 
 LOOSE = {"mixed_float16": 5e-3}  # eleven bits
 # Many small numbers of both signs are added up on the way back.
-LOOSE |= dict.fromkeys(["vision_transformer_with_a_class_token", "batch_statistics"], 1e-5)
+LOOSE |= dict.fromkeys(["vision_transformer_with_a_class_token", "batch_statistics", "coatnet_blocks"], 1e-5)
 LOOSE |= {"vision_transformer_with_registers_at_both_ends": 1e-5}
 # The mean gradient in front of a normalisation by the image's own statistics is zero: Grad-CAM there is rounding.
 NO_GRID_OR_NO_MEAN = [KINDS["time_distributed"], KINDS["batch_statistics"]]

@@ -30,7 +30,7 @@ def linear_gradient(tolerance):
         assert_close(network.gradient(noise(8, 8, 2), index), weights[..., index], tolerance)
 
 
-SUM_OF_PLACES = Bug("a channel's score is a sum over its places", _means, "axis=[1, 2]) / cells", "axis=[1, 2])")
+SUM_OF_PLACES = Bug("a channel's score is a sum over its places", _means, "axis=axes) / places", "axis=axes)")
 NO_PREPROCESSING = Bug(
     "the gradient is per unit of what the model takes, not of the image",
     TensorFlowEngine.gradient,

@@ -88,8 +88,8 @@ def weights_matter(tolerance):
 NEGATIVE = Bug(
     "a negative class counts from the end",
     ModelOutput.check,
-    "if not 0 <= term.index < count",
-    "if term.index >= count",
+    "if not 0 <= part.index < count",
+    "if part.index >= count",
 )
 CLIPPED = Bug(
     "a class too large is clipped",
