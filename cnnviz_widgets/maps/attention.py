@@ -91,12 +91,16 @@ def about_tokens(info: AttentionInfo, rows: np.ndarray, shares: np.ndarray | Non
         outside = max(float(1 - on_cells(shares, info).sum()), 0.0)
         text += f" Of it, {percent(outside)} goes to tokens that have no place in the image, and is not in the map."
         numbers["outside"] = outside
-    mirrored = (mirrored_layer(info.path),) if info.mirrored else ()
-    return (Note("attention_of", text, numbers), *mirrored)
+    return (Note("attention_of", text, numbers),)
+
+
+def about_all_layers(last: AttentionInfo) -> tuple[Note, ...]:
+    """Return the notes on a map for which nobody has chosen a layer; of a chosen one the request tells."""
+    return (mirrored_layer(last.path),) if last.mirrored else ()
 
 
 def _place(info, row):
-    """Where a token stands, in words, if it has no place in the image."""
+    """Words for a token that has no place in the image; none for one that has."""
     if not info.among_tokens:
         return ""
     rows, columns = info.cells

@@ -20,6 +20,7 @@ from cnnviz_widgets.core.parameters import choice, slider
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.maps.attention import (
     FUSED_HEADS,
+    about_all_layers,
     about_tokens,
     attentions_behind,
     on_cells,
@@ -77,7 +78,8 @@ class AttentionRollout(Method):
         rows = tokens_of_score(network, image, None, last)
         fused = [without_smallest(FUSED_HEADS[self.heads](each, axis=0), self.discard) for each in matrices]
         shares = rolled_out(fused)[rows].mean(axis=0)
-        yield Result(on_cells(shares, last), signed=False, unit="share", notes=about_tokens(last, rows, shares))
+        notes = (*about_tokens(last, rows, shares), *about_all_layers(last))
+        yield Result(on_cells(shares, last), signed=False, unit="share", notes=notes)
 
 
 def rolled_out(matrices: list[np.ndarray]) -> np.ndarray:

@@ -19,7 +19,7 @@ from cnnviz_widgets.core.image import InputImage
 from cnnviz_widgets.core.method import Method, register
 from cnnviz_widgets.core.result import Result
 from cnnviz_widgets.core.target import Target
-from cnnviz_widgets.maps.attention import about_tokens, attentions_behind, on_cells, tokens_of_score
+from cnnviz_widgets.maps.attention import about_all_layers, about_tokens, attentions_behind, on_cells, tokens_of_score
 
 if TYPE_CHECKING:
     from cnnviz_widgets.network import Network
@@ -60,5 +60,5 @@ class GradientWeightedRollout(Method):
             raising = np.maximum(gradient.astype(np.float64) * matrices, 0).mean(axis=0)  # eq. 5
             relevance = relevance + raising @ relevance  # eq. 6
             received = (relevance - np.eye(tokens))[rows].mean(axis=0)
-            notes = about_tokens(last, rows)
+            notes = (*about_tokens(last, rows), *about_all_layers(last))
             yield Result(on_cells(received, last), False, "relevance", progress=done / len(infos), notes=notes)

@@ -70,6 +70,15 @@ def test_a_rollout_is_refused_beside_attention_that_is_not_known():
     assert compute(RawAttention(), network, image()).array.shape == (4, 4)  # of its layer, it is true
 
 
+@pytest.mark.parametrize("method", [RawAttention(), AttentionRollout(), GradientWeightedRollout()])
+def test_that_the_tokens_are_mirrored_is_told_once(method):
+    picture = keras.Input((12, 12, 3))
+    tokens = patches_of(layers.Lambda(lambda images: ops.flip(images, 2))(picture), None)
+    scores = layers.Dense(CLASSES, activation="softmax")(ops.mean(OwnAttention()(tokens), axis=1))
+    network = Network(fixed(keras.Model(picture, scores)), value_range=(0, 1))
+    assert [note.kind for note in compute(method, network, image()).notes].count("mirrored_layer") == 1
+
+
 def test_attention_without_an_axis_of_heads_is_one_head():
     attention = layers.Attention(use_scale=True, name="single")
     (info,), network = attentions(lambda tokens: attention([tokens, tokens]))
