@@ -276,7 +276,7 @@ class Questions:
 
     @property
     def slope(self) -> str:
-        """How far gradients go back, one of `SLOPES`; not every `preprocess` that is NumPy code lets them through."""
+        """The distance that gradients go back, one of `SLOPES`; a `preprocess` in NumPy may end them."""
         engine: Any = self.engine
         preprocess = engine.preprocess if has_graph(engine) else None
         return "exact" if preprocess is None else preprocess.slope

@@ -137,7 +137,7 @@ class LatestWins:
             self._wait_for_a_resting_hand()
 
     def _wanted(self, ticket, made_known):
-        """Whether a job's next item may be made known: of a job that is followed patiently the first one may."""
+        """True if a job's next item may be made known: of a job that is followed patiently the first one may."""
         return ticket == self._latest or (not made_known and ticket > self._dropped)
 
     def _wait_for_a_resting_hand(self):

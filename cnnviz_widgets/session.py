@@ -117,12 +117,12 @@ class Session(HasTraits):
 
     # ---- For controls
 
-    def open(self, source: Any, output_is: str | None = None, **said: Any) -> None:
+    def open(self, source: Any, **said: Any) -> None:
         """Open a network, by the runner: a Network, a Keras model, a path, or a name that `cnnviz.load` knows.
 
-        `output_is` says what its output is, and `said` are the other options of `cnnviz.load`.
+        `said` are the options of `cnnviz.load`, such as `output_is`.
         """
-        if isinstance(source, Network) and output_is is None and not said:
+        if isinstance(source, Network) and not said:
             with self.runner.lock:
                 self._use(source)
             return
@@ -131,7 +131,7 @@ class Session(HasTraits):
         self.opening = _name(source)
         self.runner.stop()  # else the job before this one might still say that it is done
         self.update_status("loading", f"Loading TensorFlow and {self.opening} …")
-        self.runner.submit(reporting(partial(self._loading, source, output_is, said), self._fail))
+        self.runner.submit(reporting(partial(self._loading, source, said), self._fail))
 
     def update(self, **settings: Any) -> None:
         """Change settings, several at once if need be, and ask for one new result."""
@@ -206,9 +206,9 @@ class Session(HasTraits):
         self.status = "empty"
         self._ask()
 
-    def _loading(self, source: Any, output_is: str | None, said: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
+    def _loading(self, source: Any, said: Mapping[str, Any]) -> Iterator[Callable[[], None]]:
         """Open a network, as a job: yield the function that puts it into the session."""
-        network = load(source, output_is=output_is, **said)
+        network = load(source, **said)
         network.layers  # noqa: B018  tracing it is part of opening it
         yield lambda: self._use(network)
 
@@ -281,7 +281,7 @@ class Session(HasTraits):
 
 
 class Pace:
-    """How fast a job goes, by its steps after the first one, which also traces and compiles."""
+    """The pace of a job, by its steps after the first one, which also traces and compiles."""
 
     def __init__(self) -> None:
         self._first: tuple[float, float] | None = None  # (progress, seconds)
@@ -293,7 +293,7 @@ class Pace:
 
 
 def _same(first, second):
-    """Whether two arrays, either of which may be None, hold the same numbers."""
+    """True if two arrays, either of which may be None, hold the same numbers."""
     return first is second or (first is not None and second is not None and np.array_equal(first, second))
 
 

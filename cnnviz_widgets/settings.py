@@ -32,7 +32,7 @@ class Settings:
         return {name for name in FIELDS if getattr(self, name) != getattr(before, name)}
 
     def continues(self, before: "Settings") -> bool:
-        """Whether pictures of the settings `before` lead on to these: the same method of the same network and image."""
+        """True if pictures of the settings `before` lead on to these: the same method of the same network and image."""
         same = self.network is before.network and type(self.method) is type(before.method)
         return same and self.image == before.image
 

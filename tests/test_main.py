@@ -169,7 +169,11 @@ def test_another_network_in_the_address_leaves_the_owners_image_aside():
 
 def test_the_page_opens_the_network_with_what_was_said_of_its_output(monkeypatch):
     opened = []
-    monkeypatch.setattr(Session, "open", lambda session, *said: opened.append((session.image.name, *said)))
+
+    def remember(session, source, **said):
+        opened.append((session.image.name, source, *said.values()))
+
+    monkeypatch.setattr(Session, "open", remember)
     chosen = {"CNNVIZ_NETWORK": "digits", "CNNVIZ_IMAGE": "2", "CNNVIZ_OUTPUT_IS": "logits"}
     monkeypatch.setattr("cnnviz_widgets.app.options", lambda: options(chosen))
     explorer().close()

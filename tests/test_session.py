@@ -589,7 +589,7 @@ def test_an_earlier_answer_does_not_say_done_of_settings_that_have_changed(netwo
 
 def test_one_says_what_the_output_of_a_network_is_as_it_is_opened(network, picture):
     session = Session(image=picture, runner=Inline())
-    session.open(network, "logits")
+    session.open(network, output_is="logits")
     output = network.probabilities(picture)  # of a softmax: taken for logits, it goes through another one
     assert session.probabilities == pytest.approx(np.exp(output) / np.exp(output).sum(), abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""What Keras' own layers and the tape tell of the attention in the transformers of `KINDS`."""
+"""Keras' own layers and the tape on the attention in the transformers of `KINDS`."""
 
 import keras
 import numpy as np

@@ -19,5 +19,5 @@ def explorer() -> "Explorer":
     for remark in chosen.remarks:
         print(remark)
     session = Session(image=chosen.image)
-    session.open(chosen.network, chosen.output_is, **chosen.said)
+    session.open(chosen.network, output_is=chosen.output_is, **chosen.said)
     return Explorer(session=session)

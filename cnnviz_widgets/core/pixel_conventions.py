@@ -53,7 +53,7 @@ def range_of(text: str) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class PixelConvention:
-    """What a network takes for pixels: `value_range` and `preprocess` are those options of a Network.
+    """One way to give a network its pixels: `value_range` and `preprocess` are those options of a Network.
 
     `words` go on behind "Pixels".
     """
@@ -68,7 +68,7 @@ class PixelConvention:
         return self.preprocess is None or channels == 3
 
     def of_bytes(self, pixels: np.ndarray) -> np.ndarray:
-        """What a model gets for pixels from 0 to 255: (..., channels) float32."""
+        """The model's input for pixels from 0 to 255: (..., channels) float32."""
         if self.preprocess is not None:
             return Standardisation(self.preprocess)(pixels).astype(np.float32)
         low, high = self.value_range

@@ -14,15 +14,14 @@ from cnnviz_widgets.core.layer import AttentionInfo
 
 from .axis_parts import OTHER, Axes, cells_of, is_images
 from .image_ways import ImageWays
-from .op_kinds import MATRIX_PRODUCTS, TRANSPARENT
+from .op_kinds import PRODUCTS, TRANSPARENT
 from .tensor_names import operation
 
 if TYPE_CHECKING:
     from .graph import ForwardGraph
     from .tracing import Tap
 
-# Attention goes into one of these; on the way it may be turned round, or some of its numbers be left out (a mask).
-PRODUCTS = MATRIX_PRODUCTS | {"Einsum"}
+# On the way to its product attention may be turned round, or some of its numbers be left out (a mask).
 PASSED_THROUGH = TRANSPARENT | {"Mul", "SelectV2", "Transpose"}
 
 

@@ -132,6 +132,7 @@ def _with(fact):
 CONVOLUTIONS = _of("convolution")
 TRANSPOSED_CONVOLUTIONS = _of("transposed convolution")
 MATRIX_PRODUCTS = _of("matrix product")
+PRODUCTS = _of("matrix product", "einsum")  # also those that are written as sums over letters
 ADDITIONS = _of("addition")
 NORMALISATIONS = _of("normalisation")
 POOLINGS = _of("pooling")

@@ -1,4 +1,4 @@
-"""Whether a model tells by its first operations that it takes pixels from 0 to 255."""
+"""Models that tell by their first operations that they take pixels from 0 to 255."""
 
 import pickle
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from cnnviz_widgets.engine.op_kinds import WEIGHTS_AT
+from cnnviz_widgets.engine.op_kinds import PRODUCTS, WEIGHTS_AT
 
-from .operations import DENSE, again, never_negative, wide
+from .operations import again, never_negative, wide
 from .propagation_rules import SORTED, Unit, epsilon
 
 
@@ -34,7 +34,7 @@ class LinearLayer:
         if self.core is None or self.weights is None:
             return "sum"
         one_cell = self.output.shape.rank == 4 and tuple(self.output.shape[1:3]) == (1, 1)
-        return "dense" if self.core.type in DENSE or one_cell else "convolution"
+        return "dense" if self.core.type in PRODUCTS or one_cell else "convolution"
 
     def share(
         self, relevance: tf.Tensor, rule: str, knobs: Mapping[str, tf.Tensor]

@@ -9,15 +9,12 @@ from cnnviz_widgets.engine.grouped_convolutions import GRADIENT
 from cnnviz_widgets.engine.op_kinds import (
     IDENTITIES,
     KEEPS_SIGN,
-    MATRIX_PRODUCTS,
     MOVES,
     RELUS,
     WEIGHTS_AT,
 )
 from cnnviz_widgets.engine.registered_gradients import HANDED_BACK
 
-# Matrix products: dense layers, also at each place of a grid.
-DENSE = MATRIX_PRODUCTS | {"Einsum"}
 # Functions of one number that keep its sign.
 PASSING = KEEPS_SIGN | IDENTITIES
 # Operations that move or copy numbers.
